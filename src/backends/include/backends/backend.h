@@ -1,0 +1,57 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "base/clock.h"
+#include "memory/geometry.h"
+#include "memory/reading.h"
+#include "worker/messages.h"
+
+namespace headroom::backends {
+
+/// What a death of the engine's process looked like, when there was one.
+struct Death {
+  enum class Kind { kOutOfMemory, kSignal, kExit, kHang };
+  Kind kind = Kind::kExit;
+  int detail = 0;        ///< signal number or exit status
+  std::string evidence;  ///< "kernel OOM kill (memory.oom_control oom_kill 0 -> 1), footprint 1.9
+                         ///< GiB", last log lines
+};
+
+/// An engine that answers groups: a supervised worker, or (later) a server. The runner knows
+/// nothing below this. Errors: UsageError (checkpoint), BudgetError, BackendError (gave up after
+/// restarts), Cancelled. Thread: one thread, except `cancel`.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  virtual const worker::Hello& hello() = 0;
+  virtual memory::Geometry plan(const worker::PlanRequest& request) = 0;
+  virtual worker::Loaded load(const worker::LoadRequest& request) = 0;
+
+  /// Decode the next group's pictures meanwhile. Never fails.
+  virtual void prepare(const worker::AskRequest& request) = 0;
+
+  /// Gives the sink exactly one answer for each item, also when the engine dies in between: it is
+  /// started and loaded again, the group goes on with the unanswered items, and an item whose
+  /// asking killed three engines gets outcome `memory` or `model` with the evidence. Answers arrive
+  /// as they are made.
+  virtual worker::AskDone ask(const worker::AskRequest& request,
+                              const std::function<void(worker::Answer&&)>& sink) = 0;
+
+  virtual worker::Cleaned clean(worker::CleanLevel level) = 0;
+  virtual memory::Reading reading() = 0;
+  virtual worker::Unloaded unload() = 0;
+  virtual worker::Verified verify(const worker::VerifyRequest& request) = 0;
+
+  /// Stops the asking in progress; callable from a signal-watching thread.
+  virtual void cancel() = 0;
+
+  /// Deaths of the engine so far in this backend's life.
+  virtual int restarts() const = 0;
+  /// Called at each death, before the restart.
+  std::function<void(const Death&)> on_death;
+};
+
+}  // namespace headroom::backends

@@ -1,0 +1,22 @@
+#include "base/clock.h"
+
+#include <fmt/chrono.h>
+
+#include <thread>
+
+namespace headroom {
+
+TimePoint SystemClock::now() const { return std::chrono::steady_clock::now(); }
+
+WallTime SystemClock::wall() const { return std::chrono::system_clock::now(); }
+
+void SystemClock::sleep(Duration duration) { std::this_thread::sleep_for(duration); }
+
+double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+std::string iso_time(WallTime time) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
+                     fmt::gmtime(std::chrono::system_clock::to_time_t(time)));
+}
+
+}  // namespace headroom

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/conversation.h"
+#include "scoring/score.h"
+
+namespace headroom::datasets {
+
+/// Where a picture's bytes are. Not opened until the item is asked about.
+struct Picture {
+  std::filesystem::path path;  ///< of a file; or
+  std::string bytes;           ///< the encoded bytes themselves (base64 cells, parquet)
+  std::string name;  ///< for messages and exports: the path as the data wrote it, or the row's id
+};
+
+/// One question, exactly as the data set means it.
+struct Item {
+  std::string id;                 ///< unique in the set, digit by digit as the data wrote it
+  std::vector<Picture> pictures;  ///< in the order the conversation's parts refer to; may be empty
+  std::string question;           ///< the data's own words
+  Conversation conversation;      ///< what is asked, picture parts in their places
+  scoring::Truth truth;
+  std::uint64_t line = 0;  ///< physical line or record number in its file, from 1
+  /// Set when the row itself cannot be asked (bad cell, placeholder count): outcome and message.
+  /// The item is kept.
+  std::string defect;
+};
+
+/// Streams the items of one data set. Never holds a whole file of pictures in memory.
+class DatasetReader {
+ public:
+  virtual ~DatasetReader() = default;
+  /// The next item, or nothing at the end. Throws InputError/UsageError for a file that cannot be
+  /// read at all, naming file, line and what was expected.
+  virtual std::optional<Item> next() = 0;
+};
+
+/// A data set: how to read it and how its answers are scored.
+struct Dataset {
+  std::string name;    ///< "easy-vqa", "vqav2", "jsonl"
+  std::string label;   ///< short, for run folders: "easy-vqa", the file's stem
+  std::string metric;  ///< default scorer: "exact", "vqa-accuracy"
+  std::filesystem::path path;
+  std::function<std::unique_ptr<DatasetReader>()> open;  ///< a fresh pass, callable again and again
+};
+
+/// What identifies an item's question and pictures, whatever its place in the file: id,
+/// conversation and the pictures' bytes; not the references. Missing pictures hash as missing.
+/// Reads the picture files.
+std::string item_hash(const Item& item);
+
+}  // namespace headroom::datasets

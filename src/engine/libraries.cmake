@@ -1,0 +1,1 @@
+target_link_libraries(headroom_engine PUBLIC headroom_mlx)

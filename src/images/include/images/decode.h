@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "images/image.h"
+
+namespace headroom::images {
+
+enum class Format { kJpeg, kPng, kWebp, kGif, kBmp };
+std::string_view to_string(Format format);
+
+/// What the header says, after orientation. Nothing is decoded.
+struct Header {
+  Format format = Format::kPng;
+  std::uint32_t width = 0;  ///< as shown: sides exchanged when the orientation says so
+  std::uint32_t height = 0;
+  int orientation = 1;  ///< EXIF, 1..8
+};
+
+struct DecodeLimits {
+  std::uint64_t max_pixels =
+      178'956'970;  ///< twice Pillow's MAX_IMAGE_PIXELS, where Pillow refuses
+  std::uint64_t max_file_bytes = 1ULL << 30U;
+};
+
+/// A decoded picture and what had to be said about it.
+struct Decoded {
+  Image image;
+  Header header;
+  std::vector<std::string> notices;  ///< "16-bit grey: clipped to 8 bits as Pillow does"
+};
+
+/// `name` stands in messages. All throw InputError: E-IMG-MISSING, E-IMG-NOT (with what it is),
+/// E-IMG-TRUNCATED, E-IMG-BROKEN, E-IMG-TOO-LARGE (pixels and limit; before anything is allocated),
+/// E-IMG-UNSUPPORTED. Content decides the format, whatever the name. Pixels equal Pillow's: first
+/// frame, EXIF orientation applied, convert("RGB").
+Header read_header(std::string_view bytes,
+                   const std::string& name,
+                   const DecodeLimits& limits = {});
+Decoded decode(std::string_view bytes, const std::string& name, const DecodeLimits& limits = {});
+Decoded decode_file(const std::filesystem::path& path, const DecodeLimits& limits = {});
+Header read_file_header(const std::filesystem::path& path, const DecodeLimits& limits = {});
+
+}  // namespace headroom::images

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/json.h"
+
+namespace headroom::memory {
+
+/// What one picture costs after the model's own processing. Declared by the model's family.
+struct PictureCost {
+  std::uint32_t width = 0;  ///< of the picture as asked, pixels
+  std::uint32_t height = 0;
+  std::uint32_t tiles = 0;   ///< crops that the vision tower sees
+  std::uint32_t tokens = 0;  ///< positions in the prompt, separators included
+  Bytes decode;              ///< host memory while it is decoded, resized and normalised
+  Bytes encode;              ///< transient of the vision tower at its peak
+  Bytes features;            ///< kept until the prefix is prefilled
+};
+
+/// How a model's memory grows: constants of the checkpoint, the dtype and the engine, declared by
+/// its family from configuration and tensor headers, without loading anything. All plan arithmetic
+/// (plan.h) uses only these figures.
+struct Geometry {
+  std::string family;  ///< "smolvlm"
+  std::string dtype;   ///< "float32", "bfloat16", "float16"
+  std::uint64_t parameters = 0;
+  Bytes weights;                     ///< in the dtype they will have
+  Bytes load_staging;                ///< on top of the weights while loading
+  Bytes engine;                      ///< process and libraries before loading, measured
+  Bytes engine_growth;               ///< what libraries add on first use (BLAS buffers, kernels)
+  Bytes kv_per_token;                ///< all layers, one sequence
+  Bytes prefill_per_token;           ///< activations of one sequence's token while it is prefilled
+  Bytes scores_per_token_pair;       ///< attention scores per (new token, cached token), where
+                                     ///< materialised; else 0
+  Bytes logits_per_row;              ///< one row of the vocabulary as the sampler holds it
+  std::uint32_t context_tokens = 0;  ///< largest sequence the model takes
+  std::vector<PictureCost>
+      pictures;  ///< one for each picture size that was asked about, in that order
+};
+
+Json to_json(const Geometry& geometry);
+Geometry geometry_from_json(const Json& json);
+
+}  // namespace headroom::memory

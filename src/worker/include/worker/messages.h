@@ -1,0 +1,186 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/conversation.h"
+#include "base/json.h"
+#include "base/outcome.h"
+#include "memory/geometry.h"
+#include "memory/reading.h"
+
+/// The worker contract, version 1: JSON-RPC 2.0, one message a line, over the child's standard
+/// input and output. docs/reference/worker-contract.md is its text; these structures are its C++
+/// face. Each has `Json to_json(const T&)` and `T from_json(const Json&)`; reading ignores unknown
+/// keys and throws InputError("E-CONTRACT") naming a missing or mistyped one.
+namespace headroom::worker {
+
+inline constexpr int kProtocolVersion = 1;
+
+/// hello -> who the worker is.
+struct Hello {
+  int protocol = kProtocolVersion;
+  std::string engine;          ///< "mlx"
+  std::string engine_version;  ///< "0.32.4"
+  std::string device;          ///< "cpu", "cuda: NVIDIA H100", "metal: Apple M3"
+  std::string default_dtype;   ///< "float32" on CPUs, "bfloat16" on GPUs
+  std::vector<std::string>
+      capabilities;  ///< "batch", "logprobs", "prefix", "plan", "verify", "prepare"
+  std::int64_t pid = 0;
+  memory::Reading reading;  ///< before anything is loaded
+};
+
+/// A picture by file or by its encoded bytes (base64 on the wire).
+struct PictureRef {
+  std::string path;
+  std::string bytes;
+  std::string name;  ///< for messages
+};
+
+struct PictureSize {
+  std::uint32_t width = 0;
+  std::uint32_t height = 0;
+};
+
+/// plan -> memory::Geometry. Reads headers only; loads nothing. Throws like `load` for a checkpoint
+/// that is wrong.
+struct PlanRequest {
+  std::string model;  ///< folder
+  std::string dtype;  ///< empty: the engine's default
+  std::vector<PictureSize> pictures;
+  std::uint32_t max_image_side =
+      0;  ///< 0: no limit; longest side before the model's own processing
+};
+
+struct LoadRequest {
+  std::string model;
+  std::string dtype;
+  std::optional<Bytes> memory_limit;  ///< allocator's throttle
+  std::optional<Bytes> cache_limit;
+};
+
+struct Loaded {
+  std::string family;
+  std::string dtype;
+  std::uint64_t parameters = 0;
+  Bytes weights;  ///< measured, in the allocator
+  double seconds = 0;
+  std::vector<std::string>
+      notices;  ///< "template taken from tokenizer_config.json", ignored ids, …
+  memory::Reading reading;
+};
+
+struct AskItem {
+  std::string id;
+  Conversation conversation;
+  std::uint32_t max_tokens = 100;
+  std::uint32_t top_log_probs = 0;  ///< 0: none; else the k best of each generated token
+  bool want_prompt = false;         ///< return the rendered prompt and input ids
+};
+
+/// Limits of one group, set by the governor.
+struct AskLimits {
+  std::uint32_t batch = 0;          ///< most sequences decoded together; 0: no limit
+  std::uint32_t prefill_chunk = 0;  ///< most new tokens of one forward pass; 0: no limit
+  bool share_prefix = true;         ///< hold the pictures' prefix for all questions
+  std::optional<Bytes> memory;      ///< the guard's limit on active bytes
+  double deadline_seconds = 0;      ///< for the whole group; 0: none
+};
+
+/// ask -> AskDone, after one `answer` notification for each item, in any order.
+/// prepare (a notification with the same pictures) decodes them ahead in the background and asks
+/// nothing.
+struct AskRequest {
+  std::string group;
+  std::vector<PictureRef> pictures;
+  std::uint32_t max_image_side = 0;
+  std::vector<AskItem> items;
+  AskLimits limits;
+};
+
+struct TokenLogProb {
+  std::int32_t token = 0;
+  double log_prob = 0;
+  std::vector<std::pair<std::int32_t, double>> top;  ///< best first
+};
+
+/// Seconds spent, shared work divided evenly among the items of its group.
+struct PhaseSeconds {
+  double preprocess = 0;
+  double encode = 0;
+  double prefill = 0;
+  double decode = 0;
+
+  double total() const { return preprocess + encode + prefill + decode; }
+};
+
+struct Answer {
+  std::string group;
+  std::string id;
+  Outcome outcome = Outcome::kModel;
+  std::string text;        ///< only when answered; without stop markers, stripped
+  std::string error;       ///< otherwise: what happened, where, the numbers
+  std::string error_code;  ///< "E-IMG-TRUNCATED"
+  std::vector<std::int32_t>
+      token_ids;         ///< generated, the stop token included when one was produced
+  bool stopped = false;  ///< by a stop token (else cut at max_tokens)
+  std::uint32_t prompt_tokens = 0;
+  std::uint32_t image_tokens = 0;
+  std::uint32_t prefilled_tokens =
+      0;  ///< new in this question; the shared prefix counts with its first question
+  std::vector<TokenLogProb> log_probs;
+  std::string prompt;  // when wanted
+  std::vector<std::int32_t> input_ids;
+  std::vector<std::string> picture_hashes;  ///< of the decoded pixels
+  std::vector<std::string>
+      notices;  ///< about this item's pictures: "16-bit grey reduced to its high byte"
+  PhaseSeconds seconds;
+  memory::Reading before;
+  memory::Reading after;  ///< `peak` and `worker_footprint_peak` are the group's
+  std::string rung;       ///< empty: nothing was reduced
+};
+
+struct AskDone {
+  std::string group;
+  std::uint32_t answered = 0;
+  std::uint32_t failed = 0;
+  memory::Reading reading;
+};
+
+enum class CleanLevel { kNormal, kAggressive };
+
+struct Cleaned {
+  memory::Reading before;
+  memory::Reading after;
+};
+
+struct Unloaded {
+  memory::Reading before;
+  memory::Reading after;
+};
+
+/// verify: feeds a golden file's inputs to the loaded model.
+struct VerifyRequest {
+  std::string golden;  ///< safetensors: every model input, `logits`, `generated`, optional taps
+};
+
+struct Verified {
+  double max_logit_difference = 0;
+  std::vector<std::int32_t> expected_tokens;
+  std::vector<std::int32_t> tokens;
+  std::string first_different_tap;  ///< empty: none, or no taps
+  double tap_difference = 0;
+};
+
+/// An error response's `data`: which of our error classes, its stable code.
+struct RemoteError {
+  std::string kind;  ///< "usage", "input", "budget", "resource", "backend", "cancelled", "internal"
+  std::string code;
+  std::string message;
+};
+
+}  // namespace headroom::worker
