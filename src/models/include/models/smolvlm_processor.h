@@ -1,0 +1,119 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "images/image.h"
+#include "images/resize.h"
+
+namespace headroom::models {
+
+/// "size" of preprocessor_config.json, in the two forms that the reference can use.
+struct TargetSize {
+  std::optional<std::uint32_t> longest_edge;  ///< aspect kept, longest side exactly this
+  std::uint32_t height = 0;                   ///< with `width`, when longest_edge is empty
+  std::uint32_t width = 0;
+};
+
+/// The words that stand around and for a picture in the prompt.
+struct ImageTokens {
+  std::string image = "<image>";
+  std::string fake = "<fake_token_around_image>";
+  std::string global = "<global-img>";
+};
+
+/// Settings of SmolVLMImageProcessor and Idefics3ImageProcessor (equal in behaviour) and of the
+/// processor around them. A key that is absent or null has the reference's default, which stands
+/// here.
+struct SmolVlmProcessorConfig {
+  bool do_resize = true;
+  TargetSize size = {.longest_edge = 4 * 364};
+  images::Filter resample = images::Filter::kLanczos;
+  bool do_image_splitting = true;
+  std::uint32_t tile_side = 364;  ///< max_image_size["longest_edge"]
+  bool do_rescale = true;
+  double rescale_factor = 1.0 / 255.0;
+  bool do_normalize = true;
+  std::array<double, 3> image_mean = {0.5, 0.5, 0.5};
+  std::array<double, 3> image_std = {0.5, 0.5, 0.5};
+  std::uint32_t image_seq_len = 169;  ///< image tokens a tile
+  ImageTokens tokens;
+
+  /// `processor`: processor_config.json; where it holds an "image_processor" table, that replaces
+  /// `preprocessor`. `tokenizer`: tokenizer_config.json, asked only for other spellings of
+  /// the tokens. Empty objects stand for missing files.
+  /// Throws UsageError("E-PROCESSOR") naming the key, its value and what is accepted, for each
+  /// setting that the reference refuses.
+  static SmolVlmProcessorConfig from_json(const Json& preprocessor,
+                                          const Json& processor = Json::object(),
+                                          const Json& tokenizer = Json::object());
+  /// Reads the three files of a checkpoint folder.
+  /// Throws UsageError("E-PROCESSOR") naming file and key, or the files looked for when there is
+  /// neither preprocessor_config.json nor a table in processor_config.json.
+  static SmolVlmProcessorConfig load(const std::filesystem::path& folder);
+};
+
+/// How one picture becomes tiles, from its sides alone.
+struct TilePlan {
+  std::uint32_t rows = 0;  ///< crops down and across; both 0: the picture is one tile
+  std::uint32_t cols = 0;
+  std::uint32_t tiles = 1;         ///< rows * cols + 1 (the last is the whole picture), or 1
+  std::uint32_t tile_side = 0;     ///< tiles are square
+  std::uint64_t image_tokens = 0;  ///< image tokens in the prompt: tiles * image_seq_len
+  /// Sides after each resize in turn; equal where a step is switched off.
+  std::uint32_t resized_width = 0;
+  std::uint32_t resized_height = 0;
+  std::uint32_t canvas_width = 0;  ///< cut into tiles, or reduced to one
+  std::uint32_t canvas_height = 0;
+  /// Bytes that process() holds at its peak beside its input: 8-bit canvases and the result.
+  std::uint64_t transient_bytes = 0;
+  std::uint64_t pixel_bytes = 0;  ///< of the result: tiles * 3 * tile_side^2 * 4
+};
+
+/// Requires: both sides > 0.
+/// Throws: InputError("E-IMG-ASPECT") if a resized side would exceed 65,535 or the canvas 2^31
+/// pixels (a strip a hundred thousand times longer than high with do_resize off).
+TilePlan tiles_for(std::uint32_t width, std::uint32_t height, const SmolVlmProcessorConfig& config);
+
+/// One picture, ready for the vision tower. Every tile is filled to its edge, so that the
+/// reference's pixel_attention_mask of one picture is all ones; the empty tiles with which the
+/// reference pads a batch of unequal pictures are not made.
+/// Shapes: pixels [tiles, 3, tile_side, tile_side], row-major; crops row by row, then the whole.
+struct ProcessedPicture {
+  std::vector<float> pixels;
+  std::uint32_t tiles = 0;
+  std::uint32_t rows = 0;
+  std::uint32_t cols = 0;
+  std::uint32_t tile_height = 0;
+  std::uint32_t tile_width = 0;
+};
+
+/// Memory: tiles_for(...).transient_bytes.
+/// Throws: as tiles_for.
+/// Thread: any; no shared state.
+/// Source: Transformers 5.24, models/smolvlm/image_processing_pil_smolvlm.py, _preprocess.
+ProcessedPicture process(const images::Image& image, const SmolVlmProcessorConfig& config);
+
+/// What replaces one image token of the prompt: rows of crops, a blank line, the whole picture.
+/// SmolVLMProcessor and Idefics3Processor write the same string.
+/// Source: Transformers 5.24, models/smolvlm/processing_smolvlm.py, get_image_prompt_string.
+std::string image_token_string(std::uint32_t rows,
+                               std::uint32_t cols,
+                               std::uint32_t image_seq_len,
+                               const ImageTokens& tokens = {});
+
+/// `prompt` with its n-th image token replaced by the string of the n-th picture.
+/// Throws: InputError("E-PROMPT-IMAGES") with both numbers if the prompt has not exactly as many
+/// image tokens as there are pictures.
+std::string expand_image_tokens(std::string_view prompt,
+                                std::span<const TilePlan> pictures,
+                                const SmolVlmProcessorConfig& config);
+
+}  // namespace headroom::models
