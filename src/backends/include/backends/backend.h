@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 #include "memory/geometry.h"
@@ -12,12 +13,21 @@ namespace headroom::backends {
 
 /// What a death of the engine's process looked like, when there was one.
 struct Death {
-  enum class Kind { kOutOfMemory, kSignal, kExit, kHang };
+  enum class Kind {
+    kOutOfMemory,
+    kSignal,
+    kExit,
+    kHang,     ///< past a deadline and deaf to cancel: killed by us
+    kProtocol  ///< wrote what the contract does not know: killed by us
+  };
   Kind kind = Kind::kExit;
   int detail = 0;        ///< signal number or exit status
   std::string evidence;  ///< "kernel OOM kill (memory.oom_control oom_kill 0 -> 1), footprint 1.9
                          ///< GiB", last log lines
 };
+
+/// "out of memory", "signal", "exit", "hang", "protocol".
+std::string_view to_string(Death::Kind kind);
 
 /// An engine that answers groups: a supervised worker, or (later) a server. The runner knows
 /// nothing below this. Errors: UsageError (checkpoint), BudgetError, BackendError (gave up after

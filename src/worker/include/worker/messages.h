@@ -4,6 +4,8 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -15,8 +17,8 @@
 
 /// The worker contract, version 1: JSON-RPC 2.0, one message a line, over the child's standard
 /// input and output. docs/reference/worker-contract.md is its text; these structures are its C++
-/// face. Each has `Json to_json(const T&)` and `T from_json(const Json&)`; reading ignores unknown
-/// keys and throws InputError("E-CONTRACT") naming a missing or mistyped one.
+/// face. Each has `Json to_json(const T&)` and `T from_json<T>(const Json&)`, below; reading
+/// ignores unknown keys and throws InputError("E-CONTRACT") naming a missing or mistyped one.
 namespace headroom::worker {
 
 inline constexpr int kProtocolVersion = 1;
@@ -182,5 +184,53 @@ struct RemoteError {
   std::string code;
   std::string message;
 };
+
+/// As objects of the wire. Absent keys are the structure's defaults; a number that is not finite is
+/// null. Text that is not UTF-8 has its bad bytes replaced when the line is written, but paths and
+/// picture bytes arrive as they are.
+Json to_json(const Hello& hello);
+Json to_json(const PlanRequest& request);
+Json to_json(const LoadRequest& request);
+Json to_json(const Loaded& loaded);
+Json to_json(const AskRequest& request);
+Json to_json(const Answer& answer);
+Json to_json(const AskDone& done);
+Json to_json(const Cleaned& cleaned);
+Json to_json(const Unloaded& unloaded);
+Json to_json(const VerifyRequest& request);
+Json to_json(const Verified& verified);
+Json to_json(const RemoteError& error);
+
+/// Defined for the same types. Throws InputError("E-CONTRACT") naming the key's path.
+template <typename T>
+T from_json(const Json& json);
+template <>
+Hello from_json<Hello>(const Json& json);
+template <>
+PlanRequest from_json<PlanRequest>(const Json& json);
+template <>
+LoadRequest from_json<LoadRequest>(const Json& json);
+template <>
+Loaded from_json<Loaded>(const Json& json);
+template <>
+AskRequest from_json<AskRequest>(const Json& json);
+template <>
+Answer from_json<Answer>(const Json& json);
+template <>
+AskDone from_json<AskDone>(const Json& json);
+template <>
+Cleaned from_json<Cleaned>(const Json& json);
+template <>
+Unloaded from_json<Unloaded>(const Json& json);
+template <>
+VerifyRequest from_json<VerifyRequest>(const Json& json);
+template <>
+Verified from_json<Verified>(const Json& json);
+template <>
+RemoteError from_json<RemoteError>(const Json& json);
+
+/// "normal", "aggressive".
+std::string_view to_string(CleanLevel level);
+std::optional<CleanLevel> clean_level_from_string(std::string_view name);
 
 }  // namespace headroom::worker
