@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/conversation.h"
@@ -40,6 +41,10 @@ class DatasetReader {
   /// The next item, or nothing at the end. Throws InputError/UsageError for a file that cannot be
   /// read at all, naming file, line and what was expected.
   virtual std::optional<Item> next() = 0;
+
+  /// What should be said about the data as read so far ("3 of 10 items have no reference: …"); all
+  /// of it once next() returned nothing.
+  virtual std::vector<std::string> notices() const { return {}; }
 };
 
 /// A data set: how to read it and how its answers are scored.
@@ -55,5 +60,16 @@ struct Dataset {
 /// conversation and the pictures' bytes; not the references. Missing pictures hash as missing.
 /// Reads the picture files.
 std::string item_hash(const Item& item);
+
+/// The same for many items in a row: a picture that the item before also had is not read again.
+class ItemHasher {
+ public:
+  std::string hash(const Item& item);
+
+ private:
+  std::string picture_digest(const Picture& picture);
+
+  std::vector<std::pair<std::filesystem::path, std::string>> last_;  ///< the last item's pictures
+};
 
 }  // namespace headroom::datasets

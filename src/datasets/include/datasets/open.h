@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "datasets/item.h"
+
+namespace headroom::datasets {
+
+/// Our name of a field -> the data's own: {"question", "Q"}. Names: id, image, question, answer,
+/// answer_type, question_type.
+using FieldMap = std::map<std::string, std::string>;
+
+struct OpenOptions {
+  std::filesystem::path assets;    ///< holds easy-vqa/; only the word "easy-vqa" needs it
+  std::filesystem::path pictures;  ///< where relative picture names start; empty: the data's folder
+  FieldMap map;                    ///< from --map; JSONL only
+};
+
+/// Reads "question=Q" and "question=Q,answer=A", one entry or several. Throws UsageError naming the
+/// entry and the fields that can be mapped.
+FieldMap parse_field_map(const std::vector<std::string>& entries);
+
+/// Turns the user's word into a data set:
+///   easy-vqa                        the embedded test split
+///   FILE.jsonl  jsonl:FILE          one JSON object a line (docs/reference/data.md)
+///   DIR  vqav2:DIR                  VQA v2's questions, annotations and pictures, found in DIR or
+///                                   its subfolders
+///   vqav2:QUESTIONS.json[,ANNOTATIONS.json]   the same, named; annotations beside it when left out
+///   easy-vqa:DIR                    DIR or DIR/test with questions.json and images/
+/// An existing path wins over a word. Throws UsageError("E-DATA-…"): unknown word (with the nearest
+/// spelling and all that is possible), missing or unsuitable file. Reads only what it takes to
+/// recognise the data; faults inside are found by a pass over the reader.
+Dataset open_dataset(const std::string& word, const OpenOptions& options);
+
+/// What one pass over a data set found.
+struct Survey {
+  std::uint64_t items = 0;
+  std::uint64_t without_references = 0;  ///< asked and stored, never scored
+  std::uint64_t defects = 0;             ///< items that cannot be asked
+  std::vector<std::string> notices;      ///< DatasetReader::notices() after the last item
+};
+
+/// One whole pass. Throws what the reader throws: run it (or a pass of your own) before the first
+/// question is asked, so that broken lines and repeated ids are refused at once.
+Survey survey(const Dataset& dataset);
+
+}  // namespace headroom::datasets
