@@ -41,7 +41,10 @@ struct Geometry {
       pictures;  ///< one for each picture size that was asked about, in that order
 };
 
+Json to_json(const PictureCost& cost);
 Json to_json(const Geometry& geometry);
+/// Ignores unknown keys. Throws InputError("E-CONTRACT") naming a missing or mistyped one.
+PictureCost picture_cost_from_json(const Json& json);
 Geometry geometry_from_json(const Json& json);
 
 }  // namespace headroom::memory

@@ -1,0 +1,71 @@
+#include "memory/geometry.h"
+
+#include "json_fields.h"
+
+namespace headroom::memory {
+
+Json to_json(const PictureCost& cost) {
+  return {{"width", cost.width},
+          {"height", cost.height},
+          {"tiles", cost.tiles},
+          {"tokens", cost.tokens},
+          {"decode_bytes", cost.decode.count()},
+          {"encode_bytes", cost.encode.count()},
+          {"features_bytes", cost.features.count()}};
+}
+
+PictureCost picture_cost_from_json(const Json& json) {
+  const JsonFields fields(json, "picture cost");
+  PictureCost cost;
+  cost.width = fields.whole32("width");
+  cost.height = fields.whole32("height");
+  cost.tiles = fields.whole32("tiles");
+  cost.tokens = fields.whole32("tokens");
+  cost.decode = fields.bytes("decode_bytes");
+  cost.encode = fields.bytes("encode_bytes");
+  cost.features = fields.bytes("features_bytes");
+  return cost;
+}
+
+Json to_json(const Geometry& geometry) {
+  Json pictures = Json::array();
+  for (const PictureCost& cost : geometry.pictures) {
+    pictures.push_back(to_json(cost));
+  }
+  return {{"family", geometry.family},
+          {"dtype", geometry.dtype},
+          {"parameters", geometry.parameters},
+          {"weights_bytes", geometry.weights.count()},
+          {"load_staging_bytes", geometry.load_staging.count()},
+          {"engine_bytes", geometry.engine.count()},
+          {"engine_growth_bytes", geometry.engine_growth.count()},
+          {"kv_per_token_bytes", geometry.kv_per_token.count()},
+          {"prefill_per_token_bytes", geometry.prefill_per_token.count()},
+          {"scores_per_token_pair_bytes", geometry.scores_per_token_pair.count()},
+          {"logits_per_row_bytes", geometry.logits_per_row.count()},
+          {"context_tokens", geometry.context_tokens},
+          {"pictures", std::move(pictures)}};
+}
+
+Geometry geometry_from_json(const Json& json) {
+  const JsonFields fields(json, "geometry");
+  Geometry geometry;
+  geometry.family = fields.text("family");
+  geometry.dtype = fields.text("dtype");
+  geometry.parameters = fields.whole("parameters");
+  geometry.weights = fields.bytes("weights_bytes");
+  geometry.load_staging = fields.bytes("load_staging_bytes");
+  geometry.engine = fields.bytes("engine_bytes");
+  geometry.engine_growth = fields.bytes("engine_growth_bytes");
+  geometry.kv_per_token = fields.bytes("kv_per_token_bytes");
+  geometry.prefill_per_token = fields.bytes("prefill_per_token_bytes");
+  geometry.scores_per_token_pair = fields.bytes("scores_per_token_pair_bytes");
+  geometry.logits_per_row = fields.bytes("logits_per_row_bytes");
+  geometry.context_tokens = fields.whole32("context_tokens");
+  for (const Json& cost : fields.array("pictures")) {
+    geometry.pictures.push_back(picture_cost_from_json(cost));
+  }
+  return geometry;
+}
+
+}  // namespace headroom::memory

@@ -1,0 +1,123 @@
+#include "memory/reading.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <array>
+#include <cstdio>
+#include <ctime>
+#include <utility>
+
+#include "base/errors.h"
+#include "json_fields.h"
+
+namespace headroom::memory {
+
+namespace {
+
+using Sensor = std::optional<Bytes> Reading::*;
+
+constexpr std::array<std::pair<const char*, Sensor>, 11> kSensors = {{
+    {"active_bytes", &Reading::active},
+    {"cache_bytes", &Reading::cache},
+    {"peak_bytes", &Reading::peak},
+    {"worker_footprint_bytes", &Reading::worker_footprint},
+    {"worker_footprint_peak_bytes", &Reading::worker_footprint_peak},
+    {"supervisor_footprint_bytes", &Reading::supervisor_footprint},
+    {"system_available_bytes", &Reading::system_available},
+    {"cgroup_used_bytes", &Reading::cgroup_used},
+    {"cgroup_limit_bytes", &Reading::cgroup_limit},
+    {"device_used_bytes", &Reading::device_used},
+    {"device_free_bytes", &Reading::device_free},
+}};
+
+constexpr std::int64_t kMillisecondsASecond = 1000;
+
+std::int64_t milliseconds(WallTime time) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+}
+
+std::string time_text(WallTime time) {
+  const std::int64_t count = milliseconds(time);
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
+                     fmt::gmtime(std::time_t{count / kMillisecondsASecond}),
+                     count % kMillisecondsASecond);
+}
+
+WallTime time_from_text(const std::string& text) {
+  std::tm parts{};
+  int milli = 0;
+  char zone = 0;
+  const int fields = std::sscanf(text.c_str(),
+                                 "%4d-%2d-%2dT%2d:%2d:%2d.%3d%c",
+                                 &parts.tm_year,
+                                 &parts.tm_mon,
+                                 &parts.tm_mday,
+                                 &parts.tm_hour,
+                                 &parts.tm_min,
+                                 &parts.tm_sec,
+                                 &milli,
+                                 &zone);
+  const bool whole_seconds = fields == 6 && text.size() == 20 && text.back() == 'Z';
+  if (!whole_seconds && !(fields == 8 && zone == 'Z')) {
+    throw InputError(
+        "E-CONTRACT",
+        fmt::format("reading: 'time' must read like 2026-01-02T03:04:05.678Z, got '{}'", text));
+  }
+  parts.tm_year -= 1900;
+  parts.tm_mon -= 1;
+  return std::chrono::system_clock::from_time_t(timegm(&parts)) + std::chrono::milliseconds(milli);
+}
+
+}  // namespace
+
+Json to_json(const Reading& reading) {
+  Json json = Json::object();
+  if (reading.time != WallTime{}) {
+    json["time"] = time_text(reading.time);
+  }
+  for (const auto& [name, sensor] : kSensors) {
+    if (const std::optional<Bytes>& value = reading.*sensor) {
+      json[name] = value->count();
+    }
+  }
+  return json;
+}
+
+Reading reading_from_json(const Json& json) {
+  const JsonFields fields(json, "reading");
+  Reading reading;
+  if (fields.has("time")) {
+    reading.time = time_from_text(fields.text("time"));
+  }
+  for (const auto& [name, sensor] : kSensors) {
+    if (fields.has(name)) {
+      reading.*sensor = fields.bytes(name);
+    }
+  }
+  return reading;
+}
+
+std::optional<Bytes> total_footprint(const Reading& reading) {
+  if (!reading.worker_footprint && !reading.supervisor_footprint) {
+    return std::nullopt;
+  }
+  return reading.worker_footprint.value_or(Bytes()) +
+         reading.supervisor_footprint.value_or(Bytes());
+}
+
+Reading merged(const Reading& first, const Reading& second) {
+  Reading result = first;
+  if (result.time == WallTime{}) {
+    result.time = second.time;
+  }
+  for (const auto& entry : kSensors) {
+    const Sensor sensor = entry.second;
+    if (!(result.*sensor)) {
+      result.*sensor = second.*sensor;
+    }
+  }
+  return result;
+}
+
+}  // namespace headroom::memory
