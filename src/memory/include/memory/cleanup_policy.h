@@ -1,0 +1,171 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "memory/budget.h"
+#include "memory/reading.h"
+
+namespace headroom::memory {
+
+/// How much to clean: one cycle of collecting and giving the allocator's cache back, or three.
+enum class Clean { kNone, kNormal, kAggressive };
+/// "none", "normal", "aggressive".
+std::string_view to_string(Clean clean);
+
+/// A policy's answer. The reason has the numbers compared, also of "none" when that needs one.
+struct CleanDecision {
+  Clean clean = Clean::kNone;
+  std::string policy;  ///< which: "periodic", "adaptive", "periodic + adaptive"
+  std::string reason;
+};
+
+/// What was in use at one moment, split by what can be had back.
+struct Usage {
+  Bytes held;         ///< counts against the limit: live data and overhead; this is pressure
+  Bytes reclaimable;  ///< the allocator's cache: given back when asked, never pressure
+  Bytes limit;        ///< the budget's, of that moment
+
+  Bytes total() const { return held + reclaimable; }
+
+  double pressure() const;  ///< held / limit
+};
+
+/// Empty when the counter's sensors were not read.
+std::optional<Usage> usage(const Reading& reading, Counter counter, Bytes limit);
+
+/// One group, as policies look back on it.
+struct GroupUsage {
+  std::uint32_t questions = 0;
+  std::uint32_t pictures = 0;
+  std::optional<Usage> after;
+};
+
+struct CleanUp {
+  Clean clean = Clean::kNone;
+  std::optional<Usage> before;
+  std::optional<Usage> after;
+  Bytes freed;            ///< of held and reclaimable together; 0 when it grew
+  bool fruitless = true;  ///< gave back less than 1 MiB and less than 0.5 % of the limit
+};
+
+/// What happened so far, most recent last. Bounded: the last 256 groups and the last clean-up.
+class History {
+ public:
+  void add(const GroupUsage& group);
+  void add(const CleanUp& cleanup);
+
+  const std::deque<GroupUsage>& groups() const { return groups_; }
+
+  const std::optional<CleanUp>& last_cleanup() const { return last_; }
+
+  // Since the last clean-up.
+  std::uint64_t questions() const { return questions_; }
+
+  std::uint64_t pictures() const { return pictures_; }
+
+  std::uint64_t groups_since() const { return groups_since_; }
+
+  /// Clean-ups in a row that were fruitless.
+  std::uint32_t fruitless_streak() const { return fruitless_streak_; }
+
+  /// Of the last group, or of the last clean-up when that came later.
+  std::optional<Usage> current() const;
+
+ private:
+  std::deque<GroupUsage> groups_;
+  std::optional<CleanUp> last_;
+  std::uint64_t questions_ = 0;
+  std::uint64_t pictures_ = 0;
+  std::uint64_t groups_since_ = 0;
+  std::uint32_t fruitless_streak_ = 0;
+};
+
+/// Decides after each group whether to clean. Implementations may keep state between calls and are
+/// asked once for each group. Thread: one.
+class CleanupPolicy {
+ public:
+  virtual ~CleanupPolicy() = default;
+  virtual std::string_view name() const = 0;
+  virtual CleanDecision decide(const History& history) = 0;
+};
+
+/// Every N questions, or every N pictures, since the last clean-up: normal.
+class PeriodicPolicy final : public CleanupPolicy {
+ public:
+  static constexpr std::uint32_t kQuestions = 5;
+  static constexpr std::uint32_t kPictures = 3;
+
+  enum class Unit { kQuestions, kPictures };
+
+  PeriodicPolicy(Unit unit, std::uint32_t every) : unit_(unit), every_(every) {}
+
+  std::string_view name() const override { return "periodic"; }
+
+  CleanDecision decide(const History& history) override;
+
+ private:
+  Unit unit_;
+  std::uint32_t every_;  ///< 0: never
+};
+
+struct AdaptiveSettings {
+  double high = 0.80;  ///< share of the limit at which pressure begins
+  double low = 0.70;   ///< below which it ends: between the two it stays what it was
+  double growth =
+      0.02;  ///< of the limit: held must grow so much for a repeat after a fruitless one
+  std::uint32_t longest_pause = 32;  ///< groups: pauses after fruitless ones double up to this
+};
+
+/// Follows pressure. Held above `high`: aggressive, until held falls below `low`. Held below it,
+/// but above `high` together with the cache: normal, since the cache alone is in the way. After a
+/// clean-up that gave nothing back it pauses, longer each time, unless held has grown.
+class AdaptivePolicy final : public CleanupPolicy {
+ public:
+  explicit AdaptivePolicy(AdaptiveSettings settings = {}) : settings_(settings) {}
+
+  std::string_view name() const override { return "adaptive"; }
+
+  CleanDecision decide(const History& history) override;
+
+  bool pressed() const { return pressed_; }
+
+ private:
+  bool may_repeat(const History& history, const Usage& now) const;
+
+  AdaptiveSettings settings_;
+  bool pressed_ = false;
+};
+
+/// Asks all of its policies, takes the strongest answer and joins the reasons of those that want
+/// one.
+class CompositePolicy final : public CleanupPolicy {
+ public:
+  explicit CompositePolicy(std::vector<std::unique_ptr<CleanupPolicy>> policies);
+
+  std::string_view name() const override { return "composite"; }
+
+  CleanDecision decide(const History& history) override;
+
+ private:
+  std::vector<std::unique_ptr<CleanupPolicy>> policies_;
+};
+
+/// Never cleans (--governor off).
+class NoPolicy final : public CleanupPolicy {
+ public:
+  std::string_view name() const override { return "off"; }
+
+  CleanDecision decide(const History&) override { return {Clean::kNone, "off", "switched off"}; }
+};
+
+/// Periodic by questions and adaptive, with the defaults.
+std::unique_ptr<CleanupPolicy> default_policy();
+
+}  // namespace headroom::memory

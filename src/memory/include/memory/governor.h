@@ -1,0 +1,174 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "memory/budget.h"
+#include "memory/cleanup_policy.h"
+#include "memory/plan.h"
+#include "memory/reading.h"
+#include "memory/sampler.h"
+
+namespace headroom::memory {
+
+/// Something that the governor decided or saw, for the journal.
+struct MemoryEvent {
+  enum class Kind {
+    kBudget,
+    kPlan,
+    kLoad,
+    kRefuse,
+    kRung,
+    kGroup,
+    kPressure,
+    kClean,
+    kBroken,
+    kUnload
+  };
+  WallTime time{};
+  Kind kind{};
+  std::string group;   ///< empty outside groups
+  std::string detail;  ///< of a clean-up "normal" or "aggressive"; of a rung its name
+  std::string reason;  ///< why, with the numbers compared
+  std::optional<std::int64_t> freed;  ///< of clean-ups and unloads, as readings show it
+  Duration duration{};                ///< of clean-ups
+  std::optional<Reading> before;
+  std::optional<Reading> after;
+  Json numbers =
+      Json::object();  ///< further figures by name, integers of bytes: {"planned_peak_bytes": …}
+};
+
+/// "budget", "plan", "load", "refuse", "rung", "group", "pressure", "clean", "broken", "unload".
+std::string_view to_string(MemoryEvent::Kind kind);
+/// {"schema": "headroom.memory/1", "time", "kind", …}; absent members are left out.
+Json to_json(const MemoryEvent& event);
+
+/// What is known of a group before it is asked.
+struct GroupFacts {
+  std::string id;
+  std::vector<PictureCost> pictures;
+  std::uint32_t questions = 1;
+  std::uint32_t text_tokens = 0;  ///< longest prompt without its pictures' tokens
+  std::uint32_t max_tokens = 100;
+};
+
+/// How a group may be asked. Maps one to one to worker::AskLimits.
+struct GroupLimits {
+  std::uint32_t batch = 1;
+  std::uint32_t prefill_chunk = 0;
+  bool share_prefix = true;
+  std::optional<Bytes> memory;  ///< most active bytes of the allocator
+};
+
+struct GroupDecision {
+  bool fits = true;  ///< else: do not ask it; its items end in `memory` with `reason`
+  GroupLimits limits;
+  std::string rung;  ///< what was reduced: "prefill chunk 512 -> 128", empty: nothing
+  std::string reason;
+  Bytes planned_peak;
+  CleanDecision clean_first;  ///< to be done (and reported by after_cleanup) before asking
+};
+
+/// For LoadRequest.
+struct LoadLimits {
+  Bytes memory;  ///< the allocator's throttle
+  Bytes cache;   ///< the allocator's cache
+};
+
+/// Whether the memory of an unloaded model came back.
+struct Unloading {
+  bool proved = false;  ///< within 5 % or 32 MiB of where it began, and no live arrays
+  std::int64_t returned = 0;
+  std::int64_t left = 0;  ///< beyond where it began
+  std::string text;
+};
+
+/// What a run has to say about its memory when it ends.
+struct MemorySummary {
+  Budget budget;
+  Bytes planned_peak;
+  Peaks peaks;
+  std::optional<Bytes> measured_peak;  ///< by the budget's counter
+  bool budget_kept = true;
+  std::uint64_t cleanups = 0;
+  std::uint64_t fruitless_cleanups = 0;
+  std::uint64_t freed = 0;    ///< bytes, all clean-ups together
+  std::uint64_t refused = 0;  ///< groups
+};
+
+Json to_json(const MemorySummary& summary);
+
+/// All decisions about memory of one model's stretch of a run. The runner calls, in this order:
+/// before_load, after_load, for each group before_group, after_group, and (whenever a decision asks
+/// for a clean-up) after_cleanup; then after_unload. It never reads or cleans by itself.
+/// Readings given to it are the worker's; it merges them with the sampler's.
+/// Events go to `sink`, from the calling thread. Thread: one.
+class Governor {
+ public:
+  using Sink = std::function<void(const MemoryEvent&)>;
+
+  /// `sampler` is borrowed. A plan that does not fit is the caller's to refuse (require_fit).
+  Governor(Budget budget,
+           Plan plan,
+           std::unique_ptr<CleanupPolicy> policy,
+           Sampler& sampler,
+           const Clock& clock,
+           Sink sink);
+
+  LoadLimits load_limits() const;
+  void before_load(const Reading& reading);
+  void after_load(const Reading& reading, double load_seconds);
+
+  GroupDecision before_group(const GroupFacts& facts);
+  /// `reading`: after the group, `peak` and `worker_footprint_peak` being the group's. `questions`:
+  /// those that were answered or failed, each counted once.
+  CleanDecision after_group(const GroupFacts& facts,
+                            std::uint32_t questions,
+                            const Reading& reading);
+  /// Of a clean-up that a decision asked for.
+  CleanUp after_cleanup(const CleanDecision& decision, const Reading& before, const Reading& after);
+
+  Unloading after_unload(const Reading& before, const Reading& after);
+
+  MemorySummary summary() const;
+
+  const Budget& budget() const { return budget_; }
+
+  const Plan& plan() const { return plan_; }
+
+ private:
+  void note(MemoryEvent event);
+  /// The system's figures of now, completed by the worker's.
+  Reading complete(const Reading& worker);
+  /// What may be used now, less what loading took beyond its plan. Notes a change.
+  Budget current_budget(const Reading& now);
+  void check_kept(const std::string& group);
+  std::optional<Bytes> measured_peak() const;
+
+  Budget budget_;
+  Plan plan_;
+  std::unique_ptr<CleanupPolicy> policy_;
+  Sampler& sampler_;
+  const Clock& clock_;
+  Sink sink_;
+  History history_;
+  std::optional<Bytes> before_load_;  ///< the counter's figure, to compare with after unloading
+  std::optional<Reading> last_;
+  Bytes beyond_plan_;      ///< what loading took beyond its plan
+  Bytes last_live_limit_;  ///< as last noted
+  Bytes noted_break_;      ///< the peak above the limit that was noted last
+  Peaks device_;           ///< of the worker's own readings
+  std::string open_group_;
+  Bytes open_planned_peak_;
+  MemorySummary counts_;
+};
+
+}  // namespace headroom::memory

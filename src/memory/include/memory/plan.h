@@ -1,0 +1,129 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/json.h"
+#include "memory/budget.h"
+#include "memory/geometry.h"
+
+namespace headroom::memory {
+
+/// What a picture would cost under a smaller --max-image-side.
+struct SmallerPicture {
+  std::uint32_t max_image_side = 0;
+  PictureCost cost;
+};
+
+/// The hardest group that a run will ask: what a plan needs to know beside the model.
+struct Workload {
+  std::uint32_t batch = 1;  ///< sequences decoded together
+  std::uint32_t text_tokens =
+      0;  ///< longest prompt without its pictures' tokens, template included
+  std::uint32_t max_tokens = 100;     ///< longest answer
+  std::uint32_t prefill_chunk = 0;    ///< most new tokens of one forward pass; 0: no limit
+  std::vector<PictureCost> pictures;  ///< of one group; empty: text only
+  bool share_prefix = true;  ///< the pictures' KV is held once for the batch, else once a sequence
+  bool decode_ahead = true;  ///< the next group's pictures are decoded while this one is asked
+  Bytes allocator_cache;     ///< most that the engine's allocator keeps for reuse
+  Bytes supervisor;          ///< footprint of the process that asks
+  Counter counter = Counter::kFootprint;
+  std::vector<SmallerPicture> smaller;  ///< for advice: the largest picture at smaller sides
+};
+
+/// The picture of the list that costs most where it counts (its encode, then its tokens).
+const PictureCost* largest_picture(const std::vector<PictureCost>& pictures);
+
+enum class PartKind {
+  kSupervisor,
+  kEngine,
+  kWeights,
+  kLoadStaging,
+  kPictureDecode,
+  kVision,
+  kFeatures,
+  kPrefixKv,
+  kQuestionKv,
+  kActivations,
+  kScores,
+  kLogits,
+  kCache,
+};
+/// "supervisor", "engine", "weights", "load staging", "picture decode", "vision", "features",
+/// "prefix KV", "question KV", "activations", "attention scores", "logits", "allocator cache".
+std::string_view to_string(PartKind kind);
+
+/// Part of what a phase holds at its worst moment.
+struct PlanPart {
+  PartKind kind{};
+  Bytes bytes;
+  bool on_host = false;  ///< beside a device's budget, not in it
+  std::string detail;    ///< "1,200 tokens × 8 sequences"
+};
+
+enum class Phase { kLoad, kEncode, kPrefill, kDecode };
+/// "load", "encode", "prefill", "decode".
+std::string_view to_string(Phase phase);
+
+struct PhasePlan {
+  Phase phase{};
+  std::vector<PlanPart> parts;  ///< none of size 0
+
+  Bytes total() const;  ///< of the memory that the budget holds down
+  Bytes host() const;   ///< of the host's, where the budget is a device's; else 0
+};
+
+/// The memory arithmetic of a run. Phases do not overlap, so the peak is that of the worst phase.
+struct Plan {
+  Geometry geometry;
+  Workload workload;
+  std::vector<PhasePlan> phases;
+  Bytes reserve;  ///< for what arithmetic does not see: a twentieth of the peak, at least 8 MiB
+
+  const PhasePlan& worst() const;
+
+  Bytes planned_peak() const {
+    return worst().total();
+  }  ///< what will be measured, without reserve
+
+  Bytes required() const { return planned_peak() + reserve; }
+
+  Bytes host_peak() const;
+  const PlanPart& largest_part() const;  ///< of the worst phase
+};
+
+Plan make_plan(const Geometry& geometry, const Workload& workload);
+
+/// One way to make a refused plan fit.
+struct Change {
+  std::string flag;  ///< "--max-image-side 768"
+  Bytes needs;       ///< `required` with it
+};
+
+/// Does it fit? An expected answer, not an exception.
+struct Admission {
+  bool fits = false;
+  Bytes required;
+  Bytes limit;
+  std::string text;             ///< the numbers compared; of a refusal also what would fit
+  std::vector<Change> changes;  ///< of a refusal: those that would fit, cheapest first
+};
+
+/// Compares required with the budget's limit (and the host's part with what the host can give).
+Admission admit(const Plan& plan, const Budget& budget);
+/// Throws BudgetError("E-MEM-PLAN") with the admission's text unless it fits. Exit code 5.
+void require_fit(const Admission& admission);
+
+/// The largest batch up to the workload's, and for it the largest prefill chunk, that fit: the
+/// chunk is halved first, down to 64 tokens. Where nothing fits: batch 1 with the smallest chunk.
+Workload choose_batch(const Geometry& geometry, Workload workload, const Budget& budget);
+
+/// Everything, for --json and the journal.
+Json to_json(const Plan& plan);
+Json to_json(const Admission& admission);
+
+}  // namespace headroom::memory

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "memory/reading.h"
+
+namespace headroom::memory {
+
+/// The largest figures seen. `total` is the largest sum of one moment, not the sum of the largest.
+struct Peaks {
+  std::optional<Bytes> total;  ///< footprint of supervisor and workers together
+  std::optional<Bytes> supervisor;
+  std::optional<Bytes> worker;
+  std::optional<Bytes> device;            ///< active and cache of the engine's allocator
+  std::optional<Bytes> lowest_available;  ///< of the machine
+  std::uint64_t samples = 0;
+
+  void see(const Reading& reading);
+};
+
+/// Looks at a source 20 times a second and keeps the peaks, so that what happens between a group's
+/// two readings is seen as well. A spike between two looks shows in the worker's own high-water
+/// mark: when that has risen, the moment counts with it. Memory: fixed.
+/// Thread: all members may be called from any thread; the source is read by one at a time.
+class Sampler {
+ public:
+  static constexpr Duration kPeriod = std::chrono::milliseconds(50);
+
+  explicit Sampler(MemorySource& source) : source_(source) {}
+
+  ~Sampler();
+  Sampler(const Sampler&) = delete;
+  Sampler& operator=(const Sampler&) = delete;
+
+  /// Looks once, now.
+  Reading tick();
+
+  /// Looks every `period` in a thread of its own until `stop`. Once at most.
+  void start(Duration period = kPeriod);
+  /// Returns when the thread has ended. Harmless when none was started.
+  void stop();
+
+  Peaks peaks() const;   ///< since the start
+  Peaks window() const;  ///< since the last `begin_window`
+  void begin_window();
+  std::optional<Reading> latest() const;
+
+ private:
+  void loop(Duration period);
+
+  MemorySource& source_;
+  std::mutex reading_;  ///< held while the source is read
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false;
+  Peaks peaks_;
+  Peaks window_;
+  std::optional<Bytes> worker_mark_;  ///< the worker's high-water mark at the last look
+  std::optional<Reading> latest_;
+  std::thread thread_;
+};
+
+}  // namespace headroom::memory
