@@ -1,0 +1,46 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace headroom::backends {
+
+/// Where words for models are looked up. Folders need not exist.
+struct ModelPlaces {
+  std::filesystem::path demo;  ///< the embedded model's folder
+  std::filesystem::path hub;   ///< the Hugging Face cache, which holds models--org--name
+};
+
+/// A word for a model, resolved to a folder on this machine.
+struct ModelSource {
+  std::string word;              ///< as the user wrote it
+  std::filesystem::path folder;  ///< holds config.json
+  std::string label;             ///< short, for tables and run folders: "demo", "demo-vlm"
+  std::string repository;        ///< "org/name" when it came from the cache, else empty
+  std::string revision;          ///< the snapshot, else empty
+  /// What to tell the user: "someone/demo-vlm, snapshot 01234567 (main)", "the embedded model".
+  std::string described;
+};
+
+/// The cache as Hugging Face's own libraries find it: HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE,
+/// HF_HOME/hub, XDG_CACHE_HOME/huggingface/hub, ~/.cache/huggingface/hub. `environment` reads one
+/// variable.
+std::filesystem::path hub_folder(
+    const std::function<std::optional<std::string>(const std::string&)>& environment);
+
+/// Finds the model that `word` means: an existing folder first; `demo`; one of the five names of
+/// the tool that this one replaces; `org/name[@revision]` in the cache. Only reads: nothing is
+/// written into the cache, no connection is tried.
+/// Throws UsageError: E-MODEL-NOT-FOUND (with the nearest name), E-MODEL-NOT-CACHED (with what is
+/// cached and the command that fetches it), E-MODEL-FOLDER (empty, no config.json),
+/// E-MODEL-DANGLING (a link whose file is gone, with both paths), E-MODEL-LFS (a Git LFS pointer in
+/// a file's place), E-MODEL-ENGINE (a kind of model whose engine is not built in).
+ModelSource resolve_model(const std::string& word, const ModelPlaces& places);
+
+/// "org/name" of every repository in the cache that has a snapshot, sorted.
+std::vector<std::string> cached_models(const std::filesystem::path& hub);
+
+}  // namespace headroom::backends

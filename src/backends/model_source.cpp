@@ -1,0 +1,353 @@
+#include "backends/model_source.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <fstream>
+
+#include "base/errors.h"
+#include "base/files.h"
+#include "base/spelling.h"
+
+namespace headroom::backends {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A name of the replaced tool and what it stands for.
+struct OldName {
+  std::string_view name;
+  std::string_view word;
+};
+
+constexpr std::array kOldNames{
+    OldName{"phi35_vision", "mlx-community/Phi-3.5-vision-instruct-4bit"},
+    OldName{"llava_mlx", "mlx-community/llava-v1.6-mistral-7b-4bit"},
+    OldName{"smolvlm_v2_instruct", "mlx-community/SmolVLM2-500M-Video-Instruct-mlx"},
+    OldName{"smolvlm_instruct", "gguf:ggml-org/SmolVLM-500M-Instruct-GGUF"},
+    OldName{"moondream2", "torch:vikhyatk/moondream2"},
+};
+
+/// A word that asks for an engine which is not part of this program yet.
+struct ForeignKind {
+  std::string_view prefix;
+  std::string_view engine;
+  std::string_view instead;
+};
+
+constexpr std::array kForeignKinds{
+    ForeignKind{"gguf:", "llama.cpp", "use a checkpoint in safetensors"},
+    ForeignKind{"torch:", "PyTorch", "use a checkpoint whose family `headroom doctor` lists"},
+    ForeignKind{"http://", "server", "use a folder or org/name"},
+    ForeignKind{"https://", "server", "use a folder or org/name"},
+};
+
+/// org/name[@revision], taken apart.
+struct Repository {
+  std::string org;
+  std::string name;
+  std::string revision;  ///< empty: main
+
+  std::string full() const { return org + "/" + name; }
+};
+
+bool is_name(std::string_view text) {
+  return !text.empty() && text != "." && text != ".." &&
+         std::all_of(text.begin(), text.end(), [](unsigned char c) {
+           return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+         });
+}
+
+/// Revisions may hold slashes ("refs/pr/1"), but no way out of the cache.
+bool is_revision(std::string_view text) {
+  return !text.empty() && text.front() != '/' && text.find("..") == std::string_view::npos;
+}
+
+std::optional<Repository> parse_repository(const std::string& word) {
+  const std::size_t at = word.find('@');
+  const std::string path = word.substr(0, at);
+  const std::size_t slash = path.find('/');
+  if (slash == std::string::npos) {
+    return std::nullopt;
+  }
+  Repository repository{path.substr(0, slash), path.substr(slash + 1), ""};
+  if (!is_name(repository.org) || !is_name(repository.name)) {
+    return std::nullopt;
+  }
+  if (at != std::string::npos) {
+    repository.revision = word.substr(at + 1);
+    if (!is_revision(repository.revision)) {
+      return std::nullopt;
+    }
+  }
+  return repository;
+}
+
+fs::path repository_folder(const fs::path& hub, const Repository& repository) {
+  return hub / fmt::format("models--{}--{}", repository.org, repository.name);
+}
+
+/// The first line of a reference file, without blanks and line ends; empty when there is none.
+std::string read_reference(const fs::path& file) {
+  std::ifstream stream(file);
+  std::string line;
+  std::getline(stream, line);
+  const std::size_t end = line.find_last_not_of(" \t\r\n");
+  return end == std::string::npos ? "" : line.substr(0, end + 1);
+}
+
+/// Files that loading reads: nothing else in the folder can be in the way.
+bool matters(const fs::path& file) {
+  const std::string extension = file.extension().string();
+  return extension == ".json" || extension == ".safetensors" || extension == ".jinja";
+}
+
+void check_entry(const fs::directory_entry& entry) {
+  std::error_code error;
+  if (!matters(entry.path())) {
+    return;
+  }
+  if (entry.is_symlink(error) && !fs::exists(entry.path(), error)) {
+    const fs::path target =
+        (entry.path().parent_path() / fs::read_symlink(entry.path(), error)).lexically_normal();
+    throw UsageError("E-MODEL-DANGLING",
+                     fmt::format("{}: a link to {}, which is not there; the download is "
+                                 "incomplete or the file was deleted: fetch the model again",
+                                 entry.path().string(),
+                                 target.string()));
+  }
+  constexpr std::uintmax_t kLargestPointer = 1024;
+  if (!entry.is_regular_file(error) || entry.file_size(error) > kLargestPointer) {
+    return;
+  }
+  std::array<char, 64> head{};
+  std::ifstream stream(entry.path(), std::ios::binary);
+  stream.read(head.data(), head.size());
+  const std::string_view seen(head.data(), static_cast<std::size_t>(stream.gcount()));
+  if (describe_content(seen) == "a Git LFS pointer") {
+    throw UsageError("E-MODEL-LFS",
+                     fmt::format("{}: a Git LFS pointer of {} bytes, not the file itself; run `git "
+                                 "lfs pull` where it was cloned, or fetch the model again",
+                                 entry.path().string(),
+                                 entry.file_size(error)));
+  }
+}
+
+/// Refuses what cannot be a model before any engine is started.
+void check_folder(const fs::path& folder) {
+  std::error_code error;
+  std::size_t entries = 0;
+  fs::directory_iterator iterator(folder, error);
+  if (error) {
+    throw UsageError(
+        "E-MODEL-FOLDER",
+        fmt::format("{}: cannot read the folder: {}", folder.string(), error.message()));
+  }
+  for (const fs::directory_entry& entry : iterator) {
+    ++entries;
+    check_entry(entry);
+  }
+  if (entries == 0) {
+    throw UsageError("E-MODEL-FOLDER",
+                     fmt::format("{}: the folder is empty; a model's folder holds config.json, "
+                                 "*.safetensors and tokenizer.json",
+                                 folder.string()));
+  }
+  if (!fs::exists(folder / "config.json", error)) {
+    throw UsageError("E-MODEL-FOLDER",
+                     fmt::format("{}: no config.json in it; a model's folder holds config.json, "
+                                 "*.safetensors and tokenizer.json",
+                                 folder.string()));
+  }
+}
+
+[[noreturn]] void throw_not_cached(const Repository& repository, const fs::path& hub) {
+  const std::vector<std::string> cached = cached_models(hub);
+  const std::string revision =
+      repository.revision.empty() ? "" : fmt::format(" --revision {}", repository.revision);
+  throw UsageError(
+      "E-MODEL-NOT-CACHED",
+      fmt::format("{}{}{}: not in the cache {}; cached: {}; fetch it with: hf download {}{}",
+                  repository.full(),
+                  repository.revision.empty() ? "" : "@",
+                  repository.revision,
+                  hub.string(),
+                  cached.empty() ? "nothing" : fmt::format("{}", fmt::join(cached, ", ")),
+                  repository.full(),
+                  revision));
+}
+
+/// refs/<revision> when there is one, else the revision itself as a snapshot, in full or by a
+/// prefix of at least seven digits that only one snapshot has.
+std::string find_snapshot(const fs::path& folder, const std::string& revision) {
+  std::error_code error;
+  const std::string referenced = read_reference(folder / "refs" / revision);
+  if (!referenced.empty()) {
+    return is_name(referenced) ? referenced : "";
+  }
+  if (!is_name(revision)) {
+    return "";
+  }
+  if (fs::is_directory(folder / "snapshots" / revision, error)) {
+    return revision;
+  }
+  std::vector<std::string> matches;
+  for (const auto& entry : fs::directory_iterator(folder / "snapshots", error)) {
+    const std::string name = entry.path().filename().string();
+    if (revision.size() >= 7 && name.starts_with(revision)) {
+      matches.push_back(name);
+    }
+  }
+  return matches.size() == 1 ? matches.front() : "";
+}
+
+ModelSource resolve_cached(const std::string& word,
+                           const Repository& repository,
+                           const fs::path& hub) {
+  const fs::path base = repository_folder(hub, repository);
+  const std::string revision = repository.revision.empty() ? "main" : repository.revision;
+  const std::string snapshot = find_snapshot(base, revision);
+  const fs::path folder = base / "snapshots" / snapshot;
+  std::error_code error;
+  if (snapshot.empty() || !fs::is_directory(folder, error)) {
+    throw_not_cached(repository, hub);
+  }
+  check_folder(folder);
+  return {word,
+          folder,
+          repository.name,
+          repository.full(),
+          snapshot,
+          fmt::format("{}, snapshot {}{}",
+                      repository.full(),
+                      snapshot.substr(0, 8),
+                      revision == snapshot ? "" : fmt::format(" ({})", revision))};
+}
+
+std::string folder_label(const fs::path& folder) {
+  std::error_code error;
+  fs::path whole = fs::absolute(folder, error).lexically_normal();
+  if (!whole.has_filename()) {
+    whole = whole.parent_path();
+  }
+  return whole.filename().string();
+}
+
+/// A folder that the word names. A bare name that is also a known one must look like a model.
+std::optional<ModelSource> resolve_folder(const std::string& word, bool known_name) {
+  std::error_code error;
+  const fs::path folder(word);
+  if (!fs::exists(folder, error)) {
+    return std::nullopt;
+  }
+  if (!fs::is_directory(folder, error)) {
+    throw UsageError("E-MODEL-FOLDER",
+                     fmt::format("{}: a file; give the folder that holds it", word));
+  }
+  if (known_name && !fs::exists(folder / "config.json", error)) {
+    return std::nullopt;
+  }
+  check_folder(folder);
+  return ModelSource{word, folder, folder_label(folder), "", "", fmt::format("folder {}", word)};
+}
+
+const OldName* find_old_name(const std::string& word) {
+  const auto* const found = std::find_if(
+      kOldNames.begin(), kOldNames.end(), [&](const OldName& old) { return old.name == word; });
+  return found == kOldNames.end() ? nullptr : found;
+}
+
+void refuse_foreign_kind(const std::string& word, const std::string& target) {
+  for (const ForeignKind& kind : kForeignKinds) {
+    if (target.starts_with(kind.prefix)) {
+      throw UsageError(
+          "E-MODEL-ENGINE",
+          fmt::format("{}{}: needs the {} engine, which this version does not have yet; {}",
+                      word,
+                      word == target ? "" : fmt::format(" ({})", target),
+                      kind.engine,
+                      kind.instead));
+    }
+  }
+}
+
+[[noreturn]] void throw_not_found(const std::string& word) {
+  const bool path = word.find('/') != std::string::npos;
+  std::vector<std::string> names{"demo"};
+  for (const OldName& old : kOldNames) {
+    names.emplace_back(old.name);
+  }
+  throw UsageError("E-MODEL-NOT-FOUND",
+                   path ? fmt::format("{}: no such folder", word)
+                        : fmt::format("{}: neither a folder nor a known name{} Known: {}; or "
+                                      "org/name from the Hugging Face cache",
+                                      word,
+                                      did_you_mean(word, names),
+                                      fmt::join(names, ", ")));
+}
+
+}  // namespace
+
+fs::path hub_folder(
+    const std::function<std::optional<std::string>(const std::string&)>& environment) {
+  const auto set = [&](const char* name) {
+    const auto value = environment(name);
+    return value && !value->empty() ? fs::path(*value) : fs::path();
+  };
+  for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"}) {
+    if (const fs::path folder = set(name); !folder.empty()) {
+      return folder;
+    }
+  }
+  if (const fs::path home = set("HF_HOME"); !home.empty()) {
+    return home / "hub";
+  }
+  if (const fs::path cache = set("XDG_CACHE_HOME"); !cache.empty()) {
+    return cache / "huggingface" / "hub";
+  }
+  return set("HOME") / ".cache" / "huggingface" / "hub";
+}
+
+std::vector<std::string> cached_models(const fs::path& hub) {
+  constexpr std::string_view kPrefix = "models--";
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(hub, error)) {
+    std::string name = entry.path().filename().string();
+    const fs::path snapshots = entry.path() / "snapshots";
+    if (!name.starts_with(kPrefix) || !fs::is_directory(snapshots, error) ||
+        fs::is_empty(snapshots, error)) {
+      continue;
+    }
+    name.erase(0, kPrefix.size());
+    if (const std::size_t split = name.find("--"); split != std::string::npos) {
+      name.replace(split, 2, "/");
+      names.push_back(std::move(name));
+    }
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+ModelSource resolve_model(const std::string& word, const ModelPlaces& places) {
+  const OldName* const old = find_old_name(word);
+  if (auto source = resolve_folder(word, word == "demo" || old != nullptr)) {
+    return *source;
+  }
+  if (word == "demo") {
+    check_folder(places.demo);
+    return {word, places.demo, "demo", "", "", "the embedded model"};
+  }
+  const std::string target(old != nullptr ? old->word : std::string_view(word));
+  refuse_foreign_kind(word, target);
+  if (const auto repository = parse_repository(target)) {
+    return resolve_cached(word, *repository, places.hub);
+  }
+  throw_not_found(word);
+}
+
+}  // namespace headroom::backends
