@@ -1,0 +1,49 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "run/journal.h"
+#include "run/results.h"
+#include "run/runner.h"
+
+namespace headroom::report {
+
+/// How text for people is made. Colour never carries meaning alone.
+struct Style {
+  bool colour = false;
+  bool ascii = false;  ///< nothing outside ASCII
+  std::size_t width = 100;
+};
+
+/// The table of results: accuracy with its interval and denominators, outcomes, speed, memory
+/// against the budget. Lines end with '\n'.
+std::string results_text(const run::RunResults& results, const Style& style);
+
+/// One line of progress, without line feed:
+/// "412/1000 · 2.3 q/s · ETA 4m14s · accuracy 63.1 % [58.3–67.6] · memory 9.4/12.0 GiB ███░ peak
+/// 10.8 · failed 0"
+std::string progress_text(const run::Progress& progress, const Style& style);
+
+/// `headroom runs`: one line a run, newest first. Unreadable journals are listed with the reason.
+std::string runs_text(const std::vector<std::filesystem::path>& folders, const Style& style);
+Json runs_json(const std::vector<std::filesystem::path>& folders);
+
+/// `headroom show RUN`: what was run and how it stands, the table, failures, memory events.
+std::string show_run_text(const run::JournalReader& journal,
+                          const std::string& metric,
+                          const Style& style);
+
+/// `headroom show RUN ID`: everything about one item, for each model. Throws
+/// UsageError("E-ITEM-ID") with the nearest id.
+std::string show_item_text(const run::JournalReader& journal,
+                           const std::string& metric,
+                           const std::string& id,
+                           const Style& style);
+/// The same as the item's answer records.
+Json show_item_json(const run::JournalReader& journal,
+                    const std::string& metric,
+                    const std::string& id);
+
+}  // namespace headroom::report

@@ -1,0 +1,114 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backends/backend.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "datasets/item.h"
+#include "memory/reading.h"
+#include "run/grouping.h"
+#include "run/specification.h"
+#include "worker/messages.h"
+
+/// What a journal holds, as values. journal.h reads and writes them.
+namespace headroom::run {
+
+/// How a run stands.
+enum class RunState { kRunning, kInterrupted, kFinished };
+/// "running", "interrupted", "finished".
+std::string_view to_string(RunState state);
+
+struct RunRecord {
+  std::string id;       ///< the last part of the folder's name, 6 characters of [0-9a-z]
+  std::string created;  ///< ISO time, UTC
+  std::string updated;
+  RunState state = RunState::kRunning;
+  Specification spec;
+  std::string data_hash;  ///< of all items' ids and hashes, whatever their order
+  std::uint64_t items = 0;
+  std::uint32_t groups = 0;
+};
+
+/// A model of the run, with what was learnt when it was loaded last.
+struct ModelRecord {
+  std::uint32_t no = 0;  ///< index into Specification::models
+  ModelSpec spec;
+  std::string engine;  ///< of the running engine: "mlx"
+  std::string engine_version;
+  std::string device;
+  std::string dtype;  ///< as loaded
+  std::string family;
+  std::uint64_t parameters = 0;
+  std::optional<Bytes> weights;
+  std::optional<Bytes> budget;
+  std::optional<Bytes> planned_peak;
+  Json plan;  ///< the plan as printed and compared; null: none was made
+  std::vector<std::string> notices;
+  double load_seconds = 0;  ///< all loads together
+  std::uint32_t loads = 0;
+};
+
+/// An item as the journal knows it. `item.pictures` of embedded pictures have their bytes again
+/// only when asked for.
+struct ItemRecord {
+  std::int64_t seq = 0;  ///< Place::rank; of items that came later, the next free number
+  Place place;
+  std::string hash;  ///< datasets::item_hash
+  datasets::Item item;
+};
+
+/// One answer with what it cost.
+struct AnswerRecord {
+  std::int64_t seq = 0;
+  worker::Answer answer;
+  std::optional<Bytes> planned_peak;   ///< of its group
+  std::optional<Bytes> measured_peak;  ///< of its group
+  std::string asked_at;                ///< ISO time, UTC; filled by the journal when empty
+};
+
+/// Something that the memory's governor or the runner did or saw.
+struct MemoryEvent {
+  std::uint32_t model = 0;
+  std::optional<std::uint32_t> group;
+  std::string time;    ///< ISO, UTC; filled by the journal when empty
+  std::string kind;    ///< "plan", "load", "clean", "rung", "pressure", "refuse", "unload"
+  std::string detail;  ///< of a clean-up "normal" or "aggressive"; of a rung its name
+  std::string reason;  ///< why, with the numbers compared
+  std::optional<std::int64_t> freed_bytes;  ///< what readings before and after show
+  double seconds = 0;
+  std::optional<memory::Reading> before;
+  std::optional<memory::Reading> after;
+};
+
+/// One point of the memory's time series.
+struct ReadingRecord {
+  std::uint32_t model = 0;
+  std::optional<std::uint32_t> group;
+  std::string phase;  ///< "before", "after", "sample"
+  memory::Reading reading;
+};
+
+struct DeathRecord {
+  std::uint32_t model = 0;
+  std::optional<std::uint32_t> group;
+  std::string time;  ///< ISO, UTC; filled by the journal when empty
+  backends::Death death;
+};
+
+/// What one commit makes durable, all or nothing.
+struct GroupCommit {
+  std::uint32_t model = 0;
+  std::uint32_t group = 0;
+  double seconds = 0;  ///< from asking to the last answer, as the wall clock has it
+  std::vector<AnswerRecord> answers;
+  std::vector<MemoryEvent> events;
+  std::vector<ReadingRecord> readings;
+  std::vector<DeathRecord> deaths;
+};
+
+}  // namespace headroom::run

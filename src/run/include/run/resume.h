@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "datasets/item.h"
+#include "run/journal.h"
+
+namespace headroom::run {
+
+/// Creates nothing and asks nothing: makes the items of a new run durable. One pass over the data,
+/// which reads every picture once (for its hash). Throws what the reader throws.
+void register_items(Journal& journal, const datasets::Dataset& dataset, const Selection& selection);
+
+/// How the data differ from what the journal was begun with, by id.
+struct DataDifference {
+  std::vector<std::string> changed;  ///< question, conversation or a picture's content
+  std::vector<std::string> added;    ///< only where the run takes the whole data
+  std::vector<std::string> removed;
+
+  bool empty() const { return changed.empty() && added.empty() && removed.empty(); }
+};
+
+/// Reads the data and their pictures and compares them with the journal. Order, white space, names
+/// of pictures and references make no difference. Changes nothing.
+DataDifference compare_data(const JournalReader& journal, const datasets::Dataset& dataset);
+
+/// Makes the journal ready to go on. References and names are taken over from the data as they are
+/// now. Throws UsageError("E-DATA-CHANGED") listing ids (20 of each kind, then a count) when the
+/// data differ, unless `force`: then exactly the changed and added items are asked (again), and
+/// removed ones leave the run. Returns what differed.
+DataDifference resume_data(Journal& journal, const datasets::Dataset& dataset, bool force);
+
+/// Throws UsageError("E-MODEL-CHANGED") naming the files that differ when the model's folder no
+/// longer has the hash of its first load; does nothing with `force`.
+void check_model_unchanged(const ModelSpec& spec, bool force);
+
+}  // namespace headroom::run

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+
+namespace headroom::run {
+
+/// Items A to B of the data, counted from 1, both included.
+struct ItemRange {
+  std::uint64_t first = 1;
+  std::uint64_t last = 0;
+
+  bool operator==(const ItemRange&) const = default;
+};
+
+/// "20" is items 1 to 20; "101-200" is what it says. Throws UsageError("E-LIMIT") naming the text.
+ItemRange parse_range(std::string_view text);
+std::string to_string(const ItemRange& range);
+
+/// One model of a run, resolved.
+struct ModelSpec {
+  std::string word;      ///< as the user wrote it: "demo", "org/name@rev"
+  std::string name;      ///< for tables, folders and exports: "demo", "org/name"
+  std::string engine;    ///< "mlx"
+  std::string folder;    ///< absolute
+  std::string revision;  ///< of the Hugging Face snapshot; empty: a plain folder
+  std::string hash;      ///< of model_fingerprint(folder), see model_hash.h
+  std::map<std::string, std::string> files;  ///< of the same, to name what changed
+  std::string dtype;                         ///< empty: the engine's default
+
+  bool operator==(const ModelSpec&) const = default;
+};
+
+/// The data of a run, resolved.
+struct DataSpec {
+  std::string word;    ///< as the user wrote it: "easy-vqa", "vqav2:DIR"
+  std::string reader;  ///< Dataset::name
+  std::string label;   ///< Dataset::label
+  std::string path;    ///< absolute
+
+  bool operator==(const DataSpec&) const = default;
+};
+
+/// Everything that decides what a run asks and how: the resolved configuration, stored with the run
+/// and enough to repeat it. No secret (key, token, password) is ever a member.
+struct Specification {
+  std::string test = "vqa";
+  std::vector<ModelSpec> models;  ///< at least one; names are unique
+  DataSpec data;
+  std::string metric;  ///< scorer's name
+
+  // Which items, in which order.
+  std::optional<ItemRange> limit;
+  std::vector<std::string> sample_ids;  ///< empty: all
+  bool shuffle = false;                 ///< draw the order (and so what `limit` takes) by `seed`
+  std::uint64_t seed = 42;
+
+  // How they are asked.
+  std::uint32_t max_tokens = 100;
+  std::uint32_t top_log_probs = 0;
+  std::uint32_t max_image_side = 1024;  ///< 0: no limit
+  std::uint32_t batch = 0;          ///< most sequences decoded together; 0: the governor's choice
+  std::uint32_t prefill_chunk = 0;  ///< 0: the governor's choice
+  bool share_prefix = true;
+  std::uint32_t group_size = 64;  ///< most questions of one group; at least 1
+  bool keep_prompts = false;      ///< store rendered prompt and input ids with each answer
+
+  // Memory.
+  std::string memory;               ///< as written: "12GiB", "80%"; empty: no budget
+  std::uint32_t cleanup_every = 5;  ///< questions; 0: no periodic clean-up
+
+  // Time limits in seconds; 0: none.
+  double load_timeout = 600;
+  double question_timeout = 300;  ///< a group's deadline is this times its questions
+
+  std::string out;                              ///< folder that run folders are made in
+  std::optional<double> fail_under;             ///< percent
+  std::vector<std::string> command;             ///< the arguments, secrets replaced by "***"
+  std::map<std::string, std::string> versions;  ///< "headroom", "mlx", "sqlite", …
+
+  bool operator==(const Specification&) const = default;
+};
+
+/// {"schema": "headroom.specification/1", …}. Round trip: specification_from_json(to_json(s)) == s.
+Json to_json(const Specification& spec);
+/// Ignores unknown keys; a missing key keeps its default. Throws UsageError("E-SPEC") naming a
+/// mistyped key, or a schema of another major version (both versions named).
+Specification specification_from_json(const Json& json);
+
+/// The arguments as they may be stored: the value of every flag whose name has "key", "token" of a
+/// login, "password", "secret" or "authorization", and user:password of URLs, become "***".
+std::vector<std::string> without_secrets(const std::vector<std::string>& arguments);
+
+}  // namespace headroom::run
