@@ -24,13 +24,13 @@ struct Estimate {
 };
 
 /// The two-sided critical value of Student's t: P(|T| <= t) = confidence. Accurate to 1e-9
-/// (relative) for any number of degrees of freedom >= 1; throws InternalError for 0, or a confidence
-/// outside (0, 1).
+/// (relative) for any number of degrees of freedom >= 1; throws InternalError for 0, or a
+/// confidence outside (0, 1).
 double student_t(std::size_t degrees, double confidence);
 
-/// Collects values that belong to clusters (the questions about one picture are not independent) and
-/// gives their mean: SE = sqrt(C/(C-1) * sum over clusters of (sum of deviations)^2) / n, interval
-/// by t with C-1 degrees of freedom. With one value a cluster this is the plain s/sqrt(n).
+/// Collects values that belong to clusters (the questions about one picture are not independent)
+/// and gives their mean: SE = sqrt(C/(C-1) * sum over clusters of (sum of deviations)^2) / n,
+/// interval by t with C-1 degrees of freedom. With one value a cluster this is the plain s/sqrt(n).
 class ClusteredMean {
  public:
   void add(double value, std::string_view cluster);

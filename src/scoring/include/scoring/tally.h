@@ -23,6 +23,7 @@ struct Counts {
   std::size_t refused = 0;
 
   std::size_t answered() const;
+
   std::size_t unanswered() const { return total - answered(); }
 };
 
@@ -31,7 +32,7 @@ class Tally {
  public:
   /// `score`: what the scorer said; nothing when the item was not answered or nobody knows the
   /// answer. `picture`: what the interval is clustered by (the pictures' names or hash).
-  /// Throws InternalError for an answer that was not answered but scored.
+  /// Throws InternalError when these contradict each other.
   void add(Outcome outcome,
            bool has_references,
            const std::optional<Score>& score,
