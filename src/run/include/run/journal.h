@@ -57,8 +57,8 @@ class JournalReader {
   /// The items of a group that this model has not answered, with the pictures' bytes, in order.
   std::vector<ItemRecord> open_items(std::uint32_t model, std::uint32_t group) const;
 
-  void for_each_memory_event(const std::function<void(MemoryEvent&&)>& visit) const;
-  void for_each_reading(const std::function<void(ReadingRecord&&)>& visit) const;
+  /// In the order in which they were stored. Their readings are the memory's time series.
+  void for_each_memory_event(const std::function<void(MemoryRecord&&)>& visit) const;
   std::vector<DeathRecord> deaths() const;
   /// Seconds spent asking groups, all stretches of the run together.
   double asking_seconds(std::uint32_t model) const;
@@ -100,7 +100,7 @@ class Journal final : public JournalReader {
   /// Stores what is known of a model; loads and load_seconds are added up, not replaced.
   void set_model(const ModelRecord& model);
   void commit(const GroupCommit& commit);
-  void add_event(const MemoryEvent& event);
+  void add_event(const MemoryRecord& event);
   void add_death(const DeathRecord& death);
   void set_state(RunState state);
 

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "datasets/item.h"
-#include "memory/reading.h"
+#include "memory/governor.h"
 #include "run/grouping.h"
 #include "run/specification.h"
 #include "worker/messages.h"
@@ -71,26 +71,10 @@ struct AnswerRecord {
   std::string asked_at;                ///< ISO time, UTC; filled by the journal when empty
 };
 
-/// Something that the memory's governor or the runner did or saw.
-struct MemoryEvent {
+/// What the governor decided or saw, with the model it was about.
+struct MemoryRecord {
   std::uint32_t model = 0;
-  std::optional<std::uint32_t> group;
-  std::string time;    ///< ISO, UTC; filled by the journal when empty
-  std::string kind;    ///< "plan", "load", "clean", "rung", "pressure", "refuse", "unload"
-  std::string detail;  ///< of a clean-up "normal" or "aggressive"; of a rung its name
-  std::string reason;  ///< why, with the numbers compared
-  std::optional<std::int64_t> freed_bytes;  ///< what readings before and after show
-  double seconds = 0;
-  std::optional<memory::Reading> before;
-  std::optional<memory::Reading> after;
-};
-
-/// One point of the memory's time series.
-struct ReadingRecord {
-  std::uint32_t model = 0;
-  std::optional<std::uint32_t> group;
-  std::string phase;  ///< "before", "after", "sample"
-  memory::Reading reading;
+  memory::MemoryEvent event;
 };
 
 struct DeathRecord {
@@ -104,11 +88,11 @@ struct DeathRecord {
 struct GroupCommit {
   std::uint32_t model = 0;
   std::uint32_t group = 0;
-  double seconds = 0;  ///< from asking to the last answer, as the wall clock has it
+  double seconds = 0;  ///< spent asking since the commit before, as the wall clock has it
   std::vector<AnswerRecord> answers;
-  std::vector<MemoryEvent> events;
-  std::vector<ReadingRecord> readings;
-  std::vector<DeathRecord> deaths;
+  std::vector<memory::MemoryEvent> events;
+  std::vector<backends::Death> deaths;
+  std::optional<Bytes> measured_peak;  ///< of the stretch so far, by the budget's counter
 };
 
 }  // namespace headroom::run
