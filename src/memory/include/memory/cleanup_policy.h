@@ -51,9 +51,14 @@ struct CleanUp {
   Clean clean = Clean::kNone;
   std::optional<Usage> before;
   std::optional<Usage> after;
-  Bytes freed;            ///< of held and reclaimable together; 0 when it grew
-  bool fruitless = true;  ///< gave back less than 1 MiB and less than 0.5 % of the limit
+  Bytes freed;  ///< of held and reclaimable together; 0 when it grew
+  // Gave back less than 1 MiB, or less than 0.5 % of the limit: of both together, of held alone.
+  bool fruitless = true;
+  bool unrelieved = true;
 };
+
+/// A clean-up judged by what was in use before and after. Without either: fruitless, unrelieved.
+CleanUp judge(Clean clean, const std::optional<Usage>& before, const std::optional<Usage>& after);
 
 /// What happened so far, most recent last. Bounded: the last 256 groups and the last clean-up.
 class History {
@@ -72,8 +77,10 @@ class History {
 
   std::uint64_t groups_since() const { return groups_since_; }
 
-  /// Clean-ups in a row that were fruitless.
+  // Clean-ups in a row that were so.
   std::uint32_t fruitless_streak() const { return fruitless_streak_; }
+
+  std::uint32_t unrelieved_streak() const { return unrelieved_streak_; }
 
   /// Of the last group, or of the last clean-up when that came later.
   std::optional<Usage> current() const;
@@ -85,6 +92,7 @@ class History {
   std::uint64_t pictures_ = 0;
   std::uint64_t groups_since_ = 0;
   std::uint32_t fruitless_streak_ = 0;
+  std::uint32_t unrelieved_streak_ = 0;
 };
 
 /// Decides after each group whether to clean. Implementations may keep state between calls and are
@@ -137,7 +145,8 @@ class AdaptivePolicy final : public CleanupPolicy {
   bool pressed() const { return pressed_; }
 
  private:
-  bool may_repeat(const History& history, const Usage& now) const;
+  /// After a streak of clean-ups in vain; `grown` is the growth since the last one.
+  bool may_repeat(const History& history, std::uint32_t streak, Bytes grown, Bytes limit) const;
 
   AdaptiveSettings settings_;
   bool pressed_ = false;
@@ -165,7 +174,8 @@ class NoPolicy final : public CleanupPolicy {
   CleanDecision decide(const History&) override { return {Clean::kNone, "off", "switched off"}; }
 };
 
-/// Periodic by questions and adaptive, with the defaults.
-std::unique_ptr<CleanupPolicy> default_policy();
+/// Periodic by questions (0: not) and adaptive with its defaults.
+std::unique_ptr<CleanupPolicy> default_policy(
+    std::uint32_t every_questions = PeriodicPolicy::kQuestions);
 
 }  // namespace headroom::memory

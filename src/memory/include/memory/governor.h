@@ -74,7 +74,8 @@ struct GroupDecision {
   std::string rung;  ///< what was reduced: "prefill chunk 512 -> 128", empty: nothing
   std::string reason;
   Bytes planned_peak;
-  CleanDecision clean_first;  ///< to be done (and reported by after_cleanup) before asking
+  CleanDecision clean_first;  ///< unless "none": clean, report it by after_cleanup, and ask for
+                              ///< this group's decision again
 };
 
 /// For LoadRequest.
@@ -148,10 +149,16 @@ class Governor {
   void note(MemoryEvent event);
   /// The system's figures of now, completed by the worker's.
   Reading complete(const Reading& worker);
-  /// What may be used now, less what loading took beyond its plan. Notes a change.
+  /// What may be used now. Notes a change.
   Budget current_budget(const Reading& now);
+  /// What is held at rest beyond what the plan says.
+  Bytes beyond_plan(const Reading& now, const Workload& workload) const;
+  bool may_clean_first() const;
+  std::optional<Bytes> guard_limit(const Reading& now, const Plan& group) const;
+  void note_reduction(const GroupDecision& decision, const std::string& group, const Reading& now);
   void check_kept(const std::string& group);
   std::optional<Bytes> measured_peak() const;
+  std::optional<Bytes> group_peak(const Reading& now) const;
 
   Budget budget_;
   Plan plan_;

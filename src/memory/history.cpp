@@ -1,0 +1,76 @@
+#include <algorithm>
+
+#include "memory/cleanup_policy.h"
+
+namespace headroom::memory {
+
+namespace {
+
+constexpr std::size_t kGroupsKept = 256;
+constexpr Bytes kWorthIt = 1_MiB;
+constexpr double kWorthItShare = 0.005;
+
+}  // namespace
+
+double Usage::pressure() const {
+  return limit == Bytes() ? 0.0
+                          : static_cast<double>(held.count()) / static_cast<double>(limit.count());
+}
+
+std::optional<Usage> usage(const Reading& reading, Counter counter, Bytes limit) {
+  if (counter == Counter::kDevice) {
+    if (!reading.active) {
+      return std::nullopt;
+    }
+    return Usage{*reading.active, reading.cache.value_or(Bytes()), limit};
+  }
+  const auto total = total_footprint(reading);
+  if (!total) {
+    return std::nullopt;
+  }
+  // The cache's pages may have been swapped or never touched: no more than there is.
+  const Bytes cache = std::min(reading.cache.value_or(Bytes()), *total);
+  return Usage{*total - cache, cache, limit};
+}
+
+CleanUp judge(Clean clean, const std::optional<Usage>& before, const std::optional<Usage>& after) {
+  CleanUp result;
+  result.clean = clean;
+  result.before = before;
+  result.after = after;
+  if (before && after) {
+    const Bytes worth_it = std::max(kWorthIt, scaled(before->limit, kWorthItShare));
+    result.freed = saturating_minus(before->total(), after->total());
+    result.fruitless = result.freed < worth_it;
+    result.unrelieved = saturating_minus(before->held, after->held) < worth_it;
+  }
+  return result;
+}
+
+void History::add(const GroupUsage& group) {
+  groups_.push_back(group);
+  if (groups_.size() > kGroupsKept) {
+    groups_.pop_front();
+  }
+  questions_ += group.questions;
+  pictures_ += group.pictures;
+  ++groups_since_;
+}
+
+void History::add(const CleanUp& cleanup) {
+  last_ = cleanup;
+  questions_ = 0;
+  pictures_ = 0;
+  groups_since_ = 0;
+  fruitless_streak_ = cleanup.fruitless ? fruitless_streak_ + 1 : 0;
+  unrelieved_streak_ = cleanup.unrelieved ? unrelieved_streak_ + 1 : 0;
+}
+
+std::optional<Usage> History::current() const {
+  if (groups_since_ == 0 && last_) {
+    return last_->after;
+  }
+  return groups_.empty() ? std::nullopt : groups_.back().after;
+}
+
+}  // namespace headroom::memory

@@ -1,0 +1,10 @@
+// macOS has no control groups.
+#include "memory/system_source.h"
+
+namespace headroom::memory {
+
+std::optional<CgroupMemory> read_cgroup_memory(const std::filesystem::path&) {
+  return std::nullopt;
+}
+
+}  // namespace headroom::memory

@@ -1,0 +1,100 @@
+#include "memory/sampler.h"
+
+#include <algorithm>
+
+namespace headroom::memory {
+
+namespace {
+
+void raise(std::optional<Bytes>& peak, const std::optional<Bytes>& value) {
+  if (value) {
+    peak = std::max(peak.value_or(Bytes()), *value);
+  }
+}
+
+}  // namespace
+
+void Peaks::see(const Reading& reading) {
+  ++samples;
+  raise(total, total_footprint(reading));
+  raise(supervisor, reading.supervisor_footprint);
+  raise(worker, reading.worker_footprint);
+  if (reading.active) {
+    raise(device, *reading.active + reading.cache.value_or(Bytes()));
+    raise(device, reading.peak);
+  }
+  if (reading.system_available) {
+    lowest_available =
+        std::min(lowest_available.value_or(*reading.system_available), *reading.system_available);
+  }
+}
+
+Sampler::~Sampler() { stop(); }
+
+Reading Sampler::tick() {
+  const std::scoped_lock one_reader(reading_);
+  const Reading reading = source_.read();
+  Reading spike = reading;
+  const std::scoped_lock lock(mutex_);
+  if (reading.worker_footprint_peak && reading.worker_footprint_peak != worker_mark_) {
+    raise(spike.worker_footprint, reading.worker_footprint_peak);
+  }
+  worker_mark_ = reading.worker_footprint_peak;
+  peaks_.see(spike);
+  window_.see(spike);
+  latest_ = reading;
+  return reading;
+}
+
+void Sampler::start(Duration period) {
+  const std::scoped_lock lock(mutex_);
+  if (!thread_.joinable()) {
+    stopping_ = false;
+    thread_ = std::thread([this, period] { loop(period); });
+  }
+}
+
+void Sampler::stop() {
+  std::thread ending;
+  {
+    const std::scoped_lock lock(mutex_);
+    stopping_ = true;
+    ending = std::move(thread_);
+  }
+  wake_.notify_all();
+  if (ending.joinable()) {
+    ending.join();
+  }
+}
+
+void Sampler::loop(Duration period) {
+  for (;;) {
+    tick();
+    std::unique_lock lock(mutex_);
+    if (wake_.wait_for(lock, period, [this] { return stopping_; })) {
+      return;
+    }
+  }
+}
+
+Peaks Sampler::peaks() const {
+  const std::scoped_lock lock(mutex_);
+  return peaks_;
+}
+
+Peaks Sampler::window() const {
+  const std::scoped_lock lock(mutex_);
+  return window_;
+}
+
+void Sampler::begin_window() {
+  const std::scoped_lock lock(mutex_);
+  window_ = Peaks();
+}
+
+std::optional<Reading> Sampler::latest() const {
+  const std::scoped_lock lock(mutex_);
+  return latest_;
+}
+
+}  // namespace headroom::memory
