@@ -1,0 +1,186 @@
+#include "asking.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <csignal>
+
+#include "memory/cleanup_policy.h"
+#include "memory/governor.h"
+#include "memory/sampler.h"
+#include "memory/system_source.h"
+#include "places.h"
+#include "progress_line.h"
+#include "report/exports.h"
+#include "report/terminal.h"
+#include "run/runner.h"
+#include "signals.h"
+
+namespace headroom::cli {
+
+namespace {
+
+/// What a signal stops: the token that the runner looks at, and the asking in progress.
+class Interrupt {
+ public:
+  worker::CancelToken token;
+
+  void set_backend(backends::Backend* backend) {
+    const std::lock_guard lock(mutex_);
+    backend_ = backend;
+  }
+
+  void stop() {
+    token.cancel();
+    const std::lock_guard lock(mutex_);
+    if (backend_ != nullptr) {
+      backend_->cancel();
+    }
+  }
+
+ private:
+  std::mutex mutex_;
+  backends::Backend* backend_ = nullptr;
+};
+
+/// Takes the backend out of a signal's reach before it is destroyed.
+class InReach {
+ public:
+  InReach(Interrupt& interrupt, backends::Backend& backend) : interrupt_(interrupt) {
+    interrupt_.set_backend(&backend);
+  }
+
+  ~InReach() { interrupt_.set_backend(nullptr); }
+
+  InReach(const InReach&) = delete;
+  InReach& operator=(const InReach&) = delete;
+
+ private:
+  Interrupt& interrupt_;
+};
+
+void note(Context& context, const std::string& line) {
+  if (context.console.options().verbosity >= 0) {
+    context.console.note(line);
+  }
+}
+
+void ask_one(Context& context,
+             run::Journal& journal,
+             const run::Specification& spec,
+             std::uint32_t number,
+             const run::WorkloadFacts& facts,
+             backends::Backend& backend,
+             Interrupt& interrupt) {
+  memory::SystemMemorySource source(context.clock);
+  memory::Sampler sampler(source);
+  ProgressLine progress(context.console, context.clock);
+  const Fitting fitting = fit(spec, spec.models[number], facts, backend, source);
+  if (!fitting.budget.warning.empty()) {
+    context.log.warning("memory", fitting.budget.warning);
+  }
+  note(context, fmt::format("plan: {}", fitting.admission.text));
+  memory::require_fit(fitting.admission);
+
+  const InReach reach(interrupt, backend);
+  sampler.start();
+  run::Runner runner(journal, sampler, interrupt.token, context.clock, context.log, progress);
+  memory::Governor governor(fitting.budget,
+                            fitting.plan,
+                            memory::default_policy(spec.cleanup_every),
+                            sampler,
+                            context.clock,
+                            runner.event_sink());
+  const memory::LoadLimits limits = governor.load_limits();
+  const run::ModelPlan plan{
+      number,
+      {spec.models[number].folder, spec.models[number].dtype, limits.memory, limits.cache},
+      to_json(fitting)};
+  runner.run(plan, backend, governor);
+}
+
+std::string ids_text(const run::ModelResults& model) {
+  constexpr std::size_t kShown = 20;
+  const auto& ids = model.unanswered_ids;
+  const std::vector<std::string> first(
+      ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(std::min(ids.size(), kShown)));
+  return fmt::format("{}: {} without an answer: {}{}",
+                     model.model.spec.name,
+                     model.counts.unanswered() + model.pending,
+                     fmt::join(first, ", "),
+                     ids.size() > kShown ? ", ..." : "");
+}
+
+void say_how_to_go_on(Context& context, const run::Journal& journal) {
+  context.console.status("");
+  context.console.note(
+      fmt::format("stopped; every answer so far is kept. Go on with: headroom resume {}",
+                  journal.folder().string()));
+}
+
+/// The exports of what there is; a full disk must not hide the error that stopped the run.
+void export_after_stop(Context& context, const run::Journal& journal) {
+  try {
+    report::rebuild_exports(journal);
+  } catch (const Error& error) {
+    context.log.warning("report", error.what());
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<backends::WorkerBackend> make_backend(Context& context) {
+  return std::make_unique<backends::WorkerBackend>(
+      backends::WorkerCommand{mlx_worker(context.settings).string(), {}, {}},
+      backends::WorkerOptions{},
+      context.clock,
+      context.log);
+}
+
+void print_results(Context& context, const run::RunResults& results) {
+  if (context.settings.on("json")) {
+    context.console.out(dump_json(report::summary_json(results)) + "\n");
+  } else {
+    context.console.out(report::results_text(results, style_out(context.console)));
+  }
+  for (const run::ModelResults& model : results.models) {
+    if (!model.unanswered_ids.empty()) {
+      note(context, ids_text(model));
+    }
+  }
+}
+
+ExitCode ask_all(Context& context,
+                 run::Journal& journal,
+                 const run::Specification& spec,
+                 Asking asking) {
+  Interrupt interrupt;
+  const SignalWatch watch([&](int) { interrupt.stop(); });
+  try {
+    for (std::uint32_t number = 0; number < spec.models.size(); ++number) {
+      if (!journal.next_open_group(number, 0)) {
+        continue;
+      }
+      if (!asking.backend) {
+        asking.backend = make_backend(context);
+      }
+      ask_one(context, journal, spec, number, asking.facts, *asking.backend, interrupt);
+      asking.backend.reset();
+    }
+    journal.set_state(run::RunState::kFinished);
+  } catch (const Cancelled&) {
+    export_after_stop(context, journal);
+    say_how_to_go_on(context, journal);
+    return watch.caught() == SIGTERM ? ExitCode::kTerminated : ExitCode::kInterrupted;
+  } catch (const Error&) {
+    export_after_stop(context, journal);
+    say_how_to_go_on(context, journal);
+    throw;
+  }
+  const run::RunResults results = report::rebuild_exports(journal);
+  print_results(context, results);
+  note(context, fmt::format("run: {}", journal.folder().string()));
+  return run::exit_code_of(results, asking.fail_under);
+}
+
+}  // namespace headroom::cli

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "backends/worker_backend.h"
+#include "commands.h"
+#include "fitting.h"
+#include "run/journal.h"
+#include "run/results.h"
+#include "run/workload.h"
+#include "worker/engine.h"
+
+namespace headroom::cli {
+
+/// The worker that a command starts; nothing runs yet.
+std::unique_ptr<backends::WorkerBackend> make_backend(Context& context);
+
+/// What a command knows before it asks.
+struct Asking {
+  run::WorkloadFacts facts;
+  /// Started already for planning: asks the first model. Empty: one is made.
+  std::unique_ptr<backends::WorkerBackend> backend;
+  std::optional<double> fail_under;
+};
+
+/// Asks every model of the journal what it has open, one model after another, each in a worker of
+/// its own; then writes the exports and prints the results. A first signal stops after the write in
+/// progress, and says how to go on.
+/// Throws what run::Runner throws; the way to go on has been told then, too.
+ExitCode ask_all(Context& context,
+                 run::Journal& journal,
+                 const run::Specification& spec,
+                 Asking asking);
+
+/// Results on standard output (a table, or summary.json with --json), ids without an answer beside.
+void print_results(Context& context, const run::RunResults& results);
+
+}  // namespace headroom::cli

@@ -1,0 +1,141 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/utsname.h>
+
+#include <filesystem>
+#include <thread>
+
+#include "asking.h"
+#include "backends/model_source.h"
+#include "base/version.h"
+#include "commands.h"
+#include "datasets/open.h"
+#include "memory/budget.h"
+#include "memory/system_source.h"
+#include "places.h"
+
+namespace headroom::cli {
+
+namespace {
+
+/// What was found, and what is missing with the command that gets it.
+struct Findings {
+  Json json = {{"schema", "headroom.doctor/1"}};
+  std::string text;
+  std::vector<std::string> missing;
+
+  void line(std::string_view name, const std::string& value) {
+    text += fmt::format("{:<10} {}\n", name, value);
+  }
+};
+
+std::string bytes_or_unread(const std::optional<Bytes>& bytes) {
+  return bytes ? to_string(*bytes) : "not read";
+}
+
+void look_at_machine(Context& context, Findings& findings) {
+  utsname name{};
+  ::uname(&name);
+  const unsigned cores = std::thread::hardware_concurrency();
+  findings.line("headroom", kVersion);
+  findings.line("system",
+                fmt::format("{} {} {}, {} cores", name.sysname, name.release, name.machine, cores));
+  memory::SystemMemorySource source(context.clock);
+  const memory::Reading reading = source.read();
+  std::string memory = fmt::format("available {}, this process {}",
+                                   bytes_or_unread(reading.system_available),
+                                   bytes_or_unread(reading.supervisor_footprint));
+  if (reading.cgroup_limit) {
+    memory += fmt::format(", cgroup {} of {}",
+                          bytes_or_unread(reading.cgroup_used),
+                          to_string(*reading.cgroup_limit));
+  }
+  findings.line("memory", memory);
+  findings.json["version"] = kVersion;
+  findings.json["system"] = {{"name", name.sysname},
+                             {"release", name.release},
+                             {"machine", name.machine},
+                             {"cores", cores}};
+  findings.json["memory"] = memory::to_json(reading);
+  const auto capacity = memory::capacity(reading, memory::Counter::kFootprint);
+  if (capacity) {
+    findings.line("capacity", fmt::format("{} ({})", to_string(capacity->bytes), capacity->source));
+    findings.json["capacity_bytes"] = capacity->bytes.count();
+  }
+}
+
+void look_at_worker(Context& context, Findings& findings) {
+  try {
+    const auto backend = make_backend(context);
+    const worker::Hello& hello = backend->hello();
+    const auto held = hello.reading.worker_footprint;
+    findings.line("engine",
+                  fmt::format("{} {} on {}, {} by default; holds {} before a model",
+                              hello.engine,
+                              hello.engine_version,
+                              hello.device,
+                              hello.default_dtype,
+                              bytes_or_unread(held)));
+    findings.line("", fmt::format("can {}", fmt::join(hello.capabilities, ", ")));
+    findings.json["engines"] = {{{"engine", hello.engine},
+                                 {"version", hello.engine_version},
+                                 {"device", hello.device},
+                                 {"default_dtype", hello.default_dtype},
+                                 {"capabilities", hello.capabilities},
+                                 {"protocol", hello.protocol},
+                                 {"memory", memory::to_json(hello.reading)}}};
+  } catch (const Error& error) {
+    findings.line("engine", "none works");
+    findings.json["engines"] = Json::array();
+    findings.missing.push_back(fmt::format("MLX worker: {}", error.what()));
+  }
+}
+
+void look_at_assets(Context& context, Findings& findings) {
+  try {
+    const auto folder = assets_folder(context.settings);
+    findings.line("assets", folder.string());
+    findings.json["assets"] = folder.string();
+  } catch (const Error& error) {
+    findings.line("assets", "none");
+    findings.json["assets"] = nullptr;
+    findings.missing.push_back(fmt::format("embedded model and data: {}", error.what()));
+  }
+}
+
+void look_at_cache(Context& context, Findings& findings) {
+  const auto hub = backends::hub_folder(context.environment);
+  const auto cached = backends::cached_models(hub);
+  findings.line("cache",
+                fmt::format("{}: {}",
+                            hub.string(),
+                            cached.empty() ? "no models; fetch one with: hf download org/name"
+                                           : fmt::format("{}", fmt::join(cached, ", "))));
+  findings.json["cache"] = {{"folder", hub.string()}, {"models", cached}};
+}
+
+}  // namespace
+
+/// Exit code 0 also when something is missing: the finding is the result.
+ExitCode run_doctor(Context& context) {
+  Findings findings;
+  look_at_machine(context, findings);
+  look_at_worker(context, findings);
+  look_at_assets(context, findings);
+  look_at_cache(context, findings);
+  findings.json["missing"] = findings.missing;
+  if (context.settings.on("json")) {
+    context.console.out(dump_json(findings.json) + "\n");
+    return ExitCode::kAllAnswered;
+  }
+  if (findings.missing.empty()) {
+    findings.line("missing", "nothing");
+  }
+  for (const std::string& missing : findings.missing) {
+    findings.line("missing", missing);
+  }
+  context.console.out(findings.text);
+  return ExitCode::kAllAnswered;
+}
+
+}  // namespace headroom::cli

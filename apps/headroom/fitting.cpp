@@ -1,0 +1,112 @@
+#include "fitting.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace headroom::cli {
+
+namespace {
+
+memory::Counter counter_of(const worker::Hello& hello) {
+  return hello.device.starts_with("cuda") ? memory::Counter::kDevice : memory::Counter::kFootprint;
+}
+
+/// What the largest picture would cost at smaller sides, for the advice of a refusal.
+std::vector<memory::SmallerPicture> smaller_pictures(const worker::PlanRequest& request,
+                                                     const std::vector<worker::PictureSize>& sizes,
+                                                     backends::Backend& backend) {
+  std::uint32_t largest = 0;
+  for (const worker::PictureSize& size : sizes) {
+    largest = std::max({largest, size.width, size.height});
+  }
+  const std::uint32_t limit = request.max_image_side == 0 ? largest : request.max_image_side;
+  std::vector<memory::SmallerPicture> smaller;
+  for (const std::uint32_t side : {1024U, 768U, 512U, 384U, 256U}) {
+    if (side >= std::min(largest, limit)) {
+      continue;
+    }
+    worker::PlanRequest other = request;
+    other.max_image_side = side;
+    const memory::Geometry geometry = backend.plan(other);
+    if (const auto* const cost = memory::largest_picture(geometry.pictures)) {
+      smaller.push_back({side, *cost});
+    }
+  }
+  return smaller;
+}
+
+}  // namespace
+
+Fitting fit(const run::Specification& spec,
+            const run::ModelSpec& model,
+            const run::WorkloadFacts& facts,
+            backends::Backend& backend,
+            memory::MemorySource& source) {
+  const worker::Hello& hello = backend.hello();
+  const memory::Counter counter = counter_of(hello);
+  const memory::Reading reading = memory::merged(source.read(), hello.reading);
+  Fitting fitting;
+  fitting.budget = memory::resolve_budget(memory::parse_budget(spec.memory), reading, counter);
+
+  const worker::PlanRequest request{model.folder, model.dtype, facts.sizes, spec.max_image_side};
+  const memory::Geometry geometry = backend.plan(request);
+  memory::Workload workload;
+  workload.batch = std::max(1U, facts.largest_group);
+  if (spec.batch != 0) {
+    workload.batch = std::min(workload.batch, spec.batch);
+  }
+  workload.text_tokens = facts.text_tokens;
+  workload.max_tokens = spec.max_tokens;
+  workload.prefill_chunk = spec.prefill_chunk;
+  workload.pictures = run::hardest_pictures(facts, geometry.pictures);
+  workload.share_prefix = spec.share_prefix;
+  workload.supervisor = reading.supervisor_footprint.value_or(Bytes());
+  workload.counter = counter;
+  workload.smaller = smaller_pictures(request, facts.sizes, backend);
+  workload = memory::choose_batch(geometry, workload, fitting.budget);
+  fitting.plan = memory::make_plan(geometry, workload);
+  fitting.admission = memory::admit(fitting.plan, fitting.budget);
+  return fitting;
+}
+
+Json to_json(const Fitting& fitting) {
+  return {{"schema", "headroom.plan/1"},
+          {"budget", memory::to_json(fitting.budget)},
+          {"plan", memory::to_json(fitting.plan)},
+          {"admission", memory::to_json(fitting.admission)}};
+}
+
+std::string fitting_text(const Fitting& fitting) {
+  const memory::Plan& plan = fitting.plan;
+  const memory::Geometry& geometry = plan.geometry;
+  std::string text =
+      fmt::format("family {}, {}, {:.1f} M parameters; batch {}{}\n",
+                  geometry.family,
+                  geometry.dtype,
+                  static_cast<double>(geometry.parameters) / 1e6,
+                  plan.workload.batch,
+                  plan.workload.prefill_chunk == 0
+                      ? ""
+                      : fmt::format(", prefill chunk {}", plan.workload.prefill_chunk));
+  for (const memory::PhasePlan& phase : plan.phases) {
+    text += fmt::format("{:<8} {:>11}", memory::to_string(phase.phase), to_string(phase.total()));
+    std::string separator = "  = ";
+    for (const memory::PlanPart& part : phase.parts) {
+      text +=
+          fmt::format("{}{} {}", separator, memory::to_string(part.kind), to_string(part.bytes));
+      separator = " + ";
+    }
+    text += "\n";
+  }
+  text += fmt::format("{:<8} {:>11}\n", "peak", to_string(plan.planned_peak()));
+  text += fmt::format("{:<8} {:>11}\n", "reserve", to_string(plan.reserve));
+  text += fmt::format(
+      "{:<8} {:>11}  {}\n", "budget", to_string(fitting.budget.limit), fitting.budget.source);
+  return text + fmt::format("{}: {}\n",
+                            fitting.admission.fits ? "fits" : "does not fit",
+                            fitting.admission.text);
+}
+
+}  // namespace headroom::cli

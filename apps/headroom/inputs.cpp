@@ -1,0 +1,162 @@
+#include "inputs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <limits>
+#include <set>
+
+#include "base/version.h"
+#include "datasets/open.h"
+#include "places.h"
+#include "run/model_hash.h"
+#include "scoring/scorers.h"
+
+namespace headroom::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::uint32_t narrow(Context& context, std::string_view name) {
+  const std::int64_t value = context.settings.integer(name);
+  if (value > std::numeric_limits<std::uint32_t>::max()) {
+    throw UsageError("E-USAGE-VALUE",
+                     fmt::format("{}: {} is above {}",
+                                 context.settings.origin(name),
+                                 value,
+                                 std::numeric_limits<std::uint32_t>::max()));
+  }
+  return static_cast<std::uint32_t>(value);
+}
+
+/// The embedded model's folder, or an empty path: only the word `demo` needs it.
+fs::path demo_folder(const Settings& settings) {
+  try {
+    return assets_folder(settings) / "demo" / "model";
+  } catch (const UsageError&) {
+    return {};
+  }
+}
+
+std::string dtype(const Settings& settings) {
+  const std::string choice = settings.text("dtype");
+  return choice == "auto" ? "" : choice;
+}
+
+}  // namespace
+
+run::ModelSpec resolve_one_model(Context& context, const std::string& word) {
+  const backends::ModelPlaces places{demo_folder(context.settings),
+                                     backends::hub_folder(context.environment)};
+  if (word == "demo" && places.demo.empty()) {
+    assets_folder(context.settings);  // throws with the places that were looked at
+  }
+  const backends::ModelSource source = backends::resolve_model(word, places);
+  const fs::path folder = fs::absolute(source.folder).lexically_normal();
+  if (context.console.options().verbosity >= 0) {
+    context.console.note(fmt::format("model {}: {} ({})", word, source.described, folder.string()));
+  }
+  run::ModelSpec spec;
+  spec.word = word;
+  spec.name = source.repository.empty() ? source.label : source.repository;
+  spec.engine = "mlx";
+  spec.folder = folder.string();
+  spec.revision = source.revision;
+  spec.hash = run::model_fingerprint(folder).hash;
+  spec.dtype = dtype(context.settings);
+  return spec;
+}
+
+std::vector<run::ModelSpec> resolve_models(Context& context) {
+  std::vector<std::string> words = context.settings.texts("model");
+  if (words.empty()) {
+    words = {"demo"};
+  }
+  std::vector<run::ModelSpec> models;
+  std::set<std::string> folders;
+  std::set<std::string> names;
+  for (const std::string& word : words) {
+    run::ModelSpec spec = resolve_one_model(context, word);
+    if (!folders.insert(spec.folder).second) {
+      throw UsageError(
+          "E-MODEL-TWICE",
+          fmt::format(
+              "{}: the same folder as another --model ({}); name it once", word, spec.folder));
+    }
+    for (int copy = 2; !names.insert(spec.name).second; ++copy) {
+      spec.name = fmt::format("{}-{}", fs::path(spec.folder).filename().string(), copy);
+    }
+    models.push_back(std::move(spec));
+  }
+  return models;
+}
+
+datasets::Dataset open_data(Context& context, const std::string& word) {
+  datasets::OpenOptions options;
+  std::error_code error;
+  if (word == "easy-vqa" && !fs::exists(word, error)) {
+    options.assets = assets_folder(context.settings) / "demo";
+  }
+  return datasets::open_dataset(word, options);
+}
+
+run::DataSpec data_spec(const std::string& word, const datasets::Dataset& dataset) {
+  return {
+      word, dataset.name, dataset.label, fs::absolute(dataset.path).lexically_normal().string()};
+}
+
+datasets::Dataset reopen_data(Context& context, const run::DataSpec& spec) {
+  std::error_code error;
+  if (fs::exists(spec.path, error)) {
+    return open_data(context, fmt::format("{}:{}", spec.reader, spec.path));
+  }
+  return open_data(context, spec.word);
+}
+
+run::Specification specification(Context& context,
+                                 std::vector<run::ModelSpec> models,
+                                 const std::string& word,
+                                 const datasets::Dataset& dataset) {
+  const Settings& settings = context.settings;
+  run::Specification spec;
+  spec.models = std::move(models);
+  spec.data = data_spec(word, dataset);
+  spec.metric = dataset.metric;
+  if (settings.given("limit")) {
+    spec.limit = run::parse_range(settings.text("limit"));
+  }
+  spec.sample_ids = settings.texts("sample-id");
+  spec.max_tokens = narrow(context, "max-tokens");
+  if (spec.max_tokens == 0) {
+    throw UsageError("E-USAGE-VALUE",
+                     fmt::format("{}: 0 new tokens are no answer; give 1 or more",
+                                 settings.origin("max-tokens")));
+  }
+  spec.max_image_side = narrow(context, "max-image-side");
+  spec.batch = narrow(context, "batch");
+  spec.memory = settings.text("memory");
+  spec.versions = {{"headroom", kVersion}};
+  spec.command = run::without_secrets(context.arguments);
+  if (settings.command().bit != kVqa) {
+    return spec;
+  }
+  if (settings.given("metric")) {
+    spec.metric = settings.text("metric");
+    scoring::make_scorer(spec.metric);  // throws for an unknown name
+  }
+  spec.shuffle = settings.on("shuffle");
+  spec.seed = static_cast<std::uint64_t>(settings.integer("seed"));
+  spec.top_log_probs = narrow(context, "log-probs");
+  spec.cleanup_every = narrow(context, "cleanup-every");
+  spec.question_timeout = settings.number("timeout");
+  spec.keep_prompts = context.console.options().verbosity >= 2;
+  spec.out = settings.text("out");
+  if (settings.given("fail-under")) {
+    spec.fail_under = settings.number("fail-under");
+  }
+  return spec;
+}
+
+}  // namespace headroom::cli

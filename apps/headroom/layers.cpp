@@ -1,0 +1,159 @@
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include <filesystem>
+
+#include "base/errors.h"
+#include "base/files.h"
+#include "base/spelling.h"
+#include "settings.h"
+
+namespace headroom::cli {
+
+namespace {
+
+/// "true", "1", "yes", "on" are 1; the opposites 0; a counted switch may also say 2.
+std::string switch_value(const std::string& text, const std::string& origin) {
+  if (text == "1" || text == "true" || text == "yes" || text == "on") {
+    return "1";
+  }
+  if (text == "0" || text == "false" || text == "no" || text == "off" || text.empty()) {
+    return "0";
+  }
+  if (text == "2") {
+    return "2";
+  }
+  throw UsageError("E-USAGE-VALUE",
+                   fmt::format("{}: '{}' is neither true nor false", origin, text));
+}
+
+/// A list on one line: separated by commas, blanks around them dropped.
+std::vector<std::string> split_commas(const std::string& text) {
+  std::vector<std::string> all;
+  std::size_t start = 0;
+  while (start <= text.size()) {
+    const std::size_t end = std::min(text.find(',', start), text.size());
+    const std::size_t first = std::min(text.find_first_not_of(' ', start), end);
+    const std::size_t last = text.find_last_not_of(' ', end == 0 ? 0 : end - 1);
+    if (first < end) {
+      all.push_back(text.substr(first, last - first + 1));
+    }
+    start = end + 1;
+  }
+  return all;
+}
+
+void offer_text(Settings& settings,
+                const Flag& row,
+                const std::string& text,
+                const std::string& origin) {
+  if (row.type == FlagType::kSwitch || row.type == FlagType::kCounted) {
+    settings.offer(row, {switch_value(text, origin)}, origin);
+  } else if (row.type == FlagType::kTexts) {
+    settings.offer(row, split_commas(text), origin);
+  } else {
+    settings.offer(row, {text}, origin);
+  }
+}
+
+std::vector<std::string> node_texts(const toml::node& node, const std::string& origin) {
+  if (const auto* const list = node.as_array()) {
+    std::vector<std::string> all;
+    for (const toml::node& element : *list) {
+      for (std::string& text : node_texts(element, origin)) {
+        all.push_back(std::move(text));
+      }
+    }
+    return all;
+  }
+  if (const auto text = node.value<std::string>()) {
+    return {*text};
+  }
+  if (const auto* const truth = node.as_boolean()) {
+    return {truth->get() ? "1" : "0"};
+  }
+  if (const auto* const whole = node.as_integer()) {
+    return {std::to_string(whole->get())};
+  }
+  if (const auto* const real = node.as_floating_point()) {
+    return {fmt::format("{}", real->get())};
+  }
+  throw UsageError("E-CONFIG", fmt::format("{}: give a text, a number, true or false", origin));
+}
+
+const Flag* find_key(std::string_view key) {
+  for (const Flag& row : flags()) {
+    if (canonical_name(key) == row.name || canonical_name(key) == row.alias) {
+      return &row;
+    }
+  }
+  return nullptr;
+}
+
+void add_file(Settings& settings, const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) {
+    return;
+  }
+  const std::string text = read_file(path, std::uint64_t{1} << 20U);
+  toml::table table;
+  try {
+    table = toml::parse(text, path.string());
+  } catch (const toml::parse_error& error) {
+    throw UsageError("E-CONFIG",
+                     fmt::format("{}: line {}: not valid TOML: {}",
+                                 path.string(),
+                                 error.source().begin.line,
+                                 error.description()));
+  }
+  std::vector<std::string> names;
+  for (const Flag& row : flags()) {
+    names.emplace_back(row.name);
+  }
+  for (const auto& [key, node] : table) {
+    const std::string name(key.str());
+    const Flag* const row = find_key(name);
+    if (row == nullptr) {
+      throw UsageError("E-CONFIG",
+                       fmt::format("{}: line {}: unknown key '{}'{}",
+                                   path.string(),
+                                   node.source().begin.line,
+                                   name,
+                                   did_you_mean(name, names)));
+    }
+    if ((row->commands & settings.command().bit) != 0) {
+      const std::string origin = fmt::format("{}: {}", path.string(), name);
+      std::vector<std::string> texts = node_texts(node, origin);
+      if (row->type == FlagType::kSwitch || row->type == FlagType::kCounted) {
+        texts = {switch_value(texts.empty() ? "" : texts.back(), origin)};
+      }
+      settings.offer(*row, std::move(texts), origin);
+    }
+  }
+}
+
+}  // namespace
+
+void add_lower_layers(Settings& settings, const Environment& environment) {
+  for (const Flag& row : flags()) {
+    if ((row.commands & settings.command().bit) == 0) {
+      continue;
+    }
+    const std::string name = environment_name(row);
+    if (const auto value = environment(name); value && !value->empty()) {
+      offer_text(settings, row, *value, name);
+    }
+  }
+  add_file(settings, "./headroom.toml");
+  std::optional<std::string> folder = environment("XDG_CONFIG_HOME");
+  if (!folder || folder->empty()) {
+    const auto home = environment("HOME");
+    if (!home || home->empty()) {
+      return;
+    }
+    folder = *home + "/.config";
+  }
+  add_file(settings, std::filesystem::path(*folder) / "headroom" / "config.toml");
+}
+
+}  // namespace headroom::cli

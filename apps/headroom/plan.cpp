@@ -1,0 +1,44 @@
+#include "memory/plan.h"
+
+#include <fmt/format.h>
+
+#include "asking.h"
+#include "commands.h"
+#include "fitting.h"
+#include "inputs.h"
+#include "memory/system_source.h"
+#include "run/grouping.h"
+
+namespace headroom::cli {
+
+ExitCode run_plan(Context& context) {
+  const std::string word = context.settings.text("data");
+  std::vector<run::ModelSpec> models = resolve_models(context);
+  const datasets::Dataset dataset = open_data(context, word);
+  const run::Specification spec = specification(context, std::move(models), word, dataset);
+  const run::Selection selection = run::select(dataset, spec);
+  const run::WorkloadFacts facts = run::survey_workload(dataset, selection);
+  const auto backend = make_backend(context);
+  memory::SystemMemorySource source(context.clock);
+
+  bool fits = true;
+  Json all = Json::array();
+  std::string text;
+  for (const run::ModelSpec& model : spec.models) {
+    const Fitting fitting = fit(spec, model, facts, *backend, source);
+    fits = fits && fitting.admission.fits;
+    Json one = to_json(fitting);
+    one["model"] = model.name;
+    all.push_back(std::move(one));
+    text += fmt::format("{} with {}: {} questions, largest group {}\n{}",
+                        model.name,
+                        word,
+                        selection.positions.size(),
+                        facts.largest_group,
+                        fitting_text(fitting));
+  }
+  context.console.out(context.settings.on("json") ? dump_json(all) + "\n" : text);
+  return fits ? ExitCode::kAllAnswered : ExitCode::kDoesNotFit;
+}
+
+}  // namespace headroom::cli

@@ -1,0 +1,77 @@
+#include "run/resume.h"
+
+#include <fmt/format.h>
+
+#include "asking.h"
+#include "commands.h"
+#include "inputs.h"
+#include "run/folder.h"
+#include "run/grouping.h"
+
+namespace headroom::cli {
+
+namespace {
+
+/// The run that was named, else the newest that has not finished.
+std::filesystem::path choose_run(const Settings& settings) {
+  const std::filesystem::path runs = settings.text("out");
+  if (!settings.positionals().empty()) {
+    return run::find_run(settings.positionals().front(), runs);
+  }
+  for (const std::filesystem::path& folder : run::list_runs(runs)) {
+    if (run::JournalReader::open(folder).run().state != run::RunState::kFinished) {
+      return folder;
+    }
+  }
+  throw UsageError(
+      "E-RUN-NAME",
+      fmt::format(
+          "{}: no unfinished run; `headroom runs -o {}` lists them", runs.string(), runs.string()));
+}
+
+/// Kept in the data as they were begun with; a run that was killed before it had any items gets
+/// them now.
+void bring_up_to_date(Context& context, run::Journal& journal, const run::Specification& spec) {
+  const datasets::Dataset dataset = reopen_data(context, spec.data);
+  if (journal.item_count() == 0) {
+    run::register_items(journal, dataset, run::select(dataset, spec));
+    return;
+  }
+  const run::DataDifference difference =
+      run::resume_data(journal, dataset, context.settings.on("force"));
+  if (!difference.empty()) {
+    context.console.note(
+        fmt::format("data changed: {} questions changed, {} new, {} gone; the first two are asked",
+                    difference.changed.size(),
+                    difference.added.size(),
+                    difference.removed.size()));
+  }
+}
+
+}  // namespace
+
+ExitCode run_resume(Context& context) {
+  const Settings& settings = context.settings;
+  run::Journal journal = run::Journal::open(choose_run(settings), context.clock);
+  run::Specification spec = journal.run().spec;
+  for (const run::ModelSpec& model : spec.models) {
+    run::check_model_unchanged(model, settings.on("force"));
+  }
+  bring_up_to_date(context, journal, spec);
+  if (settings.given("memory")) {
+    spec.memory = settings.text("memory");
+  }
+  Asking asking;
+  asking.facts = run::survey_workload(journal);
+  asking.fail_under =
+      settings.given("fail-under") ? std::optional(settings.number("fail-under")) : spec.fail_under;
+  if (context.console.options().verbosity >= 0) {
+    context.console.note(fmt::format("run {}: {} questions, {} models",
+                                     journal.folder().string(),
+                                     journal.item_count(),
+                                     spec.models.size()));
+  }
+  return ask_all(context, journal, spec, std::move(asking));
+}
+
+}  // namespace headroom::cli

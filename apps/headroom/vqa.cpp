@@ -1,0 +1,42 @@
+#include <fmt/format.h>
+
+#include "asking.h"
+#include "commands.h"
+#include "inputs.h"
+#include "memory/system_source.h"
+#include "run/folder.h"
+#include "run/grouping.h"
+#include "run/resume.h"
+
+namespace headroom::cli {
+
+ExitCode run_vqa(Context& context) {
+  const std::string word = context.settings.text("data");
+  std::vector<run::ModelSpec> models = resolve_models(context);
+  const datasets::Dataset dataset = open_data(context, word);
+  const run::Specification spec = specification(context, std::move(models), word, dataset);
+  const run::Selection selection = run::select(dataset, spec);
+
+  Asking asking;
+  asking.facts = run::survey_workload(dataset, selection);
+  asking.fail_under = spec.fail_under;
+  asking.backend = make_backend(context);
+  memory::SystemMemorySource source(context.clock);
+  for (const run::ModelSpec& model : spec.models) {  // refuse before a run folder is made
+    memory::require_fit(fit(spec, model, asking.facts, *asking.backend, source).admission);
+  }
+
+  const run::RunFolder folder = run::create_run_folder(spec.out, spec, context.clock);
+  run::Journal journal = run::Journal::create(folder.path, folder.id, spec, context.clock);
+  run::register_items(journal, dataset, selection);
+  if (context.console.options().verbosity >= 0) {
+    context.console.note(fmt::format("data {}: {} questions in {} groups; run {}",
+                                     word,
+                                     selection.positions.size(),
+                                     selection.groups,
+                                     folder.path.string()));
+  }
+  return ask_all(context, journal, spec, std::move(asking));
+}
+
+}  // namespace headroom::cli
