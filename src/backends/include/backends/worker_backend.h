@@ -71,7 +71,8 @@ class WorkerBackend final : public Backend {
   worker::Unloaded unload() override;
   worker::Verified verify(const worker::VerifyRequest& request) override;
 
-  /// Stops the ask in progress; without one, the next ask throws Cancelled at once.
+  /// Stops the ask in progress. A hello, plan, load or verify in progress ends with its worker and
+  /// throws Cancelled; with nothing in progress, the next of these or the next ask does at once.
   void cancel() override;
 
   int restarts() const override;

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "backends/backend.h"
+#include "memory/reading.h"
+#include "worker/client.h"
+
+namespace headroom::backends {
+
+/// Tells deaths apart. A SIGKILL that was not ours is an out-of-memory kill when the kernel counted
+/// one meanwhile, or when there is no count to look at; so is an abort or a failure whose last
+/// words say that memory ran out. `last`: what the worker reported last.
+Death classify(const worker::WorkerEnd& end, const memory::Reading& last);
+
+}  // namespace headroom::backends
