@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/conversation.h"
+#include "base/outcome.h"
 #include "scoring/score.h"
 
 namespace headroom::datasets {
@@ -32,6 +33,7 @@ struct Item {
   /// Set when the row itself cannot be asked (bad cell, placeholder count): outcome and message.
   /// The item is kept.
   std::string defect;
+  Outcome defect_outcome = Outcome::kImage;  ///< what such an item ends as; only with a defect
 };
 
 /// Streams the items of one data set. Never holds a whole file of pictures in memory.
