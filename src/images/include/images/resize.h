@@ -17,8 +17,10 @@ enum class Filter : int {
 };
 
 /// Pillow's Image.resize of an RGB picture, bit for bit (8-bit fixed-point two-pass resampling).
-/// Requires: both target sides > 0, picture not empty. Memory: width*image.height*3 +
-/// width*height*3 bytes. Source: Pillow 12, src/libImaging/Resample.c.
+/// Requires: both target sides > 0, picture not empty.
+/// Memory: width*image.height*3 + width*height*3 bytes, and 48 bytes a column of either picture.
+/// Thread: any; no shared state.
+/// Source: Pillow 12, src/libImaging/Resample.c.
 Image resize(const Image& image, std::uint32_t width, std::uint32_t height, Filter filter);
 
 /// The picture itself if its longest side is at most `max_side`, else reduced to it by Lanczos,
