@@ -38,8 +38,12 @@ EasyVqaReader::EasyVqaReader(const std::filesystem::path& folder)
 std::optional<Item> EasyVqaReader::next() {
   const std::optional<Row> read = records_.next();
   if (!read) {
+    if (count_ == 0) {
+      throw UsageError("E-DATA-EMPTY", fmt::format("{}: the list is empty", records_.file()));
+    }
     return std::nullopt;
   }
+  ++count_;
   const std::string where = records_.where(read->number);
   const Json record = parse_json_text(read->text, where);
   const bool fits = record.is_array() && record.size() == 3 && record[0].is_string() &&

@@ -21,6 +21,7 @@ class EasyVqaReader final : public DatasetReader {
   std::filesystem::path folder_;
   std::string split_;
   JsonElements records_;
+  std::uint64_t count_ = 0;
 };
 
 }  // namespace headroom::datasets

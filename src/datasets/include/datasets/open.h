@@ -26,7 +26,7 @@ FieldMap parse_field_map(const std::vector<std::string>& entries);
 
 /// Turns the user's word into a data set:
 ///   easy-vqa                        the embedded test split
-///   FILE.jsonl  jsonl:FILE          one JSON object a line (docs/reference/data.md)
+///   FILE.jsonl  jsonl:FILE          one JSON object a line; FILE.json, json:FILE: a list of them
 ///   DIR  vqav2:DIR                  VQA v2's questions, annotations and pictures, found in DIR or
 ///                                   its subfolders
 ///   vqav2:QUESTIONS.json[,ANNOTATIONS.json]   the same, named; annotations beside it when left out
