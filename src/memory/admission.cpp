@@ -6,6 +6,7 @@
 
 #include "base/errors.h"
 #include "memory/plan.h"
+#include "plan_phases.h"
 
 namespace headroom::memory {
 
@@ -15,10 +16,18 @@ constexpr std::uint32_t kSmallestChunk = 64;
 /// Parts below this share of the whole are summed up as "other".
 constexpr double kWorthNaming = 0.02;
 
+bool fits(Bytes required, Bytes host_peak, const Budget& budget) {
+  return required <= budget.limit && (!budget.host_capacity || host_peak <= *budget.host_capacity);
+}
+
 bool fits(const Geometry& geometry, const Workload& workload, const Budget& budget) {
-  const Plan plan = make_plan(geometry, workload);
-  return plan.required() <= budget.limit &&
-         (!budget.host_capacity || plan.host_peak() <= *budget.host_capacity);
+  Bytes peak;
+  Bytes host;
+  for (const PhasePlan& phase : plan_phases(geometry, workload, false)) {
+    peak = std::max(peak, phase.total());
+    host = std::max(host, phase.host());
+  }
+  return fits(peak + plan_reserve(peak), host, budget);
 }
 
 /// The largest value in [least, most] for which `good` holds, which must hold below any value for
@@ -184,7 +193,7 @@ Admission admit(const Plan& plan, const Budget& budget) {
   Admission result;
   result.required = plan.required();
   result.limit = budget.limit;
-  result.fits = fits(plan.geometry, plan.workload, budget);
+  result.fits = fits(plan.required(), plan.host_peak(), budget);
   const bool over = result.required > budget.limit;
   result.text = fmt::format("plan: {}: {} = {} {} budget {} ({})",
                             to_string(plan.worst().phase),

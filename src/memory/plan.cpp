@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/errors.h"
+#include "plan_phases.h"
 
 namespace headroom::memory {
 
@@ -43,81 +44,111 @@ Tokens count(const Geometry& geometry, const Workload& workload) {
   return tokens;
 }
 
+/// What all phases are made from.
+struct Inputs {
+  const Geometry& geometry;
+  const Workload& workload;
+  Tokens tokens;
+  bool describe;
+};
+
 /// Collects the parts of one phase.
 class PhaseBuilder {
  public:
-  PhaseBuilder(Phase phase, const Geometry& geometry, const Workload& workload)
-      : device_(workload.counter == Counter::kDevice) {
+  PhaseBuilder(Phase phase, const Inputs& in)
+      : in_(in), device_(in.workload.counter == Counter::kDevice) {
     plan_.phase = phase;
-    add(PartKind::kSupervisor, workload.supervisor, "", device_);
+    const Geometry& model = in.geometry;
     const bool loaded = phase != Phase::kLoad;
+    add(PartKind::kSupervisor, in.workload.supervisor, device_, "");
     add(PartKind::kEngine,
-        geometry.engine + (loaded ? geometry.engine_growth : Bytes()),
-        "process and libraries",
-        device_);
+        model.engine + (loaded ? model.engine_growth : Bytes()),
+        device_,
+        "process and libraries");
     add(PartKind::kWeights,
-        geometry.weights,
-        fmt::format("{} parameters in {}", geometry.parameters, geometry.dtype));
+        model.weights,
+        false,
+        "{} parameters in {}",
+        model.parameters,
+        model.dtype);
   }
 
-  void add(PartKind kind, Bytes bytes, std::string detail, bool on_host = false) {
+  /// The detail is written only where somebody will read it: plans are also made to be compared.
+  template <typename... Args>
+  void add(PartKind kind,
+           Bytes bytes,
+           bool on_host,
+           fmt::format_string<const Args&...> detail,
+           const Args&... args) {
     if (bytes > Bytes()) {
-      plan_.parts.push_back({kind, bytes, on_host, std::move(detail)});
+      plan_.parts.push_back(
+          {kind, bytes, on_host, in_.describe ? fmt::format(detail, args...) : std::string()});
     }
   }
 
   /// Decoded pixels, always in the host's memory.
-  void add_pictures(const Workload& workload, std::uint64_t copies) {
+  void add_pictures(std::uint64_t copies) {
     Bytes decode;
-    for (const PictureCost& picture : workload.pictures) {
+    for (const PictureCost& picture : in_.workload.pictures) {
       decode += picture.decode;
     }
-    add(PartKind::kPictureDecode,
-        decode * copies,
-        fmt::format("{} pictures{}", workload.pictures.size(), copies > 1 ? ", and the next" : ""),
-        device_);
+    add(PartKind::kPictureDecode, decode * copies, device_, "pictures of {} groups", copies);
   }
 
-  void add_features(const Workload& workload) {
+  void add_features() {
     Bytes features;
-    for (const PictureCost& picture : workload.pictures) {
+    for (const PictureCost& picture : in_.workload.pictures) {
       features += picture.features;
     }
-    add(PartKind::kFeatures, features, fmt::format("{} pictures", workload.pictures.size()));
+    add(PartKind::kFeatures, features, false, "{} pictures", in_.workload.pictures.size());
   }
 
-  void add_prefix_kv(const Geometry& geometry, const Workload& workload, const Tokens& tokens) {
-    const std::uint64_t copies = workload.share_prefix ? 1 : tokens.batch;
+  void add_prefix_kv() {
+    const std::uint64_t copies = in_.workload.share_prefix ? 1 : in_.tokens.batch;
     add(PartKind::kPrefixKv,
-        geometry.kv_per_token * tokens.prefix * copies,
-        fmt::format("{} tokens x {}", tokens.prefix, copies));
+        in_.geometry.kv_per_token * in_.tokens.prefix * copies,
+        false,
+        "{} tokens x {}",
+        in_.tokens.prefix,
+        copies);
   }
 
-  void add_question_kv(const Geometry& geometry, const Tokens& tokens, std::uint64_t each) {
+  void add_question_kv(std::uint64_t each) {
     add(PartKind::kQuestionKv,
-        geometry.kv_per_token * each * tokens.batch,
-        fmt::format("{} tokens x {}", each, tokens.batch));
+        in_.geometry.kv_per_token * each * in_.tokens.batch,
+        false,
+        "{} tokens x {}",
+        each,
+        in_.tokens.batch);
   }
 
   /// One forward pass: `fresh` new tokens in all, each looking at `cached` ones.
-  void add_forward(const Geometry& geometry, std::uint64_t fresh, std::uint64_t cached) {
+  void add_forward(std::uint64_t fresh, std::uint64_t cached) {
     add(PartKind::kActivations,
-        geometry.prefill_per_token * fresh,
-        fmt::format("{} new tokens", fresh));
+        in_.geometry.prefill_per_token * fresh,
+        false,
+        "{} new tokens",
+        fresh);
     add(PartKind::kScores,
-        geometry.scores_per_token_pair * fresh * cached,
-        fmt::format("{} x {} tokens", fresh, cached));
+        in_.geometry.scores_per_token_pair * fresh * cached,
+        false,
+        "{} x {} tokens",
+        fresh,
+        cached);
   }
 
-  void add_logits(const Geometry& geometry, const Tokens& tokens) {
+  void add_logits() {
     add(PartKind::kLogits,
-        geometry.logits_per_row * tokens.batch,
-        fmt::format("{} rows", tokens.batch));
+        in_.geometry.logits_per_row * in_.tokens.batch,
+        false,
+        "{} rows",
+        in_.tokens.batch);
   }
 
   PhasePlan take() { return std::move(plan_); }
 
  private:
+  const Inputs& in_;
   bool device_;
   PhasePlan plan_;
 };
@@ -127,65 +158,70 @@ std::uint64_t chunked(const Workload& workload, std::uint64_t fresh) {
                                      : std::min<std::uint64_t>(fresh, workload.prefill_chunk);
 }
 
-PhasePlan load_phase(const Geometry& geometry, const Workload& workload) {
-  PhaseBuilder phase(Phase::kLoad, geometry, workload);
-  phase.add(PartKind::kLoadStaging, geometry.load_staging, "beside the weights");
+PhasePlan load_phase(const Inputs& in) {
+  PhaseBuilder phase(Phase::kLoad, in);
+  phase.add(PartKind::kLoadStaging, in.geometry.load_staging, false, "beside the weights");
   return phase.take();
 }
 
-PhasePlan encode_phase(const Geometry& geometry, const Workload& workload) {
-  PhaseBuilder phase(Phase::kEncode, geometry, workload);
-  phase.add_pictures(workload, workload.decode_ahead ? 2 : 1);
-  phase.add_features(workload);
-  if (const PictureCost* largest = largest_picture(workload.pictures)) {
+PhasePlan encode_phase(const Inputs& in) {
+  PhaseBuilder phase(Phase::kEncode, in);
+  phase.add_pictures(in.workload.decode_ahead ? 2 : 1);
+  phase.add_features();
+  if (const PictureCost* largest = largest_picture(in.workload.pictures)) {
     phase.add(PartKind::kVision,
               largest->encode,
-              fmt::format("{} x {}, {} tiles", largest->width, largest->height, largest->tiles));
+              false,
+              "{} x {}, {} tiles",
+              largest->width,
+              largest->height,
+              largest->tiles);
   }
   return phase.take();
 }
 
 /// The pictures' prefix, once for all questions.
-PhasePlan prefix_stage(const Geometry& geometry, const Workload& workload, const Tokens& tokens) {
-  PhaseBuilder phase(Phase::kPrefill, geometry, workload);
-  phase.add_pictures(workload, workload.decode_ahead ? 1 : 0);
-  phase.add_features(workload);
-  phase.add_prefix_kv(geometry, workload, tokens);
-  phase.add_forward(geometry, chunked(workload, tokens.prefix), tokens.prefix);
+PhasePlan prefix_stage(const Inputs& in) {
+  PhaseBuilder phase(Phase::kPrefill, in);
+  phase.add_pictures(in.workload.decode_ahead ? 1 : 0);
+  phase.add_features();
+  phase.add_prefix_kv();
+  phase.add_forward(chunked(in.workload, in.tokens.prefix), in.tokens.prefix);
   return phase.take();
 }
 
-PhasePlan question_stage(const Geometry& geometry, const Workload& workload, const Tokens& tokens) {
-  PhaseBuilder phase(Phase::kPrefill, geometry, workload);
-  phase.add_pictures(workload, workload.decode_ahead ? 1 : 0);
-  phase.add_prefix_kv(geometry, workload, tokens);
-  phase.add_question_kv(geometry, tokens, tokens.question);
+PhasePlan question_stage(const Inputs& in) {
+  const Tokens& tokens = in.tokens;
+  PhaseBuilder phase(Phase::kPrefill, in);
+  phase.add_pictures(in.workload.decode_ahead ? 1 : 0);
+  phase.add_prefix_kv();
+  phase.add_question_kv(tokens.question);
   std::uint64_t fresh = tokens.question * tokens.batch;
-  if (!workload.share_prefix) {
-    phase.add_features(workload);
+  if (!in.workload.share_prefix) {
+    phase.add_features();
     fresh += tokens.prefix * tokens.batch;
   }
-  phase.add_forward(geometry, chunked(workload, fresh), tokens.prefix + tokens.question);
-  phase.add_logits(geometry, tokens);
+  phase.add_forward(chunked(in.workload, fresh), tokens.prefix + tokens.question);
+  phase.add_logits();
   return phase.take();
 }
 
-PhasePlan prefill_phase(const Geometry& geometry, const Workload& workload, const Tokens& tokens) {
-  PhasePlan question = question_stage(geometry, workload, tokens);
-  if (!workload.share_prefix || tokens.prefix == 0) {
+PhasePlan prefill_phase(const Inputs& in) {
+  PhasePlan question = question_stage(in);
+  if (!in.workload.share_prefix || in.tokens.prefix == 0) {
     return question;
   }
-  PhasePlan prefix = prefix_stage(geometry, workload, tokens);
+  PhasePlan prefix = prefix_stage(in);
   return prefix.total() > question.total() ? prefix : question;
 }
 
-PhasePlan decode_phase(const Geometry& geometry, const Workload& workload, const Tokens& tokens) {
-  PhaseBuilder phase(Phase::kDecode, geometry, workload);
-  phase.add_pictures(workload, workload.decode_ahead ? 1 : 0);
-  phase.add_prefix_kv(geometry, workload, tokens);
-  phase.add_question_kv(geometry, tokens, tokens.question + tokens.answer);
-  phase.add_forward(geometry, tokens.batch, tokens.whole());
-  phase.add_logits(geometry, tokens);
+PhasePlan decode_phase(const Inputs& in) {
+  PhaseBuilder phase(Phase::kDecode, in);
+  phase.add_pictures(in.workload.decode_ahead ? 1 : 0);
+  phase.add_prefix_kv();
+  phase.add_question_kv(in.tokens.question + in.tokens.answer);
+  phase.add_forward(in.tokens.batch, in.tokens.whole());
+  phase.add_logits();
   return phase.take();
 }
 
@@ -296,19 +332,30 @@ const PlanPart& Plan::largest_part() const {
   return *largest;
 }
 
+std::vector<PhasePlan> plan_phases(const Geometry& geometry,
+                                   const Workload& workload,
+                                   bool describe) {
+  const Inputs in{geometry, workload, count(geometry, workload), describe};
+  std::vector<PhasePlan> phases;
+  phases.push_back(load_phase(in));
+  if (!workload.pictures.empty()) {
+    phases.push_back(encode_phase(in));
+  }
+  phases.push_back(prefill_phase(in));
+  phases.push_back(decode_phase(in));
+  add_cache(phases, workload.allocator_cache);
+  return phases;
+}
+
+Bytes plan_reserve(Bytes peak) { return std::max(kLeastReserve, scaled(peak, kReserveShare)); }
+
 Plan make_plan(const Geometry& geometry, const Workload& workload) {
-  const Tokens tokens = count(geometry, workload);
   Plan plan;
   plan.geometry = geometry;
+  plan.geometry.pictures.clear();
   plan.workload = workload;
-  plan.phases.push_back(load_phase(geometry, workload));
-  if (!workload.pictures.empty()) {
-    plan.phases.push_back(encode_phase(geometry, workload));
-  }
-  plan.phases.push_back(prefill_phase(geometry, workload, tokens));
-  plan.phases.push_back(decode_phase(geometry, workload, tokens));
-  add_cache(plan.phases, workload.allocator_cache);
-  plan.reserve = std::max(kLeastReserve, scaled(plan.planned_peak(), kReserveShare));
+  plan.phases = plan_phases(geometry, workload, true);
+  plan.reserve = plan_reserve(plan.planned_peak());
   return plan;
 }
 

@@ -79,7 +79,7 @@ struct PhasePlan {
 
 /// The memory arithmetic of a run. Phases do not overlap, so the peak is that of the worst phase.
 struct Plan {
-  Geometry geometry;
+  Geometry geometry;  ///< without its list of pictures; the workload has those that count
   Workload workload;
   std::vector<PhasePlan> phases;
   Bytes reserve;  ///< for what arithmetic does not see: a twentieth of the peak, at least 8 MiB

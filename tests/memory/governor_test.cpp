@@ -1,0 +1,323 @@
+#include "memory/governor.h"
+
+#include <gtest/gtest.h>
+
+#include "plan_support.h"
+#include "support/fake_clock.h"
+#include "support/scripted_source.h"
+
+namespace headroom::memory {
+namespace {
+
+using Kind = MemoryEvent::Kind;
+
+/// A governor over a machine whose figures the test sets by hand.
+class GovernorTest : public ::testing::Test {
+ protected:
+  GovernorTest() {
+    workload_.batch = 8;
+    workload_.text_tokens = 40;
+    workload_.max_tokens = 20;
+    workload_.supervisor = 12_MiB;
+    workload_.decode_ahead = false;
+    workload_.pictures = {test::picture_of(256)};
+    source_.now = test::footprints(12_MiB, 60_MiB);
+    source_.now.system_available = 16_GiB;
+  }
+
+  Governor& start(Bytes limit, std::unique_ptr<CleanupPolicy> policy = default_policy()) {
+    const Geometry geometry = test::small_geometry();
+    governor_ =
+        std::make_unique<Governor>(test::budget_of(limit),
+                                   make_plan(geometry, workload_),
+                                   std::move(policy),
+                                   sampler_,
+                                   clock_,
+                                   [this](const MemoryEvent& event) { events_.push_back(event); });
+    return *governor_;
+  }
+
+  void set_worker(Bytes footprint, Bytes active, Bytes cache) {
+    source_.now.worker_footprint = footprint;
+    worker_.active = active;
+    worker_.cache = cache;
+  }
+
+  void load(Governor& governor) {
+    governor.before_load(worker_);
+    set_worker(60_MiB + 29_MiB, 29_MiB, Bytes());
+    governor.after_load(worker_, 1.5);
+  }
+
+  GroupFacts facts(std::string id = "g1") const {
+    return {std::move(id), workload_.pictures, 8, 40, 20};
+  }
+
+  const MemoryEvent* last(Kind kind) const {
+    const MemoryEvent* found = nullptr;
+    for (const MemoryEvent& event : events_) {
+      found = event.kind == kind ? &event : found;
+    }
+    return found;
+  }
+
+  std::size_t count(Kind kind) const {
+    return static_cast<std::size_t>(std::count_if(
+        events_.begin(), events_.end(), [kind](const auto& event) { return event.kind == kind; }));
+  }
+
+  testing::FakeClock clock_;
+  test::ScriptedSource source_;
+  Sampler sampler_{source_};
+  Workload workload_;
+  Reading worker_;
+  std::vector<MemoryEvent> events_;
+  std::unique_ptr<Governor> governor_;
+};
+
+TEST_F(GovernorTest, RecordsBudgetPlanAndLoad) {
+  Governor& governor = start(512_MiB);
+  load(governor);
+  ASSERT_EQ(events_.size(), 3U);
+  EXPECT_EQ(events_[0].kind, Kind::kBudget);
+  EXPECT_EQ(events_[1].kind, Kind::kPlan);
+  EXPECT_EQ(events_[1].numbers.at("planned_peak_bytes"), governor.plan().planned_peak().count());
+  EXPECT_EQ(events_[2].kind, Kind::kLoad);
+  EXPECT_EQ(events_[2].time, clock_.wall());
+  EXPECT_EQ(events_[2].reason, "loaded: 101.0 MiB held, 101.0 MiB planned");
+}
+
+TEST_F(GovernorTest, AGroupThatFitsIsAskedAsWished) {
+  Governor& governor = start(512_MiB);
+  load(governor);
+  const GroupDecision decision = governor.before_group(facts());
+  EXPECT_TRUE(decision.fits);
+  EXPECT_EQ(decision.limits.batch, 8U);
+  EXPECT_EQ(decision.limits.prefill_chunk, 0U);
+  EXPECT_TRUE(decision.rung.empty());
+  EXPECT_EQ(decision.clean_first.clean, Clean::kNone);
+  EXPECT_EQ(count(Kind::kRung), 0U);
+}
+
+TEST_F(GovernorTest, TheGuardLeavesRoomForWhatTheAllocatorDoesNotHold) {
+  Governor& governor = start(512_MiB);
+  load(governor);
+  // 12 MiB of supervisor and 60 MiB of the worker's 89 are outside the allocator.
+  EXPECT_EQ(governor.before_group(facts()).limits.memory, 440_MiB);
+}
+
+TEST_F(GovernorTest, ATightBudgetReducesTheBatchAndSaysSo) {
+  workload_.pictures.clear();
+  workload_.text_tokens = 400;
+  workload_.max_tokens = 1000;
+  Governor& governor = start(170_MiB);
+  load(governor);
+  const GroupDecision decision = governor.before_group({"g1", {}, 8, 400, 1000});
+  EXPECT_TRUE(decision.fits) << decision.reason;
+  EXPECT_LT(decision.limits.batch, 8U);
+  ASSERT_NE(last(Kind::kRung), nullptr);
+  EXPECT_NE(last(Kind::kRung)->detail.find("batch 8 -> "), std::string::npos);
+  EXPECT_EQ(last(Kind::kRung)->group, "g1");
+}
+
+TEST_F(GovernorTest, AGroupThatCannotFitIsRefusedWithTheNumbers) {
+  Governor& governor = start(200_MiB);
+  load(governor);
+  GroupFacts large = facts("huge");
+  large.pictures = {test::picture_of(4000)};
+  const GroupDecision decision = governor.before_group(large);
+  EXPECT_FALSE(decision.fits);
+  EXPECT_NE(decision.reason.find("> budget 200.0 MiB"), std::string::npos) << decision.reason;
+  ASSERT_NE(last(Kind::kRefuse), nullptr);
+  EXPECT_EQ(last(Kind::kRefuse)->group, "huge");
+  EXPECT_EQ(governor.summary().refused, 1U);
+  EXPECT_TRUE(governor.before_group(facts("next")).fits);
+}
+
+TEST_F(GovernorTest, WhatLoadingTookBeyondItsPlanIsTakenFromEveryGroup) {
+  Governor& governor = start(512_MiB);
+  governor.before_load(worker_);
+  set_worker(189_MiB, 29_MiB, Bytes());
+  governor.after_load(worker_, 1.0);
+  const Bytes planned = make_plan(test::small_geometry(), workload_).planned_peak();
+  EXPECT_EQ(governor.before_group(facts()).planned_peak, planned + 100_MiB);
+}
+
+TEST_F(GovernorTest, CleansBeforeAGroupThatLeftoversWouldReduce) {
+  Governor& governor = start(180_MiB);
+  load(governor);
+  ASSERT_EQ(governor.before_group(facts()).clean_first.clean, Clean::kNone);
+  set_worker(165_MiB, 29_MiB, Bytes());  // 60 MiB beyond the plan's resting use
+  governor.after_group(facts(), 1, worker_);
+  const GroupDecision first = governor.before_group(facts("g2"));
+  EXPECT_EQ(first.clean_first.clean, Clean::kNormal);
+  EXPECT_EQ(first.clean_first.policy, "admission");
+  set_worker(105_MiB, 29_MiB, Bytes());
+  governor.after_cleanup(first.clean_first, worker_, worker_);
+  const GroupDecision second = governor.before_group(facts("g2"));
+  EXPECT_TRUE(second.fits);
+  EXPECT_EQ(second.clean_first.clean, Clean::kNone);
+}
+
+TEST_F(GovernorTest, ACleanUpInVainIsNotAskedForAgainBeforeTheSameGroup) {
+  Governor& governor = start(180_MiB);
+  load(governor);
+  set_worker(165_MiB, 29_MiB, Bytes());
+  governor.after_group(facts(), 1, worker_);
+  int cleanups = 0;
+  GroupDecision decision = governor.before_group(facts("g2"));
+  while (decision.clean_first.clean != Clean::kNone && cleanups < 10) {
+    ++cleanups;
+    governor.after_cleanup(decision.clean_first, worker_, worker_);
+    decision = governor.before_group(facts("g2"));
+  }
+  EXPECT_EQ(cleanups, 1);
+}
+
+TEST_F(GovernorTest, ThePeriodicCleanUpComesAfterFiveQuestions) {
+  Governor& governor = start(512_MiB);
+  load(governor);
+  governor.before_group(facts());
+  EXPECT_EQ(governor.after_group(facts(), 4, worker_).clean, Clean::kNone);
+  governor.before_group(facts("g2"));
+  const CleanDecision decision = governor.after_group(facts("g2"), 1, worker_);
+  EXPECT_EQ(decision.clean, Clean::kNormal);
+  Reading before = worker_;
+  before.worker_footprint = source_.now.worker_footprint;
+  source_.now.worker_footprint = 80_MiB;
+  const CleanUp result = governor.after_cleanup(decision, before, worker_);
+  EXPECT_EQ(result.freed, 9_MiB);
+  ASSERT_NE(last(Kind::kClean), nullptr);
+  EXPECT_EQ(last(Kind::kClean)->detail, "normal");
+  EXPECT_EQ(last(Kind::kClean)->freed, static_cast<std::int64_t>((9_MiB).count()));
+  EXPECT_EQ(last(Kind::kClean)->reason, "periodic: 5 questions since the last clean-up, every 5");
+  EXPECT_EQ(governor.summary().cleanups, 1U);
+}
+
+TEST_F(GovernorTest, PressureAsksForThreeCycles) {
+  Governor& governor = start(512_MiB, default_policy(0));
+  load(governor);
+  governor.before_group(facts());
+  set_worker(430_MiB, 370_MiB, 5_MiB);
+  EXPECT_EQ(governor.after_group(facts(), 1, worker_).clean, Clean::kAggressive);
+}
+
+TEST_F(GovernorTest, TheGroupsPeakIsSetAgainstItsPlan) {
+  Governor& governor = start(512_MiB);
+  load(governor);
+  const GroupDecision decision = governor.before_group(facts());
+  source_.now.worker_footprint = 140_MiB;
+  sampler_.tick();
+  source_.now.worker_footprint = 90_MiB;
+  governor.after_group(facts(), 1, worker_);
+  const MemoryEvent* group = last(Kind::kGroup);
+  ASSERT_NE(group, nullptr);
+  EXPECT_EQ(group->numbers.at("measured_peak_bytes"), (152_MiB).count());
+  EXPECT_EQ(group->numbers.at("planned_peak_bytes"), decision.planned_peak.count());
+}
+
+TEST_F(GovernorTest, ABrokenBudgetIsNeverSilent) {
+  Governor& governor = start(512_MiB);
+  load(governor);
+  governor.before_group(facts());
+  source_.now.worker_footprint = 600_MiB;
+  sampler_.tick();
+  source_.now.worker_footprint = 90_MiB;
+  governor.after_group(facts(), 1, worker_);
+  ASSERT_EQ(count(Kind::kBroken), 1U);
+  EXPECT_EQ(last(Kind::kBroken)->reason,
+            "peak 612.0 MiB (footprint) exceeds budget 512.0 MiB by 100.0 MiB");
+  EXPECT_FALSE(governor.summary().budget_kept);
+  governor.before_group(facts("g2"));
+  governor.after_group(facts("g2"), 1, worker_);
+  EXPECT_EQ(count(Kind::kBroken), 1U);
+}
+
+TEST_F(GovernorTest, AMachineThatShrinksTightensTheBudgetAndSaysSoOnce) {
+  Governor& governor = start(512_MiB);
+  load(governor);
+  source_.now.system_available = 150_MiB;
+  EXPECT_LT(*governor.before_group(facts()).limits.memory, 440_MiB);
+  governor.before_group(facts("g2"));
+  ASSERT_EQ(count(Kind::kPressure), 1U);
+  EXPECT_TRUE(last(Kind::kPressure)->reason.starts_with("tightened: may use 251.0 MiB"))
+      << last(Kind::kPressure)->reason;
+  source_.now.system_available = 16_GiB;
+  governor.before_group(facts("g3"));
+  ASSERT_EQ(count(Kind::kPressure), 2U);
+  EXPECT_TRUE(last(Kind::kPressure)->reason.starts_with("eased"));
+}
+
+TEST_F(GovernorTest, UnloadingIsProvedByWhatCameBack) {
+  Governor& governor = start(512_MiB);
+  load(governor);
+  const Reading before = worker_;
+  set_worker(65_MiB, Bytes(), Bytes());
+  const Unloading result = governor.after_unload(before, worker_);
+  EXPECT_TRUE(result.proved) << result.text;
+  EXPECT_EQ(result.returned, static_cast<std::int64_t>((24_MiB).count()));
+  EXPECT_EQ(result.left, static_cast<std::int64_t>((5_MiB).count()));
+}
+
+TEST_F(GovernorTest, UnloadingThatKeepsArraysIsNotProved) {
+  Governor& governor = start(512_MiB);
+  load(governor);
+  const Reading before = worker_;
+  set_worker(65_MiB, 1_MiB, Bytes());
+  EXPECT_FALSE(governor.after_unload(before, worker_).proved);
+}
+
+TEST_F(GovernorTest, UnloadingThatKeepsTheFootprintIsNotProved) {
+  Governor& governor = start(512_MiB);
+  load(governor);
+  set_worker(160_MiB, Bytes(), Bytes());
+  const Unloading result = governor.after_unload(worker_, worker_);
+  EXPECT_FALSE(result.proved);
+  EXPECT_NE(result.text.find("NOT"), std::string::npos);
+  EXPECT_EQ(last(Kind::kUnload)->detail, "not proved");
+}
+
+TEST_F(GovernorTest, LoadLimitsLeaveRoomOutsideTheAllocator) {
+  Governor& governor = start(512_MiB);
+  const LoadLimits limits = governor.load_limits();
+  EXPECT_EQ(limits.memory, 512_MiB - 12_MiB - 60_MiB - 16_MiB - governor.plan().reserve);
+  EXPECT_EQ(limits.cache, 512_MiB - governor.plan().required());
+}
+
+TEST_F(GovernorTest, OnADeviceTheAllocatorsPeakIsMeasured) {
+  workload_.counter = Counter::kDevice;
+  Budget budget = test::budget_of(1_GiB);
+  budget.counter = Counter::kDevice;
+  Governor governor(budget,
+                    make_plan(test::small_geometry(), workload_),
+                    default_policy(),
+                    sampler_,
+                    clock_,
+                    nullptr);
+  worker_.active = 100_MiB;
+  worker_.cache = 50_MiB;
+  worker_.peak = 700_MiB;
+  governor.before_load(worker_);
+  governor.after_load(worker_, 1);
+  EXPECT_EQ(governor.summary().measured_peak, 700_MiB);
+  EXPECT_TRUE(governor.summary().budget_kept);
+}
+
+TEST_F(GovernorTest, EventsAndSummaryBecomeJson) {
+  Governor& governor = start(512_MiB);
+  load(governor);
+  const Json event = to_json(events_.back());
+  EXPECT_EQ(event.at("schema"), "headroom.memory/1");
+  EXPECT_EQ(event.at("kind"), "load");
+  EXPECT_EQ(event.at("time"), "2026-01-02T03:04:05Z");
+  EXPECT_EQ(event.at("seconds"), 1.5);
+  EXPECT_EQ(event.at("after").at("active_bytes"), (29_MiB).count());
+  EXPECT_FALSE(event.contains("group"));
+  const Json summary = to_json(governor.summary());
+  EXPECT_EQ(summary.at("budget").at("limit_bytes"), (512_MiB).count());
+  EXPECT_EQ(summary.at("peak_footprint_bytes"), (101_MiB).count());
+  EXPECT_EQ(summary.at("budget_kept"), true);
+}
+
+}  // namespace
+}  // namespace headroom::memory

@@ -1,0 +1,261 @@
+#include "memory/plan.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "base/errors.h"
+#include "plan_support.h"
+#include "table_test.h"
+
+namespace headroom::memory {
+namespace {
+
+class PlanTable : public ::testing::TestWithParam<Json> {};
+
+TEST_P(PlanTable, PhasesComeTo) {
+  const Json& row = GetParam();
+  const Plan plan =
+      make_plan(geometry_from_json(row.at("geometry")), test::workload_from(row.at("workload")));
+  for (const auto& [name, bytes] : row.at("expect").items()) {
+    if (name == "host") {
+      EXPECT_EQ(plan.host_peak().count(), bytes.get<std::uint64_t>());
+      continue;
+    }
+    const auto phase = std::find_if(plan.phases.begin(), plan.phases.end(), [&](const auto& one) {
+      return to_string(one.phase) == name;
+    });
+    ASSERT_NE(phase, plan.phases.end()) << name;
+    EXPECT_EQ(phase->total().count(), bytes.get<std::uint64_t>()) << name << to_json(plan).dump(1);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Rows,
+                         PlanTable,
+                         ::testing::ValuesIn(test::memory_table("plans.jsonl")),
+                         test::row_name);
+
+Workload small_workload() {
+  Workload workload;
+  workload.batch = 16;
+  workload.text_tokens = 60;
+  workload.max_tokens = 100;
+  workload.supervisor = 12_MiB;
+  workload.pictures = {test::picture_of(512)};
+  return workload;
+}
+
+TEST(Plan, PeakIsOfTheWorstPhaseNotTheSum) {
+  const Plan plan = make_plan(test::small_geometry(), small_workload());
+  EXPECT_EQ(plan.worst().phase, Phase::kEncode);
+  EXPECT_EQ(plan.planned_peak(), plan.worst().total());
+  EXPECT_EQ(plan.largest_part().kind, PartKind::kVision);
+}
+
+TEST(Plan, ReserveIsATwentiethAtLeast8MiB) {
+  const Plan small = make_plan(test::small_geometry(), Workload());
+  EXPECT_EQ(small.reserve, 8_MiB);
+  Geometry large = test::small_geometry();
+  large.weights = 10_GiB;
+  const Plan plan = make_plan(large, Workload());
+  EXPECT_EQ(plan.reserve, scaled(plan.planned_peak(), 0.05));
+}
+
+TEST(Plan, AFitNamesTheNumbersCompared) {
+  const Plan plan = make_plan(test::small_geometry(), small_workload());
+  const Admission admission = admit(plan, test::budget_of(512_MiB));
+  EXPECT_TRUE(admission.fits) << admission.text;
+  EXPECT_NE(admission.text.find("<= budget 512.0 MiB (512.0 MiB from --memory)"), std::string::npos)
+      << admission.text;
+  EXPECT_NO_THROW(require_fit(admission));
+}
+
+TEST(Plan, ARefusalHasTheSumTheBudgetTheLargestPartAndWhatWouldFit) {
+  const Plan plan = make_plan(test::small_geometry(), small_workload());
+  const Admission admission = admit(plan, test::budget_of(180_MiB));
+  ASSERT_FALSE(admission.fits);
+  for (const char* word : {"plan: encode: ",
+                           "vision 100.0 MiB",
+                           "weights 29.0 MiB",
+                           "reserve",
+                           "> budget 180.0 MiB",
+                           "largest part: vision 100.0 MiB (512 x 512, 1 tiles)",
+                           "--memory "}) {
+    EXPECT_NE(admission.text.find(word), std::string::npos) << word << "\n" << admission.text;
+  }
+  try {
+    require_fit(admission);
+    FAIL();
+  } catch (const BudgetError& error) {
+    EXPECT_EQ(error.code(), "E-MEM-PLAN");
+    EXPECT_EQ(error.what(), admission.text);
+  }
+}
+
+TEST(Plan, ProposesTheLargestPictureThatFits) {
+  Workload workload = small_workload();
+  workload.smaller = {
+      {384, test::picture_of(384)}, {256, test::picture_of(256)}, {128, test::picture_of(128)}};
+  const Admission admission =
+      admit(make_plan(test::small_geometry(), workload), test::budget_of(180_MiB));
+  ASSERT_FALSE(admission.changes.empty());
+  EXPECT_EQ(admission.changes.front().flag, "--max-image-side 256");
+  EXPECT_LE(admission.changes.front().needs, 180_MiB);
+}
+
+TEST(Plan, ProposesFewerTokensAndSmallerBatchesWhenTheCacheIsWhatIsTooLarge) {
+  Geometry geometry = test::small_geometry();
+  geometry.kv_per_token = 100_KiB;
+  Workload workload = small_workload();
+  workload.pictures.clear();
+  workload.batch = 8;
+  const Plan plan = make_plan(geometry, workload);
+  const Admission admission = admit(plan, test::budget_of(200_MiB));
+  ASSERT_FALSE(admission.fits);
+  ASSERT_EQ(admission.changes.size(), 3U) << admission.text;
+  EXPECT_EQ(admission.changes[0].flag, "--batch 4");
+  EXPECT_TRUE(admission.changes[1].flag.starts_with("--max-tokens ")) << admission.text;
+  EXPECT_TRUE(admission.changes[2].flag.starts_with("--memory ")) << admission.text;
+}
+
+TEST(Plan, DoesNotProposeABudgetThatTheMachineCannotGive) {
+  Budget budget = test::budget_of(100_MiB);
+  budget.capacity = 110_MiB;
+  Workload workload = small_workload();
+  workload.pictures.clear();
+  const Admission admission = admit(make_plan(test::small_geometry(), workload), budget);
+  ASSERT_FALSE(admission.fits);
+  EXPECT_TRUE(admission.changes.empty());
+  EXPECT_NE(admission.text.find("the machine can give 110.0 MiB"), std::string::npos)
+      << admission.text;
+}
+
+TEST(Plan, BudgetSmallerThanTheWeightsIsRefusedForEveryWorkload) {
+  Workload workload = small_workload();
+  const Budget budget = test::budget_of(20_MiB);
+  const Workload chosen = choose_batch(test::small_geometry(), workload, budget);
+  EXPECT_EQ(chosen.batch, 1U);
+  const Admission admission = admit(make_plan(test::small_geometry(), chosen), budget);
+  EXPECT_FALSE(admission.fits);
+  ASSERT_FALSE(admission.changes.empty());
+  EXPECT_TRUE(admission.changes.back().flag.starts_with("--memory "));
+}
+
+TEST(Plan, TheProposedBudgetIsEnoughForTheSamePlan) {
+  const Plan plan = make_plan(test::small_geometry(), small_workload());
+  const Admission refused = admit(plan, test::budget_of(100_MiB));
+  const std::string flag = refused.changes.back().flag;
+  const Bytes proposed = parse_bytes(flag.substr(std::string("--memory ").size()));
+  EXPECT_TRUE(admit(plan, test::budget_of(proposed)).fits) << flag;
+}
+
+TEST(Plan, ADeviceThatHasRoomDoesNotHelpAHostThatHasNone) {
+  Workload workload = small_workload();
+  workload.counter = Counter::kDevice;
+  Budget budget = test::budget_of(10_GiB);
+  budget.counter = Counter::kDevice;
+  budget.host_capacity = 50_MiB;
+  const Admission admission = admit(make_plan(test::small_geometry(), workload), budget);
+  EXPECT_FALSE(admission.fits);
+  EXPECT_NE(admission.text.find("the host needs"), std::string::npos) << admission.text;
+}
+
+TEST(ChooseBatch, KeepsWhatFits) {
+  const Workload wished = small_workload();
+  const Workload chosen = choose_batch(test::small_geometry(), wished, test::budget_of(512_MiB));
+  EXPECT_EQ(chosen.batch, wished.batch);
+  EXPECT_EQ(chosen.prefill_chunk, wished.prefill_chunk);
+}
+
+TEST(ChooseBatch, HalvesTheChunkBeforeItTouchesTheBatch) {
+  Geometry geometry = test::small_geometry();
+  geometry.prefill_per_token = 100_KiB;
+  Workload wished = small_workload();
+  wished.pictures.clear();
+  wished.prefill_chunk = 1024;
+  const Workload chosen = choose_batch(geometry, wished, test::budget_of(180_MiB));
+  EXPECT_EQ(chosen.batch, 16U);
+  EXPECT_LT(chosen.prefill_chunk, 1024U);
+  EXPECT_GE(chosen.prefill_chunk, 64U);
+}
+
+std::uint32_t below(std::mt19937& random, std::uint32_t end) {
+  return static_cast<std::uint32_t>(random() % end);
+}
+
+/// Two hundred models, workloads and budgets by a fixed seed.
+TEST(ChooseBatch, WhatItChoosesFitsAndNothingLargerWould) {
+  std::mt19937 random(20260102);
+  const auto pick = [&random](std::uint64_t most) { return Bytes(random() % (most + 1)); };
+  int fitted = 0;
+  int reduced = 0;
+  for (int round = 0; round < 200; ++round) {
+    Geometry geometry = test::small_geometry();
+    geometry.kv_per_token = pick(200'000);
+    geometry.prefill_per_token = pick(200'000);
+    geometry.scores_per_token_pair = pick(64);
+    geometry.logits_per_row = pick(1'000'000);
+    Workload wished = small_workload();
+    wished.batch = 1 + below(random, 32);
+    wished.text_tokens = below(random, 400);
+    wished.pictures = {test::picture_of(32 + below(random, 600))};
+    const Budget budget = test::budget_of(120_MiB + pick(400U << 20U));
+    const Workload chosen = choose_batch(geometry, wished, budget);
+    if (!admit(make_plan(geometry, chosen), budget).fits) {
+      Workload least = wished;
+      least.batch = 1;
+      least.prefill_chunk = 64;
+      EXPECT_FALSE(admit(make_plan(geometry, least), budget).fits) << "round " << round;
+      continue;
+    }
+    ++fitted;
+    if (chosen.batch == wished.batch) {
+      continue;
+    }
+    ++reduced;
+    Workload larger = chosen;
+    larger.batch += 1;
+    larger.prefill_chunk = 64;
+    EXPECT_FALSE(admit(make_plan(geometry, larger), budget).fits) << "round " << round;
+  }
+  EXPECT_GT(fitted, 50);
+  EXPECT_GT(reduced, 10);
+}
+
+/// Each proposal of a refusal must do what it says.
+TEST(Plan, EveryProposalFits) {
+  std::mt19937 random(7);
+  int proposals = 0;
+  for (int round = 0; round < 200; ++round) {
+    Geometry geometry = test::small_geometry();
+    geometry.kv_per_token = Bytes(random() % 200'000);
+    geometry.prefill_per_token = Bytes(random() % 200'000);
+    Workload workload = small_workload();
+    workload.pictures = {test::picture_of(64 + below(random, 700))};
+    for (const std::uint32_t side : {64U, 128U, 256U, 512U}) {
+      workload.smaller.push_back({side, test::picture_of(side)});
+    }
+    Budget budget = test::budget_of(Bytes((100U + random() % 300) << 20U));
+    budget.capacity = 1_GiB;
+    const Admission admission = admit(make_plan(geometry, workload), budget);
+    for (const Change& change : admission.changes) {
+      ++proposals;
+      const bool raises = change.flag.starts_with("--memory ");
+      EXPECT_LE(change.needs, raises ? *budget.capacity : budget.limit) << change.flag << "\n"
+                                                                        << admission.text;
+    }
+  }
+  EXPECT_GT(proposals, 100);
+}
+
+TEST(Plan, ToJsonHasEveryPhaseAndTheComparedSums) {
+  const Plan plan = make_plan(test::small_geometry(), small_workload());
+  const Json json = to_json(plan);
+  EXPECT_EQ(json.at("worst_phase"), "encode");
+  EXPECT_EQ(json.at("required_bytes"), plan.required().count());
+  EXPECT_EQ(json.at("phases").size(), 4U);
+  EXPECT_EQ(to_json(admit(plan, test::budget_of(1_GiB))).at("fits"), true);
+}
+
+}  // namespace
+}  // namespace headroom::memory
