@@ -203,9 +203,25 @@ Image resize_nearest(const Image& image, std::uint32_t width, std::uint32_t heig
   return result;
 }
 
+bool down_first(std::uint32_t from_width,
+                std::uint32_t from_height,
+                std::uint32_t width,
+                std::uint32_t height,
+                PassOrder order) {
+  if (height >= from_height) {
+    return false;
+  }
+  if (order == PassOrder::kPillow12) {
+    return from_height > std::uint64_t{from_width} * 100;
+  }
+  const std::uint64_t lost_columns = from_width > width ? from_width - width : 0;
+  return from_height - height > 2 * lost_columns;
+}
+
 }  // namespace
 
-Image resize(const Image& image, std::uint32_t width, std::uint32_t height, Filter filter) {
+Image resize(
+    const Image& image, std::uint32_t width, std::uint32_t height, Filter filter, PassOrder order) {
   if (image.width == width && image.height == height) {
     return image;
   }
@@ -220,11 +236,29 @@ Image resize(const Image& image, std::uint32_t width, std::uint32_t height, Filt
   if (image.width == width) {
     return resize_down(image, down, 0, loops);
   }
+  if (down_first(image.width, image.height, width, height, order)) {
+    return resize_across(resize_down(image, down, 0, loops), width, 0, height, filter, loops);
+  }
   // Only the rows that the vertical pass looks at are resampled.
   const std::uint32_t first = down.spans.front().first;
   const std::uint32_t end = down.spans.back().first + down.spans.back().count;
   const Image across = resize_across(image, width, first, end - first, filter, loops);
   return resize_down(across, down, first, loops);
+}
+
+std::uint64_t resize_bytes(std::uint32_t from_width,
+                           std::uint32_t from_height,
+                           std::uint32_t width,
+                           std::uint32_t height,
+                           PassOrder order) {
+  const std::uint64_t result = std::uint64_t{width} * height;
+  std::uint64_t between = 0;
+  if (from_width != width && from_height != height) {
+    between = down_first(from_width, from_height, width, height, order)
+                  ? std::uint64_t{from_width} * height
+                  : std::uint64_t{width} * from_height;
+  }
+  return (result + between) * kChannels;
 }
 
 Image limit_side(Image image, std::uint32_t max_side) {

@@ -1,5 +1,6 @@
 """Further sizes and the sixth filter, by Pillow's own resize. usage: make_more.py FOLDER"""
-import hashlib, json, os, sys
+import hashlib, json, sys
+import PIL
 from PIL import Image
 
 folder = sys.argv[1]
@@ -13,4 +14,7 @@ for n in ("alpha.png", "cmyk.jpg", "gray.png", "page.png", "strip.jpg", "tall.pn
             if s == im.size: continue
             d[f"{name}_{s[0]}x{s[1]}"] = {"sha256": hashlib.sha256(im.resize(s, resample=f).tobytes()).hexdigest()}
     out[n] = d
-json.dump(out, open(f"{folder}/resize_more.json", "w"), indent=0)
+# A strip more than 100 times as high as wide, which Pillow 12.3 takes apart.
+strip = Image.open(f"{folder}/images/tall.png").convert("RGB").resize((2, 301), 0)
+out["tall.png"]["of_2x301"] = {f"{name}_{s[0]}x{s[1]}": hashlib.sha256(strip.resize(s, resample=f).tobytes()).hexdigest() for name, f in FILTERS for s in ((1, 64), (5, 300), (5, 302))}
+json.dump(out, open(f"{folder}/resize_more_{PIL.__version__}.json", "w"), indent=0)

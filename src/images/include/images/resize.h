@@ -16,12 +16,35 @@ enum class Filter : int {
   kHamming = 5,
 };
 
+/// Which pass comes first where both sides change; it shows in the last bit, since samples are
+/// rounded to 8 bits in between.
+enum class PassOrder {
+  /// Pillow 12.3: across first; down first for pictures over 100 times as high as wide that lose
+  /// height. (Older ones: always across first.)
+  kPillow12,
+  /// Pillow 13: down first where the height loses more than twice as many rows as the width loses
+  /// columns.
+  kPillow13,
+};
+
 /// Pillow's Image.resize of an RGB picture, bit for bit (8-bit fixed-point two-pass resampling).
 /// Requires: both target sides > 0, picture not empty.
-/// Memory: width*image.height*3 + width*height*3 bytes, and 48 bytes a column of either picture.
+/// Memory: resize_bytes(...), and 48 bytes a column of either picture.
 /// Thread: any; no shared state.
-/// Source: Pillow 12, src/libImaging/Resample.c.
-Image resize(const Image& image, std::uint32_t width, std::uint32_t height, Filter filter);
+/// Source: Pillow 12.3, src/libImaging/Resample.c and Image.resize; Pillow 13's order by
+/// experiment.
+Image resize(const Image& image,
+             std::uint32_t width,
+             std::uint32_t height,
+             Filter filter,
+             PassOrder order = PassOrder::kPillow12);
+
+/// Bytes of the result and of the picture between the passes.
+std::uint64_t resize_bytes(std::uint32_t from_width,
+                           std::uint32_t from_height,
+                           std::uint32_t width,
+                           std::uint32_t height,
+                           PassOrder order = PassOrder::kPillow12);
 
 /// The picture itself if its longest side is at most `max_side`, else reduced to it by Lanczos,
 /// aspect kept, sides rounded and at least 1. `max_side` 0: no limit. Never enlarges.

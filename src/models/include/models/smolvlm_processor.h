@@ -36,6 +36,9 @@ struct SmolVlmProcessorConfig {
   bool do_resize = true;
   TargetSize size = {.longest_edge = 4 * 364};
   images::Filter resample = images::Filter::kLanczos;
+  /// Not in the file: the Pillow below the reference. Transformers 5.17's figures were made with
+  /// Pillow 12.3, 5.24's with 13.
+  images::PassOrder pass_order = images::PassOrder::kPillow13;
   bool do_image_splitting = true;
   std::uint32_t tile_side = 364;  ///< max_image_size["longest_edge"]
   bool do_rescale = true;
@@ -72,14 +75,16 @@ struct TilePlan {
   std::uint32_t resized_height = 0;
   std::uint32_t canvas_width = 0;  ///< cut into tiles, or reduced to one
   std::uint32_t canvas_height = 0;
-  /// Bytes that process() holds at its peak beside its input: 8-bit canvases and the result.
+  /// Bytes that process() holds at its peak beside its input: 8-bit pictures and the result.
   std::uint64_t transient_bytes = 0;
   std::uint64_t pixel_bytes = 0;  ///< of the result: tiles * 3 * tile_side^2 * 4
 };
 
 /// Requires: both sides > 0.
-/// Throws: InputError("E-IMG-ASPECT") if a resized side would exceed 65,535 or the canvas 2^31
-/// pixels (a strip a hundred thousand times longer than high with do_resize off).
+/// Throws: InputError("E-IMG-ASPECT") if what is cut into tiles would have more than 2^31 pixels:
+/// a strip a hundred million times longer than high, with do_resize off.
+/// Source: Transformers 5.24, models/smolvlm/image_processing_pil_smolvlm.py,
+/// get_resize_output_image_size, resize_for_vision_encoder and split_images.
 TilePlan tiles_for(std::uint32_t width, std::uint32_t height, const SmolVlmProcessorConfig& config);
 
 /// One picture, ready for the vision tower. Every tile is filled to its edge, so that the
