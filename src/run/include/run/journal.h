@@ -13,7 +13,6 @@
 namespace headroom::run {
 
 class Database;
-class RunLock;
 
 /// The name of the journal within a run's folder.
 inline constexpr const char* kJournalName = "run.db";
@@ -43,8 +42,11 @@ class JournalReader {
   /// In order of `seq`, as a stream.
   void for_each_item(const std::function<void(ItemRecord&&)>& visit) const;
   /// Each item with its answer by this model, or null where there is none yet; in order of `seq`.
+  /// The answers' two readings are looked up only for `kFetch`.
+  enum class Readings { kSkip, kFetch };
   void for_each_answer(
       std::uint32_t model,
+      Readings readings,
       const std::function<void(const ItemRecord&, const AnswerRecord*)>& visit) const;
   std::optional<ItemRecord> find_item(const std::string& id) const;
   std::optional<AnswerRecord> find_answer(std::uint32_t model, std::int64_t seq) const;
@@ -89,7 +91,6 @@ class Journal final : public JournalReader {
   static Journal open(const std::filesystem::path& run, const Clock& clock);
 
   Journal(Journal&&) noexcept;
-  Journal& operator=(Journal&&) noexcept;
   /// Moves the write-ahead log into the file, lets others write.
   ~Journal() override;
 
@@ -100,7 +101,7 @@ class Journal final : public JournalReader {
   /// Stores what is known of a model; loads and load_seconds are added up, not replaced.
   void set_model(const ModelRecord& model);
   void commit(const GroupCommit& commit);
-  void add_event(const MemoryRecord& event);
+  void add_events(std::uint32_t model, const std::vector<memory::MemoryEvent>& events);
   void add_death(const DeathRecord& death);
   void set_state(RunState state);
 
@@ -111,7 +112,6 @@ class Journal final : public JournalReader {
     std::vector<ItemRecord> touched;   ///< by seq: names, references, lines; answers stay
     std::vector<ItemRecord> added;
     std::vector<std::int64_t> removed;
-    std::string data_hash;
   };
 
   void change_data(const DataChange& change);
@@ -119,14 +119,16 @@ class Journal final : public JournalReader {
   /// Sets failed answers aside, so that their items are asked again. Returns how many.
   std::uint64_t set_failures_aside(std::uint32_t model);
 
+  /// Answers that were set aside so far.
+  std::uint64_t superseded_count() const;
+
  private:
+  struct Writer;
   Journal(std::filesystem::path folder,
           std::unique_ptr<Database> database,
-          std::unique_ptr<RunLock> lock,
-          const Clock& clock);
+          std::unique_ptr<Writer> writer);
 
-  std::unique_ptr<RunLock> lock_;
-  const Clock* clock_;
+  std::unique_ptr<Writer> writer_;
 };
 
 }  // namespace headroom::run

@@ -40,6 +40,7 @@ struct ModelResults {
   std::int64_t cleanups_freed_bytes = 0;
   std::uint64_t worker_restarts = 0;
   std::optional<std::int64_t> unload_freed_bytes;
+  std::string unload_text;                  ///< what the last unload proved
   std::vector<std::string> unanswered_ids;  ///< at most 1,000, in order
 
   bool finished() const { return pending == 0; }
@@ -50,8 +51,14 @@ struct ModelResults {
 
 struct RunResults {
   RunRecord run;
+  std::string metric;  ///< scored by
   std::vector<ModelResults> models;
 };
+
+/// Nothing when the item was not answered, or nobody knows the answer.
+std::optional<scoring::Score> score_of(const scoring::Scorer& scorer,
+                                       const ItemRecord& item,
+                                       const AnswerRecord& answer);
 
 /// Scores are worked out anew, by the run's metric or by `metric` when given.
 RunResults results_of(const JournalReader& journal, const std::string& metric = {});

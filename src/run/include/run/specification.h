@@ -94,6 +94,9 @@ Json to_json(const Specification& spec);
 /// mistyped key, or a schema of another major version (both versions named).
 Specification specification_from_json(const Json& json);
 
+Json to_json(const ModelSpec& model);
+ModelSpec model_spec_from_json(const Json& json);
+
 /// The arguments as they may be stored: the value of every flag whose name has "key", "token" of a
 /// login, "password", "secret" or "authorization", and user:password of URLs, become "***".
 std::vector<std::string> without_secrets(const std::vector<std::string>& arguments);

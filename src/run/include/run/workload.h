@@ -26,9 +26,6 @@ struct WorkloadFacts {
 
 /// One pass over the selected items; reads each picture file's header once, decodes nothing.
 WorkloadFacts survey_workload(const datasets::Dataset& dataset, const Selection& selection);
-/// The same from a journal's items.
-class JournalReader;
-WorkloadFacts survey_workload(const JournalReader& journal);
 
 /// The size of a picture after orientation; 0x0 when its header cannot be read.
 worker::PictureSize picture_size(const datasets::Picture& picture);

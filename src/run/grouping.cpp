@@ -1,0 +1,257 @@
+#include "run/grouping.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <random>
+#include <unordered_set>
+
+#include "base/errors.h"
+#include "base/hash.h"
+#include "base/spelling.h"
+
+namespace headroom::run {
+
+namespace {
+
+/// Ids seen so far, by content: 16 bytes each instead of the texts.
+class SeenIds {
+ public:
+  /// The line of the earlier item of this id, or 0.
+  std::uint64_t add(const std::string& id, std::uint64_t line) {
+    const auto [entry, fresh] = lines_.emplace(content_hash(id).substr(0, 16), line);
+    return fresh ? 0 : entry->second;
+  }
+
+ private:
+  std::unordered_map<std::string, std::uint64_t> lines_;
+};
+
+/// Ranks of the positions 0..count-1. Spelt out, because std::shuffle differs between libraries.
+std::vector<std::uint32_t> shuffled_ranks(std::uint32_t count, std::uint64_t seed) {
+  std::vector<std::uint32_t> order(count);
+  std::iota(order.begin(), order.end(), 0U);
+  std::mt19937_64 random(seed);
+  for (std::uint32_t i = count; i > 1; --i) {
+    // Modulo of 64 bits: a bias below 2^-32 for 32-bit counts.
+    std::swap(order[i - 1], order[static_cast<std::size_t>(random() % i)]);
+  }
+  std::vector<std::uint32_t> ranks(count);
+  for (std::uint32_t rank = 0; rank < count; ++rank) {
+    ranks[order[rank]] = rank;
+  }
+  return ranks;
+}
+
+struct Candidate {
+  std::uint32_t position = 0;
+  std::uint32_t rank = 0;
+  std::uint32_t key = 0;  ///< index into the keys of picture sets; kNone: no pictures
+};
+
+constexpr std::uint32_t kNone = ~0U;
+
+/// One pass over the data, collecting what may be taken.
+class Collector {
+ public:
+  explicit Collector(const Specification& spec) : spec_(spec) {
+    wanted_.insert(spec.sample_ids.begin(), spec.sample_ids.end());
+    missing_ = wanted_;
+  }
+
+  void add(const datasets::Item& item) {
+    if (count_ == kNone) {
+      throw UsageError("E-DATA-SIZE", "more than 4,294,967,294 items: split the data");
+    }
+    const std::uint32_t position = count_++;
+    if (const std::uint64_t line = seen_.add(item.id, item.line); line != 0) {
+      throw UsageError("E-DUPLICATE-ID",
+                       fmt::format("id '{}' stands in line {} and in line {}; ids must differ",
+                                   item.id,
+                                   line,
+                                   item.line));
+    }
+    missing_.erase(item.id);
+    if (near_.size() < kNear && !wanted_.empty()) {
+      near_.push_back(item.id);
+    }
+    const bool in_range = spec_.shuffle || !spec_.limit ||
+                          (position + 1ULL >= spec_.limit->first && position < spec_.limit->last);
+    if (in_range && (wanted_.empty() || wanted_.count(item.id) != 0)) {
+      candidates_.push_back({position, position, key_of(item)});
+    }
+  }
+
+  /// Whether nothing after this item can matter.
+  bool complete() const {
+    return !spec_.shuffle && spec_.limit && count_ >= spec_.limit->last && missing_.empty();
+  }
+
+  std::uint32_t count() const { return count_; }
+
+  std::vector<Candidate>& candidates() { return candidates_; }
+
+  const std::vector<std::string>& keys() const { return keys_; }
+
+  void require_all_ids() const {
+    if (missing_.empty()) {
+      return;
+    }
+    std::vector<std::string> list(missing_.begin(), missing_.end());
+    std::sort(list.begin(), list.end());
+    throw UsageError("E-SAMPLE-ID",
+                     fmt::format("--sample-id: {} not in the data ({} items): {}{}",
+                                 list.size() == 1 ? "this id is" : "these ids are",
+                                 count_,
+                                 fmt::join(list, ", "),
+                                 did_you_mean(list.front(), near_)));
+  }
+
+ private:
+  static constexpr std::size_t kNear = 10'000;
+
+  std::uint32_t key_of(const datasets::Item& item) {
+    std::string key = Grouper::pictures_key(item);
+    if (key.empty()) {
+      return kNone;
+    }
+    const auto [entry, fresh] =
+        key_index_.emplace(std::move(key), static_cast<std::uint32_t>(keys_.size()));
+    if (fresh) {
+      keys_.push_back(entry->first);
+    }
+    return entry->second;
+  }
+
+  const Specification& spec_;
+  std::uint32_t count_ = 0;
+  SeenIds seen_;
+  std::unordered_set<std::string> wanted_;
+  std::unordered_set<std::string> missing_;
+  std::vector<std::string> near_;
+  std::vector<Candidate> candidates_;
+  std::unordered_map<std::string, std::uint32_t> key_index_;
+  std::vector<std::string> keys_;
+};
+
+void apply_shuffle(std::vector<Candidate>& candidates,
+                   std::uint32_t count,
+                   const Specification& spec) {
+  const std::vector<std::uint32_t> ranks = shuffled_ranks(count, spec.seed);
+  for (Candidate& candidate : candidates) {
+    candidate.rank = ranks[candidate.position];
+  }
+  if (spec.limit) {
+    std::erase_if(candidates, [&](const Candidate& c) {
+      return c.rank + 1ULL < spec.limit->first || c.rank >= spec.limit->last;
+    });
+  }
+}
+
+}  // namespace
+
+Grouper::Grouper(std::uint32_t group_size) : group_size_(std::max(group_size, 1U)) {}
+
+std::string Grouper::pictures_key(const datasets::Item& item) {
+  if (item.pictures.empty()) {
+    return {};
+  }
+  Hasher hasher;
+  for (const datasets::Picture& picture : item.pictures) {
+    // A path and the bytes that it might hold are never one picture here: the file is not read.
+    hasher.update_field(picture.path.empty() ? "bytes" : "path");
+    hasher.update_field(picture.path.empty() ? std::string_view(picture.bytes)
+                                             : std::string_view(picture.path.native()));
+  }
+  return hasher.hex();
+}
+
+Place Grouper::add(const datasets::Item& item) { return add(pictures_key(item)); }
+
+Place Grouper::add(const std::string& pictures_key) {
+  // Questions without pictures share nothing, but are asked together.
+  const auto [entry, fresh] = open_.try_emplace(pictures_key);
+  Open& open = entry->second;
+  if (fresh) {
+    open.cluster = clusters_++;
+  } else if (pictures_key.empty()) {
+    open.cluster = clusters_++;
+  }
+  if (fresh || open.size == group_size_) {
+    open.group = groups_++;
+    open.size = 0;
+  }
+  ++open.size;
+  return {items_++, open.group, open.cluster};
+}
+
+Selection select(const datasets::Dataset& dataset, const Specification& spec) {
+  Collector collector(spec);
+  const std::unique_ptr<datasets::DatasetReader> reader = dataset.open();
+  while (std::optional<datasets::Item> item = reader->next()) {
+    collector.add(*item);
+    if (collector.complete()) {
+      break;
+    }
+  }
+  collector.require_all_ids();
+  std::vector<Candidate>& candidates = collector.candidates();
+  if (spec.shuffle) {
+    apply_shuffle(candidates, collector.count(), spec);
+  }
+  if (candidates.empty()) {
+    throw UsageError(
+        "E-DATA-EMPTY",
+        fmt::format("{}: nothing to ask: {} items{}{}",
+                    dataset.path.string(),
+                    collector.count(),
+                    spec.limit ? fmt::format(", --limit {}", to_string(*spec.limit)) : "",
+                    spec.sample_ids.empty()
+                        ? std::string()
+                        : fmt::format(", {} given by --sample-id", spec.sample_ids.size())));
+  }
+  std::vector<std::uint32_t> by_rank(candidates.size());
+  std::iota(by_rank.begin(), by_rank.end(), 0U);
+  std::sort(by_rank.begin(), by_rank.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return candidates[a].rank < candidates[b].rank;
+  });
+  Selection selection;
+  selection.data_items = collector.count();
+  selection.places.resize(candidates.size());
+  selection.positions.resize(candidates.size());
+  Grouper grouper(spec.group_size);
+  const std::string none;
+  for (const std::uint32_t index : by_rank) {
+    const std::uint32_t key = candidates[index].key;
+    selection.positions[index] = candidates[index].position;
+    selection.places[index] = grouper.add(key == kNone ? none : collector.keys()[key]);
+  }
+  selection.groups = grouper.groups();
+  return selection;
+}
+
+void for_each_selected(const datasets::Dataset& dataset,
+                       const Selection& selection,
+                       const std::function<void(datasets::Item&&, const Place&)>& visit) {
+  const std::unique_ptr<datasets::DatasetReader> reader = dataset.open();
+  std::uint32_t position = 0;
+  std::size_t next = 0;
+  while (next < selection.positions.size()) {
+    std::optional<datasets::Item> item = reader->next();
+    if (!item) {
+      throw UsageError("E-DATA-CHANGED",
+                       fmt::format("{}: has {} items now, had {} a moment ago; start again",
+                                   dataset.path.string(),
+                                   position,
+                                   selection.data_items));
+    }
+    if (position == selection.positions[next]) {
+      visit(std::move(*item), selection.places[next]);
+      ++next;
+    }
+    ++position;
+  }
+}
+
+}  // namespace headroom::run

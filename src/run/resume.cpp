@@ -1,0 +1,251 @@
+#include "run/resume.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "base/errors.h"
+#include "run/grouping.h"
+#include "run/model_hash.h"
+
+namespace headroom::run {
+
+namespace {
+
+constexpr std::size_t kListed = 20;
+constexpr std::size_t kBatch = 1000;
+
+bool takes_whole_data(const Specification& spec) { return !spec.limit && spec.sample_ids.empty(); }
+
+bool same_pictures(const datasets::Item& a, const datasets::Item& b) {
+  if (a.pictures.size() != b.pictures.size()) {
+    return false;
+  }
+  for (std::size_t i = 0; i < a.pictures.size(); ++i) {
+    if (a.pictures[i].path != b.pictures[i].path || a.pictures[i].name != b.pictures[i].name) {
+      return false;
+    }
+  }
+  return true;
+}
+
+/// Whether everything that is no part of the hash is the same too.
+bool same_surroundings(const datasets::Item& a, const datasets::Item& b) {
+  return a.line == b.line && a.question == b.question && a.defect == b.defect &&
+         a.truth.references == b.truth.references && a.truth.answer_type == b.truth.answer_type &&
+         a.truth.question_type == b.truth.question_type && same_pictures(a, b);
+}
+
+/// One pass over data and journal.
+struct Comparison {
+  DataDifference difference;
+  std::vector<ItemRecord> replaced;  ///< places as in the journal
+  std::vector<ItemRecord> added;     ///< places not given yet
+  std::vector<std::int64_t> removed;
+  std::vector<bool> touched;  ///< by seq
+  bool any_touched = false;
+  std::int64_t next_seq = 0;
+};
+
+Comparison compare(const JournalReader& journal, const datasets::Dataset& dataset, bool keep) {
+  Comparison result;
+  std::vector<bool> seen;
+  journal.for_each_item([&](ItemRecord&& item) {
+    result.next_seq = item.seq + 1;
+    seen.resize(static_cast<std::size_t>(item.seq) + 1, true);
+    seen[static_cast<std::size_t>(item.seq)] = false;
+  });
+  result.touched.resize(seen.size());
+  const bool whole = takes_whole_data(journal.run().spec);
+  const auto reader = dataset.open();
+  datasets::ItemHasher hasher;
+  while (std::optional<datasets::Item> item = reader->next()) {
+    std::optional<ItemRecord> known = journal.find_item(item->id);
+    if (!known) {
+      if (whole) {
+        result.difference.added.push_back(item->id);
+        if (keep) {
+          const std::string hash = hasher.hash(*item);
+          result.added.push_back({0, {}, hash, std::move(*item)});
+        }
+      }
+      continue;
+    }
+    const auto index = static_cast<std::size_t>(known->seq);
+    if (seen[index]) {
+      throw UsageError("E-DUPLICATE-ID",
+                       fmt::format("id '{}' stands twice in the data, the second time in line {}; "
+                                   "ids must differ",
+                                   item->id,
+                                   item->line));
+    }
+    seen[index] = true;
+    const std::string hash = hasher.hash(*item);
+    if (hash != known->hash) {
+      result.difference.changed.push_back(item->id);
+      if (keep) {
+        result.replaced.push_back({known->seq, known->place, hash, std::move(*item)});
+      }
+    } else if (!same_surroundings(*item, known->item)) {
+      result.touched[index] = true;
+      result.any_touched = true;
+    }
+  }
+  journal.for_each_item([&](ItemRecord&& item) {
+    if (!seen[static_cast<std::size_t>(item.seq)]) {
+      result.difference.removed.push_back(item.item.id);
+      result.removed.push_back(item.seq);
+    }
+  });
+  return result;
+}
+
+std::string listed(std::string_view what, const std::vector<std::string>& ids) {
+  if (ids.empty()) {
+    return {};
+  }
+  const std::vector<std::string> head(
+      ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(std::min(ids.size(), kListed)));
+  std::string text = fmt::format("; {} {}: {}", ids.size(), what, fmt::join(head, ", "));
+  if (ids.size() > kListed) {
+    text += fmt::format(" and {} more", ids.size() - kListed);
+  }
+  return text;
+}
+
+/// Gives the new and changed items groups after the last one, and their old cluster where their set
+/// of pictures was there before.
+void place_anew(const JournalReader& journal, Comparison& comparison, std::uint32_t group_size) {
+  std::unordered_map<std::string, std::uint32_t> clusters;
+  std::uint32_t next_group = 0;
+  std::uint32_t next_cluster = 0;
+  journal.for_each_item([&](ItemRecord&& item) {
+    next_group = std::max(next_group, item.place.group + 1);
+    next_cluster = std::max(next_cluster, item.place.cluster + 1);
+    // Embedded pictures stand in the journal without their bytes: told apart anew.
+    const bool files = std::all_of(item.item.pictures.begin(),
+                                   item.item.pictures.end(),
+                                   [](const auto& picture) { return !picture.path.empty(); });
+    if (files && !item.item.pictures.empty()) {
+      clusters.emplace(Grouper::pictures_key(item.item), item.place.cluster);
+    }
+  });
+  Grouper grouper(group_size);
+  const auto place = [&](ItemRecord& record) {
+    const Place fresh = grouper.add(record.item);
+    record.place.group = next_group + fresh.group;
+    const auto known = clusters.find(Grouper::pictures_key(record.item));
+    record.place.cluster = known == clusters.end() ? next_cluster + fresh.cluster : known->second;
+  };
+  for (ItemRecord& record : comparison.replaced) {
+    place(record);
+  }
+  for (ItemRecord& record : comparison.added) {
+    record.seq = comparison.next_seq++;
+    place(record);
+  }
+}
+
+/// References, names and lines as the data has them now.
+void take_over_surroundings(Journal& journal,
+                            const datasets::Dataset& dataset,
+                            const Comparison& comparison) {
+  Journal::DataChange change;
+  const auto flush = [&] {
+    if (!change.touched.empty()) {
+      journal.change_data(change);
+      change.touched.clear();
+    }
+  };
+  const auto reader = dataset.open();
+  while (std::optional<datasets::Item> item = reader->next()) {
+    std::optional<ItemRecord> known = journal.find_item(item->id);
+    const bool touched = known &&
+                         static_cast<std::size_t>(known->seq) < comparison.touched.size() &&
+                         comparison.touched[static_cast<std::size_t>(known->seq)];
+    if (touched) {
+      change.touched.push_back({known->seq, known->place, known->hash, std::move(*item)});
+    }
+    if (change.touched.size() == kBatch) {
+      flush();
+    }
+  }
+  flush();
+}
+
+}  // namespace
+
+void register_items(Journal& journal,
+                    const datasets::Dataset& dataset,
+                    const Selection& selection) {
+  journal.add_items([&](const std::function<void(const ItemRecord&)>& store) {
+    datasets::ItemHasher hasher;
+    for_each_selected(dataset, selection, [&](datasets::Item&& item, const Place& place) {
+      std::string hash = hasher.hash(item);
+      store({place.rank, place, std::move(hash), std::move(item)});
+    });
+  });
+}
+
+DataDifference compare_data(const JournalReader& journal, const datasets::Dataset& dataset) {
+  return compare(journal, dataset, /*keep=*/false).difference;
+}
+
+DataDifference resume_data(Journal& journal, const datasets::Dataset& dataset, bool force) {
+  Comparison comparison = compare(journal, dataset, force);
+  const DataDifference& difference = comparison.difference;
+  if (!difference.empty() && !force) {
+    throw UsageError(
+        "E-DATA-CHANGED",
+        fmt::format("{}: the data is not what this run was begun with{}{}{}; put it back, start a "
+                    "new run, or ask exactly the changed and added items with --force",
+                    dataset.path.string(),
+                    listed("changed", difference.changed),
+                    listed("added", difference.added),
+                    listed("removed", difference.removed)));
+  }
+  if (!difference.empty()) {
+    place_anew(journal, comparison, journal.run().spec.group_size);
+    Journal::DataChange change;
+    change.replaced = std::move(comparison.replaced);
+    change.added = std::move(comparison.added);
+    change.removed = std::move(comparison.removed);
+    journal.change_data(change);
+  }
+  if (comparison.any_touched) {
+    take_over_surroundings(journal, dataset, comparison);
+  }
+  return comparison.difference;
+}
+
+void check_model_unchanged(const ModelSpec& spec, bool force) {
+  if (force) {
+    return;
+  }
+  const ModelFingerprint now = model_fingerprint(spec.folder);
+  if (now.hash == spec.hash) {
+    return;
+  }
+  std::vector<std::string> changed;
+  for (const auto& [name, hash] : spec.files) {
+    const auto found = now.files.find(name);
+    if (found == now.files.end()) {
+      changed.push_back(name + " (gone)");
+    } else if (found->second != hash) {
+      changed.push_back(name + " (changed)");
+    }
+  }
+  for (const auto& [name, hash] : now.files) {
+    if (spec.files.count(name) == 0) {
+      changed.push_back(name + " (new)");
+    }
+  }
+  throw UsageError("E-MODEL-CHANGED",
+                   fmt::format("{}: the model is not what this run was begun with: {}; put it "
+                               "back, start a new run, or go on with it by --force",
+                               spec.folder,
+                               fmt::join(changed, ", ")));
+}
+
+}  // namespace headroom::run

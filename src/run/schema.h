@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+
+namespace headroom::run {
+
+/// "HdRm": tells our journals from other programs' SQLite files.
+inline constexpr std::int64_t kApplicationId = 0x4864526d;
+
+/// Columns of a table `answer` row, in the order in which rows.cpp binds and reads them.
+#define HEADROOM_ANSWER_COLUMNS                                                             \
+  "model, seq, outcome, text, error, error_code, token_ids, stopped, prompt_tokens, "       \
+  "image_tokens, prefilled_tokens, log_probs, extra, preprocess, encode, prefill, decode, " \
+  "before, after, rung, planned_peak, measured_peak, asked_at"
+
+#define HEADROOM_ITEM_COLUMNS                                                      \
+  "seq, id, hash, grp, cluster, line, question, conversation, refs, answer_type, " \
+  "question_type, pictures, defect, defect_outcome"
+
+/// Version 1. NULL stands for an empty text or an unread sensor. Sizes are integers of bytes, times
+/// are seconds, moments ISO texts (of readings: milliseconds since 1970).
+/// docs/reference/journal.md.
+inline constexpr const char* kSchema = R"sql(
+CREATE TABLE run(
+  id TEXT NOT NULL, created TEXT NOT NULL, updated TEXT NOT NULL, state TEXT NOT NULL,
+  specification TEXT NOT NULL, data_hash TEXT);
+CREATE TABLE model(
+  no INTEGER PRIMARY KEY, spec TEXT NOT NULL, engine TEXT, engine_version TEXT, device TEXT,
+  dtype TEXT, family TEXT, parameters INTEGER, weights INTEGER, budget INTEGER,
+  planned_peak INTEGER, plan TEXT, notices TEXT, load_seconds REAL, loads INTEGER);
+CREATE TABLE item(
+  seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, hash TEXT NOT NULL, grp INTEGER NOT NULL,
+  cluster INTEGER NOT NULL, line INTEGER, question TEXT, conversation TEXT, refs TEXT,
+  answer_type TEXT, question_type TEXT, pictures TEXT, defect TEXT,
+  defect_outcome TEXT);
+CREATE INDEX item_by_group ON item(grp, seq);
+CREATE TABLE picture(hash TEXT PRIMARY KEY, bytes BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE answer(
+  model INTEGER NOT NULL REFERENCES model(no),
+  seq INTEGER NOT NULL REFERENCES item(seq) DEFERRABLE INITIALLY DEFERRED, outcome TEXT NOT NULL, text TEXT, error TEXT,
+  error_code TEXT, token_ids TEXT, stopped INTEGER, prompt_tokens INTEGER, image_tokens INTEGER,
+  prefilled_tokens INTEGER, log_probs TEXT, extra TEXT, preprocess REAL, encode REAL, prefill REAL,
+  decode REAL, before INTEGER, after INTEGER, rung TEXT, planned_peak INTEGER,
+  measured_peak INTEGER, asked_at TEXT, PRIMARY KEY(seq, model)) WITHOUT ROWID;
+CREATE TABLE superseded(
+  why TEXT NOT NULL, id TEXT NOT NULL, hash TEXT NOT NULL, question TEXT,
+  model INTEGER, seq INTEGER, outcome TEXT, text TEXT, error TEXT, error_code TEXT, token_ids TEXT,
+  stopped INTEGER, prompt_tokens INTEGER, image_tokens INTEGER, prefilled_tokens INTEGER,
+  log_probs TEXT, extra TEXT, preprocess REAL, encode REAL, prefill REAL, decode REAL,
+  before INTEGER, after INTEGER, rung TEXT, planned_peak INTEGER, measured_peak INTEGER,
+  asked_at TEXT);
+CREATE TABLE asked(
+  no INTEGER PRIMARY KEY, model INTEGER NOT NULL, grp INTEGER NOT NULL, seconds REAL NOT NULL,
+  answers INTEGER NOT NULL, measured_peak INTEGER);
+CREATE TABLE memory_event(
+  no INTEGER PRIMARY KEY, model INTEGER NOT NULL, time INTEGER NOT NULL, kind TEXT NOT NULL,
+  grp TEXT, detail TEXT, reason TEXT, freed INTEGER, seconds REAL, before INTEGER, after INTEGER,
+  numbers TEXT);
+CREATE TABLE reading(
+  no INTEGER PRIMARY KEY, time INTEGER NOT NULL, active INTEGER, cache INTEGER, peak INTEGER,
+  worker_footprint INTEGER, worker_footprint_peak INTEGER, supervisor_footprint INTEGER,
+  system_available INTEGER, cgroup_used INTEGER, cgroup_limit INTEGER, device_used INTEGER,
+  device_free INTEGER);
+CREATE TABLE death(
+  no INTEGER PRIMARY KEY, model INTEGER NOT NULL, grp INTEGER, time TEXT NOT NULL,
+  kind TEXT NOT NULL, detail INTEGER, evidence TEXT);
+)sql";
+
+}  // namespace headroom::run

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "run/runner.h"
+#include "run/workload.h"
+#include "scoring/score.h"
+
+namespace headroom::run {
+
+/// What a runner borrows for its life.
+struct RunnerParts {
+  Journal& journal;
+  memory::Sampler& sampler;
+  const worker::CancelToken& cancel;
+  Clock& clock;
+  Log& log;
+  Observer& observer;
+};
+
+/// The open items of one group, ready to be asked.
+struct OpenGroup {
+  std::uint32_t no = 0;
+  std::vector<ItemRecord> items;
+  worker::AskRequest request;  ///< of the items without a defect; limits not set yet
+};
+
+/// One model's way through what its journal has open. Thread: one.
+class Stretch {
+ public:
+  /// `events`: what the governor has noted since the last commit; taken over by each commit.
+  Stretch(const RunnerParts& parts,
+          const ModelPlan& plan,
+          backends::Backend& backend,
+          memory::Governor& governor,
+          std::vector<memory::MemoryEvent>& events);
+
+  ModelEnd run();
+
+ private:
+  void load();
+  void ask_all();
+  void ask_group(OpenGroup& group, const std::optional<OpenGroup>& next);
+  /// Returns the engine's reading after the group.
+  memory::Reading ask_items(OpenGroup& group,
+                            const memory::GroupDecision& decision,
+                            const std::optional<OpenGroup>& next);
+  void unload();
+
+  std::optional<OpenGroup> open_group(std::uint32_t from) const;
+  memory::GroupFacts facts_of(const OpenGroup& group);
+  memory::GroupDecision admit(const memory::GroupFacts& facts);
+  void see_usage(const memory::MemoryEvent& event);
+  void clean(const memory::CleanDecision& decision);
+
+  void receive(worker::Answer&& answer);
+  /// An answer that no model gave.
+  void end_item(const ItemRecord& item, Outcome outcome, std::string code, std::string why);
+  void count(const ItemRecord& item, AnswerRecord&& answer);
+  void end_unanswered(const OpenGroup& group);
+  void note_death(const backends::Death& death);
+  void commit();
+  void count_earlier_answers();
+  Progress progress() const;
+  void keep_what_arrived();
+  [[noreturn]] void stop_interrupted();
+  void check_cancelled() const;
+
+  RunnerParts parts_;
+  const ModelPlan& plan_;
+  backends::Backend& backend_;
+  memory::Governor& governor_;
+  std::vector<memory::MemoryEvent>& events_;
+  Specification spec_;
+  std::unique_ptr<scoring::Scorer> scorer_;
+  scoring::Tally tally_;
+  PictureCosts costs_;
+  Progress progress_;
+  ModelEnd end_;
+
+  // The group in progress.
+  std::optional<std::uint32_t> group_;
+  std::unordered_map<std::string, const ItemRecord*> waiting_;  ///< by id, not answered yet
+  std::vector<AnswerRecord> arrived_;                           ///< not committed yet
+  std::vector<backends::Death> deaths_;                         ///< not committed yet
+  std::optional<Bytes> planned_peak_;
+  TimePoint asked_since_{};
+  bool asking_clock_ = false;
+  double seconds_ = 0;         ///< of asking, not committed yet
+  std::exception_ptr failed_;  ///< what a death's commit threw; passed on at the next answer
+};
+
+}  // namespace headroom::run
