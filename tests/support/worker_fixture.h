@@ -1,9 +1,5 @@
 #pragma once
 
-#include <gtest/gtest.h>
-#include <stdlib.h>
-
-#include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -11,32 +7,13 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "support/temporary_folder.h"
 #include "worker/child_process.h"
 #include "worker/messages.h"
 
 namespace headroom::testing {
 
-/// A folder of its own under the system's temporary one, removed at the end.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "headroom-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+using test::TemporaryFolder;
 
 /// The scripted worker with this script and a state that outlives its deaths.
 inline worker::WorkerCommand scripted_command(const Json& script, const TemporaryFolder& state) {
