@@ -1,0 +1,47 @@
+#pragma once
+
+/// The inner loops of the kernels: plain C++ on float pointers, written so that the compiler
+/// vectorises them, in versions for several instruction sets of which the machine's best is taken.
+namespace headroom::engine::cpu {
+
+/// y = x / rms(x) * w, each of `rows` rows of `width`.
+void rms_norm_rows(const float* x, const float* w, float* y, long rows, long width, float eps);
+/// y = (x - mean(x)) / std(x) * w + b.
+void layer_norm_rows(
+    const float* x, const float* w, const float* b, float* y, long rows, long width, float eps);
+/// y[i] = silu(x[i]) * x[width + i] for each row of 2 * width.
+void silu_multiply_rows(const float* x, float* y, long rows, long width);
+/// y = gelu(x), tanh form. y may be x.
+void gelu_tanh_all(const float* x, float* y, long count);
+/// Each row of y becomes bias (or 0) + residual (or 0). y may be residual.
+void start_rows(const float* bias, const float* residual, float* y, long rows, long width);
+
+/// A row of scores in two pieces: returns the sum of exp(s - max), having replaced s by it.
+float softmax_pieces(float* a, long na, float* b, long nb);
+void scale_row(float* x, long n, float factor);
+
+/// q and k rotated: y = x rotated by the table's entry (D/2 cosines, D/2 sines), times `scale`.
+void rotate_head(const float* x, const float* table, float* y, long dim, float scale);
+
+/// S[i, j] = dot(Q[i], K[j]); small products, where a BLAS call costs more than the work.
+void small_scores(const float* q,
+                  long ldq,
+                  const float* k,
+                  long ldk,
+                  float* s,
+                  long lds,
+                  long n,
+                  long m,
+                  long dim);
+/// O[i] += sum_j S[i, j] V[j].
+void small_mix(const float* s,
+               long lds,
+               const float* v,
+               long ldv,
+               float* o,
+               long ldo,
+               long n,
+               long m,
+               long dim);
+
+}  // namespace headroom::engine::cpu

@@ -1,0 +1,82 @@
+#include "engine/guard.h"
+
+#include <fmt/format.h>
+#include <mlx/primitives.h>
+#include <mlx/scheduler.h>
+
+#include <future>
+#include <memory>
+#include <vector>
+
+namespace headroom::engine {
+namespace {
+
+/// Identity that asks a guard first.
+class Watch final : public mx::Primitive {
+ public:
+  Watch(mx::Stream stream, const Guard& guard) : mx::Primitive(stream), guard_(guard) {}
+
+  void eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) override {
+    std::promise<void> reached;
+    mx::scheduler::enqueue(stream(), [&reached] { reached.set_value(); });
+    reached.get_future().wait();
+    pass(inputs, outputs);
+  }
+
+  void eval_gpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) override {
+    pass(inputs, outputs);
+  }
+
+  const char* name() const override { return "Watch"; }
+
+ private:
+  void pass(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) {
+    guard_.check();
+    outputs[0].copy_shared_buffer(inputs[0]);
+  }
+
+  const Guard& guard_;
+};
+
+}  // namespace
+
+void Guard::check() const {
+  if (limits_.cancelled && limits_.cancelled()) {
+    throw Cancelled("stopped while the model ran");
+  }
+  if (limits_.deadline && limits_.clock->now() > *limits_.deadline) {
+    throw DeadlineError("E-TIMEOUT",
+                        fmt::format("the group's deadline passed {:.3f} s ago",
+                                    seconds(limits_.clock->now() - *limits_.deadline)));
+  }
+  if (limits_.memory) {
+    const Bytes active(mx::get_active_memory());
+    if (active > *limits_.memory) {
+      throw BudgetError("E-MEM-GUARD",
+                        fmt::format("the model holds {} of memory, more than its limit of {}",
+                                    to_string(active),
+                                    to_string(*limits_.memory)));
+    }
+  }
+}
+
+mx::array Guard::watch(const mx::array& x) const {
+  return mx::array(x.shape(),
+                   x.dtype(),
+                   std::make_shared<Watch>(mx::default_stream(mx::default_device()), *this),
+                   {x});
+}
+
+void settle() noexcept {
+  // An error that a stream still holds is thrown here once; the next call finds the stream clean.
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    try {
+      mx::synchronize();
+      return;
+    } catch (const std::exception&) {
+      continue;
+    }
+  }
+}
+
+}  // namespace headroom::engine

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <optional>
+
+#include "base/bytes.h"
+#include "engine/device.h"
+
+namespace headroom::engine {
+
+/// The allocator's figures. `peak` is at least `active`: MLX resets it to 0.
+struct AllocatorCounters {
+  Bytes active;
+  Bytes cache;
+  Bytes peak;
+};
+
+AllocatorCounters allocator_counters();
+void reset_peak();
+
+/// Gives back what the allocator keeps for reuse. Synchronises first.
+void clear_cache();
+
+/// Most active bytes before an evaluation waits for running work; empty: MLX's own default.
+/// This throttles, it refuses nothing.
+void set_memory_limit(std::optional<Bytes> limit);
+void set_cache_limit(std::optional<Bytes> limit);
+
+}  // namespace headroom::engine

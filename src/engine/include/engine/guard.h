@@ -1,0 +1,56 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/errors.h"
+#include "engine/device.h"
+
+namespace headroom::engine {
+
+/// The group's time is over: the items without an answer get outcome `timeout`.
+class DeadlineError : public Error {
+  using Error::Error;
+};
+
+/// The model gave no usable numbers: outcome `model`.
+class ModelError : public Error {
+  using Error::Error;
+};
+
+/// What may stop an evaluation midway.
+struct GuardLimits {
+  std::function<bool()> cancelled;     ///< empty: never
+  std::optional<TimePoint> deadline;   ///< on `clock`
+  std::optional<Bytes> memory;         ///< most active bytes of the allocator
+  const Clock* clock = nullptr;        ///< needed with a deadline
+};
+
+/// Looks at its limits when asked, and between layers while MLX evaluates.
+/// Thread: MLX thread. Must outlive every array that `watch` returned.
+class Guard {
+ public:
+  Guard() = default;
+  explicit Guard(GuardLimits limits) : limits_(std::move(limits)) {}
+
+  /// Throws: Cancelled; DeadlineError("E-TIMEOUT"); BudgetError("E-MEM-GUARD") with both sizes.
+  void check() const;
+
+  /// The same array; when its evaluation is reached, `check` runs, and what it throws comes out of
+  /// mx::eval. Afterwards drop every array of that graph, then `settle`.
+  /// On a CPU it also waits for the work before it: MLX would otherwise allocate the results of up
+  /// to a hundred operations ahead of the thread that computes them, several layers' worth. So what
+  /// stands between two watches bounds the memory in use.
+  /// Memory: none; the buffer is shared.
+  mx::array watch(const mx::array& x) const;
+
+ private:
+  GuardLimits limits_;
+};
+
+/// Waits for what is still running after an evaluation that threw. Never throws.
+void settle() noexcept;
+
+}  // namespace headroom::engine

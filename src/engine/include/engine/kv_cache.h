@@ -1,0 +1,72 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "base/bytes.h"
+#include "engine/device.h"
+
+namespace headroom::engine {
+
+/// What a model keeps for each token.
+struct KvShape {
+  int layers = 0;
+  int kv_heads = 0;
+  int head_dim = 0;
+  mx::Dtype dtype = mx::float32;
+
+  int width() const { return kv_heads * head_dim; }
+
+  /// Keys and values of one token in all layers.
+  Bytes per_token() const {
+    return Bytes(2ULL * static_cast<unsigned>(layers) * static_cast<unsigned>(width()) *
+                 mx::size_of(dtype));
+  }
+};
+
+/// Keys and values of a group: one prefix that all rows share, and for each row its own tokens.
+/// Shapes: prefix [P, Hkv*D]; rows [R*C, Hkv*D], row r's slot s at r*C + s.
+/// Thread: MLX thread.
+class KvCache {
+ public:
+  struct Layer {
+    std::optional<mx::array> prefix_keys;
+    std::optional<mx::array> prefix_values;
+    std::optional<mx::array> keys;
+    std::optional<mx::array> values;
+  };
+
+  explicit KvCache(KvShape shape) : shape_(shape), layers_(static_cast<std::size_t>(shape.layers)) {}
+
+  /// Room for `rows` rows of `capacity` tokens each; what rows held before is dropped, the prefix
+  /// stays. The slots hold zeros (`zeroed`) or anything.
+  /// Memory: rows * capacity * shape.per_token().
+  void reserve(int rows, int capacity, bool zeroed);
+  /// Makes the first `tokens` of row 0 the shared prefix, and drops the rows.
+  /// Requires: no prefix yet; row 0 holds as many tokens, and they are evaluated.
+  void share(int tokens);
+
+  int prefix() const { return prefix_; }
+
+  int rows() const { return rows_; }
+
+  int capacity() const { return capacity_; }
+
+  const KvShape& shape() const { return shape_; }
+
+  Layer& layer(int index) { return layers_[static_cast<std::size_t>(index)]; }
+
+  /// Handles of all arrays, to be evaluated.
+  std::vector<mx::array> arrays() const;
+  Bytes bytes() const;
+  void release();
+
+ private:
+  KvShape shape_;
+  std::vector<Layer> layers_;
+  int prefix_ = 0;
+  int rows_ = 0;
+  int capacity_ = 0;
+};
+
+}  // namespace headroom::engine

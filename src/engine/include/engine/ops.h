@@ -1,0 +1,68 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "engine/device.h"
+#include "engine/kv_cache.h"
+#include "engine/pass.h"
+#include "engine/rope.h"
+
+namespace headroom::engine {
+
+/// Heads of an attention. Shapes elsewhere: H query heads, Hkv key heads, D head size.
+struct Heads {
+  int query = 0;
+  int kv = 0;
+  int dim = 0;
+  float scale = 1.0F;
+};
+
+/// The operations that models are made of, over packed tokens (pass.h): MLX's own, or, for float32
+/// on a CPU, kernels of ours that fuse what MLX would do in several passes and that never hold the
+/// attention's scores.
+/// Thread: MLX thread; lazy, never synchronises.
+class Ops {
+ public:
+  enum class Path { kBest, kPortable };
+
+  explicit Ops(mx::Dtype dtype, Path path = Path::kBest);
+
+  /// True: the CPU kernels. The KV cache is then written in place, so that each pass must be
+  /// evaluated before the next one is built.
+  bool kernels() const { return kernels_; }
+
+  /// x w^T + bias + residual. Shapes: x [T, K], w [N, K], bias [N], residual [T, N] -> [T, N].
+  mx::array linear(const mx::array& x,
+                   const mx::array& w,
+                   const std::optional<mx::array>& bias = std::nullopt,
+                   std::optional<mx::array> residual = std::nullopt) const;
+
+  mx::array rms_norm(const mx::array& x, const mx::array& w, float eps) const;
+  mx::array layer_norm(const mx::array& x, const mx::array& w, const mx::array& b, float eps) const;
+
+  /// silu(gate) * up. Shapes: [T, 2I], the gates first -> [T, I].
+  mx::array silu_multiply(const mx::array& gate_up) const;
+  /// GELU in its tanh form. Consumes x.
+  mx::array gelu_tanh(mx::array&& x) const;
+
+  /// Rotates queries and keys to their positions, appends keys and values to the rows of `layer`,
+  /// and attends causally to prefix and row.
+  /// Shapes: qkv [T, (H + 2 Hkv) D] -> [T, H D].
+  /// Requires: the cache has room (cached + count <= capacity); its prefix is pass.prefix.
+  mx::array decoder_attention(mx::array&& qkv,
+                              const Heads& heads,
+                              const std::shared_ptr<const Pass>& pass,
+                              KvCache& cache,
+                              int layer,
+                              const Rope& rope) const;
+
+  /// Each of `tiles` runs of `patches` tokens attends to all of itself.
+  /// Shapes: qkv [tiles * patches, 3 H D] -> [tiles * patches, H D].
+  mx::array tile_attention(mx::array&& qkv, const Heads& heads, int tiles, int patches) const;
+
+ private:
+  bool kernels_;
+};
+
+}  // namespace headroom::engine

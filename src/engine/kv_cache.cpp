@@ -1,0 +1,87 @@
+#include "engine/kv_cache.h"
+
+#include <fmt/format.h>
+
+#include "base/errors.h"
+
+namespace headroom::engine {
+namespace {
+
+mx::array make_slots(int slots, const KvShape& shape, bool zeroed) {
+  const mx::Shape dimensions{slots, shape.width()};
+  if (zeroed) {
+    return mx::zeros(dimensions, shape.dtype);
+  }
+  const std::size_t bytes = static_cast<std::size_t>(slots) *
+                            static_cast<std::size_t>(shape.width()) * mx::size_of(shape.dtype);
+  mx::allocator::Data data = mx::allocator::malloc(bytes);
+  if (bytes > 0 && data.buffer().raw_ptr() == nullptr) {
+    throw BudgetError("E-MEM-ALLOC",
+                      fmt::format("KV cache: {} could not be allocated", to_string(Bytes(bytes))));
+  }
+  return mx::array(std::move(data), dimensions, shape.dtype);
+}
+
+}  // namespace
+
+void KvCache::reserve(int rows, int capacity, bool zeroed) {
+  rows_ = rows;
+  capacity_ = capacity;
+  for (Layer& layer : layers_) {
+    layer.keys.reset();
+    layer.values.reset();
+    layer.keys = make_slots(rows * capacity, shape_, zeroed);
+    layer.values = make_slots(rows * capacity, shape_, zeroed);
+  }
+}
+
+void KvCache::share(int tokens) {
+  if (prefix_ != 0 || rows_ == 0 || tokens > capacity_) {
+    throw InternalError(fmt::format("KV cache: {} tokens cannot become the prefix (prefix {}, {} "
+                                    "rows of {})",
+                                    tokens,
+                                    prefix_,
+                                    rows_,
+                                    capacity_));
+  }
+  for (Layer& layer : layers_) {
+    const mx::Shape end{tokens, shape_.width()};
+    layer.prefix_keys =
+        tokens == rows_ * capacity_ ? *layer.keys : mx::slice(*layer.keys, {0, 0}, end);
+    layer.prefix_values =
+        tokens == rows_ * capacity_ ? *layer.values : mx::slice(*layer.values, {0, 0}, end);
+    layer.keys.reset();
+    layer.values.reset();
+  }
+  prefix_ = tokens;
+  rows_ = 0;
+  capacity_ = 0;
+}
+
+std::vector<mx::array> KvCache::arrays() const {
+  std::vector<mx::array> all;
+  for (const Layer& layer : layers_) {
+    for (const auto* slot :
+         {&layer.prefix_keys, &layer.prefix_values, &layer.keys, &layer.values}) {
+      if (*slot) {
+        all.push_back(**slot);
+      }
+    }
+  }
+  return all;
+}
+
+Bytes KvCache::bytes() const {
+  return shape_.per_token() * (static_cast<std::uint64_t>(prefix_) +
+                               static_cast<std::uint64_t>(rows_) *
+                                   static_cast<std::uint64_t>(capacity_));
+}
+
+void KvCache::release() {
+  layers_.assign(layers_.size(), Layer{});
+  prefix_ = 0;
+  rows_ = 0;
+  capacity_ = 0;
+}
+
+}  // namespace headroom::engine

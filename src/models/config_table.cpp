@@ -1,0 +1,136 @@
+#include "models/config_table.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/errors.h"
+
+namespace headroom::models {
+namespace {
+
+std::string shown(const Json& value) {
+  const std::string text = dump_json(value);
+  return text.size() > 80 ? text.substr(0, 77) + "..." : text;
+}
+
+}  // namespace
+
+ConfigTable::ConfigTable(const Json& table, std::string where)
+    : table_(table), where_(std::move(where)) {}
+
+const Json* ConfigTable::find(const char* key) {
+  seen_.insert(key);
+  const auto found = table_.find(key);
+  return found == table_.end() || found->is_null() ? nullptr : &*found;
+}
+
+bool ConfigTable::has(const char* key) const {
+  const auto found = table_.find(key);
+  return found != table_.end() && !found->is_null();
+}
+
+void ConfigTable::fail(const char* key, const std::string& reason) const {
+  throw UsageError("E-CONFIG", fmt::format("{}: {} {}", where_, key, reason));
+}
+
+int ConfigTable::size(const char* key) {
+  if (!has(key)) {
+    fail(key, "is missing");
+  }
+  return size_or(key, 0);
+}
+
+int ConfigTable::size_or(const char* key, int otherwise) {
+  const Json* value = find(key);
+  if (value == nullptr) {
+    return otherwise;
+  }
+  if (!value->is_number_unsigned() || *value < 1U || *value > 0x7FFFFFFFU) {
+    fail(key, fmt::format("is {}; a whole number from 1 is wanted", shown(*value)));
+  }
+  return value->get<int>();
+}
+
+int ConfigTable::token_or(const char* key, int otherwise) {
+  const Json* value = find(key);
+  if (value == nullptr) {
+    return otherwise;
+  }
+  if (!value->is_number_unsigned() || *value > 0x7FFFFFFFU) {
+    fail(key, fmt::format("is {}; a token id is wanted", shown(*value)));
+  }
+  return value->get<int>();
+}
+
+float ConfigTable::number_or(const char* key, float otherwise) {
+  const Json* value = find(key);
+  if (value == nullptr) {
+    return otherwise;
+  }
+  if (!value->is_number() || !(value->get<double>() > 0)) {
+    fail(key, fmt::format("is {}; a number above 0 is wanted", shown(*value)));
+  }
+  return value->get<float>();
+}
+
+bool ConfigTable::flag_or(const char* key, bool otherwise) {
+  const Json* value = find(key);
+  if (value == nullptr) {
+    return otherwise;
+  }
+  if (!value->is_boolean()) {
+    fail(key, fmt::format("is {}; true or false is wanted", shown(*value)));
+  }
+  return value->get<bool>();
+}
+
+std::string ConfigTable::text_or(const char* key, const std::string& otherwise) {
+  const Json* value = find(key);
+  if (value == nullptr) {
+    return otherwise;
+  }
+  if (!value->is_string()) {
+    fail(key, fmt::format("is {}; a text is wanted", shown(*value)));
+  }
+  return value->get<std::string>();
+}
+
+ConfigTable ConfigTable::table(const char* key) {
+  const Json* value = find(key);
+  if (value == nullptr || !value->is_object()) {
+    fail(key, value == nullptr ? "is missing" : fmt::format("is {}, not a table", shown(*value)));
+  }
+  return {*value, fmt::format("{}: {}", where_, key)};
+}
+
+void ConfigTable::only(const char* key, const Json& accepted) {
+  const Json* value = find(key);
+  if (value != nullptr && *value != accepted) {
+    fail(key, fmt::format("is {}; only {} is supported", shown(*value), shown(accepted)));
+  }
+}
+
+void ConfigTable::ignore(std::initializer_list<const char*> keys) {
+  seen_.insert(keys.begin(), keys.end());
+}
+
+void ConfigTable::refuse(const char* key, const std::string& reason) {
+  if (find(key) != nullptr) {
+    fail(key, reason);
+  }
+}
+
+std::vector<std::string> ConfigTable::leftovers() const {
+  std::vector<std::string> unknown;
+  for (const auto& [key, value] : table_.items()) {
+    if (!seen_.contains(key)) {
+      unknown.push_back(key);
+    }
+  }
+  if (unknown.empty()) {
+    return {};
+  }
+  return {fmt::format("{}: not used: {}", where_, fmt::join(unknown, ", "))};
+}
+
+}  // namespace headroom::models

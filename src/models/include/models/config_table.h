@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+
+namespace headroom::models {
+
+/// One table of config.json, read so that every key is used, refused, or listed as ignored.
+/// Errors: UsageError("E-CONFIG") with file, key, value and what is accepted.
+class ConfigTable {
+ public:
+  /// `where`: "DIR/config.json", or "DIR/config.json: text_config".
+  ConfigTable(const Json& table, std::string where);
+
+  /// A whole number from 1 to 2^31 - 1. Without a default, an absent key is refused. null is absent.
+  int size(const char* key);
+  int size_or(const char* key, int otherwise);
+  /// From 0.
+  int token_or(const char* key, int otherwise);
+  float number_or(const char* key, float otherwise);
+  bool flag_or(const char* key, bool otherwise);
+  std::string text_or(const char* key, const std::string& otherwise);
+  /// An inner table; refused when absent.
+  ConfigTable table(const char* key);
+  bool has(const char* key) const;
+
+  /// Accepts only this value (or absence) of a key that would change the computation.
+  void only(const char* key, const Json& value);
+  /// Keys that say nothing about the computation of an answer.
+  void ignore(std::initializer_list<const char*> keys);
+  /// Refuses the key whatever its value, with the reason.
+  void refuse(const char* key, const std::string& reason);
+  [[noreturn]] void fail(const char* key, const std::string& reason) const;
+
+  /// What nobody asked for, as "config.json: text_config: key, key".
+  std::vector<std::string> leftovers() const;
+
+ private:
+  const Json* find(const char* key);
+
+  const Json& table_;
+  std::string where_;
+  std::set<std::string> seen_;
+};
+
+}  // namespace headroom::models

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "engine/language_model.h"
+#include "images/image.h"
+
+namespace headroom::models {
+
+namespace mx = mlx::core;
+
+/// A picture after a family's own processing, on the host. Families derive from it.
+struct PreparedPicture {
+  virtual ~PreparedPicture() = default;
+  std::uint32_t features = 0;  ///< rows that `encode` makes of it: its image tokens
+};
+
+/// Names of intermediate results, as the reference names them, for comparison layer by layer.
+using Tap = std::function<void(const std::string& name, const mx::array& value)>;
+
+/// A model that answers questions about pictures. One implementation a family.
+/// Thread: MLX thread, except `prepare` and `expand`, which any thread may call.
+class VisionLanguageModel : public engine::LanguageModel {
+ public:
+  virtual const std::string& family() const = 0;
+  virtual Bytes weight_bytes() const = 0;
+  virtual std::uint64_t parameters() const = 0;
+  virtual mx::Dtype dtype() const = 0;
+  virtual std::int32_t image_token() const = 0;
+  /// What loading has to say: keys and tensors that were not used.
+  virtual const std::vector<std::string>& notices() const = 0;
+
+  /// Throws: InputError when the processor cannot take the picture.
+  virtual std::unique_ptr<PreparedPicture> prepare(const images::Image& image) const = 0;
+  /// `prompt` with each picture's place written out in full, in order.
+  /// Throws: InputError("E-PROMPT-IMAGES") with both numbers when places and pictures differ.
+  virtual std::string expand(const std::string& prompt,
+                             std::span<const PreparedPicture* const> pictures) const = 0;
+  /// Features of pictures, one below the other: [sum of features, E].
+  virtual mx::array encode(std::span<const PreparedPicture* const> pictures,
+                           const engine::Guard& guard) const = 0;
+  /// The same for pixels in the reference processor's form, [1, tiles, 3, H, W].
+  virtual mx::array encode_pixels(const mx::array& pixels, const engine::Guard& guard) const = 0;
+
+  /// Set while comparing with a reference; empty otherwise.
+  Tap tap;
+};
+
+}  // namespace headroom::models

@@ -1,0 +1,58 @@
+#include "models/registry.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/errors.h"
+#include "base/spelling.h"
+#include "smolvlm.h"
+
+namespace headroom::models {
+namespace {
+
+constexpr std::array<Family, 2> kFamilies = {{
+    {"smolvlm", "SmolVLMProcessor", &make_smolvlm, &plan_smolvlm},
+    {"idefics3", "Idefics3Processor", &make_smolvlm, &plan_smolvlm},
+}};
+
+}  // namespace
+
+ModelFolder ModelFolder::open(const std::filesystem::path& folder) {
+  std::error_code failure;
+  if (!std::filesystem::is_directory(folder, failure)) {
+    throw UsageError("E-CHECKPOINT", fmt::format("{}: no such folder", folder.string()));
+  }
+  Json config = engine::read_checkpoint_json(folder / "config.json");
+  return {folder, std::move(config), engine::Checkpoint::open(folder)};
+}
+
+std::span<const Family> families() {
+  return kFamilies;
+}
+
+const Family& find_family(const ModelFolder& folder) {
+  const auto found = folder.config.find("model_type");
+  if (found == folder.config.end() || !found->is_string()) {
+    throw UsageError("E-MODEL-TYPE",
+                     fmt::format("{}: names no model_type", folder.config_path()));
+  }
+  const auto type = found->get<std::string>();
+  std::vector<std::string> known;
+  for (const Family& family : kFamilies) {
+    if (family.model_type == type) {
+      return family;
+    }
+    known.emplace_back(family.model_type);
+  }
+  const std::string near = nearest(type, known);
+  throw UsageError("E-MODEL-TYPE",
+                   fmt::format("{}: model_type '{}' is not supported{}; supported: {}",
+                               folder.config_path(),
+                               type,
+                               near.empty() ? "" : fmt::format("; did you mean '{}'?", near),
+                               fmt::join(known, ", ")));
+}
+
+}  // namespace headroom::models

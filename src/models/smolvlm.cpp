@@ -1,0 +1,196 @@
+// SmolVLM and Idefics3: one architecture under two names.
+// Source: Transformers 5.24, models/smolvlm/modeling_smolvlm.py, models/idefics3/modeling_idefics3.py.
+#include "smolvlm.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/errors.h"
+#include "smolvlm_model.h"
+
+namespace headroom::models {
+namespace {
+
+struct SmolVlmPicture final : PreparedPicture {
+  ProcessedPicture processed;
+  TilePlan plan;
+};
+
+/// Published names are kept; buffers that old exports stored beside the weights are left out.
+std::optional<std::string> rename(const std::string& published) {
+  if (published.ends_with(".rotary_emb.inv_freq") || published.ends_with(".position_ids")) {
+    return std::nullopt;
+  }
+  return published;
+}
+
+std::optional<SmolVlmProcessorConfig> load_processor(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(folder / "preprocessor_config.json", ignored) &&
+      !std::filesystem::exists(folder / "processor_config.json", ignored)) {
+    return std::nullopt;
+  }
+  return SmolVlmProcessorConfig::load(folder);
+}
+
+/// Lets go of the pixels once MLX has: the array borrows them, and keeps the picture's memory.
+mx::array borrow_pixels(const ProcessedPicture& picture) {
+  const mx::Shape shape{static_cast<int>(picture.tiles),
+                        3,
+                        static_cast<int>(picture.tile_height),
+                        static_cast<int>(picture.tile_width)};
+  return mx::array(picture.pixels.data(), shape, mx::float32);
+}
+
+}  // namespace
+
+SmolVlm::SmolVlm(SmolVlmConfig config,
+                 std::optional<SmolVlmProcessorConfig> processor,
+                 engine::Weights& weights,
+                 engine::Ops::Path path,
+                 std::vector<std::string> notices)
+    : config_(std::move(config)),
+      processor_(std::move(processor)),
+      dtype_(weights.dtype()),
+      ops_(weights.dtype(), path),
+      vision_(config_, weights, ops_),
+      text_(config_, weights, ops_),
+      bytes_(weights.bytes()),
+      parameters_(weights.parameters()),
+      notices_(std::move(notices)) {
+  weights.finish();
+}
+
+engine::KvShape SmolVlm::kv_shape() const {
+  return {config_.text.layers, config_.text.kv_heads, config_.text.head_dim, dtype_};
+}
+
+mx::array SmolVlm::embed(std::span<const engine::PromptToken> tokens,
+                         const mx::array* features) const {
+  std::vector<int> ids;
+  std::vector<int> places;  // packed index of each image token
+  std::vector<int> rows;    // its row of the features
+  ids.reserve(tokens.size());
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    ids.push_back(tokens[i].id);
+    if (tokens[i].feature >= 0) {
+      places.push_back(static_cast<int>(i));
+      rows.push_back(tokens[i].feature);
+    }
+  }
+  const int count = static_cast<int>(ids.size());
+  mx::array x = mx::take(text_.embeddings(), mx::array(ids.data(), {count}, mx::int32), 0);
+  if (places.empty()) {
+    return x;
+  }
+  if (features == nullptr) {
+    throw InternalError("embed: image tokens without features");
+  }
+  const int images = static_cast<int>(places.size());
+  const mx::array chosen =
+      mx::take(*features, mx::array(rows.data(), {images}, mx::int32), 0);
+  return mx::scatter(x,
+                     mx::array(places.data(), {images}, mx::int32),
+                     mx::reshape(chosen, {images, 1, x.shape(1)}),
+                     0);
+}
+
+mx::array SmolVlm::forward(mx::array&& x,
+                           const std::shared_ptr<const engine::Pass>& pass,
+                           engine::KvCache& cache,
+                           const std::vector<int>& wanted,
+                           const engine::Guard& guard) const {
+  return text_.forward(std::move(x), pass, cache, wanted, guard, tap);
+}
+
+mx::array SmolVlm::logits(const mx::array& hidden) const {
+  return text_.logits(hidden);
+}
+
+const SmolVlmProcessorConfig& SmolVlm::processor() const {
+  if (!processor_) {
+    throw UsageError("E-PROCESSOR",
+                     "the checkpoint has neither preprocessor_config.json nor "
+                     "processor_config.json: it can be verified, not asked");
+  }
+  return *processor_;
+}
+
+std::unique_ptr<PreparedPicture> SmolVlm::prepare(const images::Image& image) const {
+  auto picture = std::make_unique<SmolVlmPicture>();
+  picture->plan = tiles_for(image.width, image.height, processor());
+  picture->processed = process(image, processor());
+  const int side = config_.vision.patch_size * config_.scale_factor;
+  picture->features = picture->processed.tiles *
+                      (picture->processed.tile_height / static_cast<std::uint32_t>(side)) *
+                      (picture->processed.tile_width / static_cast<std::uint32_t>(side));
+  return picture;
+}
+
+std::string SmolVlm::expand(const std::string& prompt,
+                            std::span<const PreparedPicture* const> pictures) const {
+  std::vector<TilePlan> plans;
+  for (const PreparedPicture* picture : pictures) {
+    plans.push_back(dynamic_cast<const SmolVlmPicture&>(*picture).plan);
+  }
+  return expand_image_tokens(prompt, plans, processor());
+}
+
+mx::array SmolVlm::encode(std::span<const PreparedPicture* const> pictures,
+                          const engine::Guard& guard) const {
+  std::vector<mx::array> features;
+  for (const PreparedPicture* picture : pictures) {
+    const auto& processed = dynamic_cast<const SmolVlmPicture&>(*picture).processed;
+    const mx::array pixels = borrow_pixels(processed);
+    features.push_back(
+        encode_pixels(mx::reshape(pixels,
+                                  {1,
+                                   pixels.shape(0),
+                                   pixels.shape(1),
+                                   pixels.shape(2),
+                                   pixels.shape(3)}),
+                      guard));
+  }
+  return features.size() == 1 ? features.front() : mx::concatenate(std::move(features), 0);
+}
+
+mx::array SmolVlm::encode_pixels(const mx::array& pixels, const engine::Guard& guard) const {
+  if (pixels.ndim() != 5 || pixels.shape(0) != 1 || pixels.shape(2) != 3) {
+    throw InputError("E-PIXELS", "pixel_values: the shape [1, tiles, 3, height, width] is wanted");
+  }
+  const int tiles = pixels.shape(1);
+  const mx::array all =
+      mx::reshape(pixels, {tiles, 3, pixels.shape(3), pixels.shape(4)});
+  const int patches = (pixels.shape(3) / config_.vision.patch_size) *
+                      (pixels.shape(4) / config_.vision.patch_size);
+  const int at_once = std::max(1, SmolVlmVision::kPatchesAtOnce / std::max(1, patches));
+  std::vector<mx::array> parts;
+  for (int from = 0; from < tiles; from += at_once) {
+    const int to = std::min(tiles, from + at_once);
+    const mx::array part =
+        from == 0 && to == tiles
+            ? all
+            : mx::slice(all, {from, 0, 0, 0}, {to, 3, all.shape(2), all.shape(3)});
+    parts.push_back(vision_.encode(part, guard, tap));
+    mx::eval(parts.back());
+  }
+  return parts.size() == 1 ? parts.front() : mx::concatenate(std::move(parts), 0);
+}
+
+std::unique_ptr<VisionLanguageModel> make_smolvlm(const ModelFolder& folder,
+                                                  mx::Dtype dtype,
+                                                  engine::Ops::Path path) {
+  const SmolVlmConfig config = SmolVlmConfig::from_json(folder.config, folder.config_path());
+  auto processor = load_processor(folder.folder);
+  engine::Weights shapes(folder.checkpoint, dtype, engine::Weights::Mode::kCheck, rename);
+  SmolVlm(config, processor, shapes, path, {});
+  engine::Weights weights(folder.checkpoint, dtype, engine::Weights::Mode::kRead, rename);
+  std::vector<std::string> notices = config.notices;
+  const auto& more = folder.checkpoint.notices();
+  notices.insert(notices.end(), more.begin(), more.end());
+  return std::make_unique<SmolVlm>(config, std::move(processor), weights, path, std::move(notices));
+}
+
+}  // namespace headroom::models
