@@ -83,17 +83,10 @@ class CellReader {
   void read(const Json& value) {
     if (value.is_array()) {
       for (const Json& each : value) {
-        if (each.is_null()) {
-          fail("a null in the list of pictures");
-        }
-        read(each);
+        read_one(each);
       }
-    } else if (value.is_object()) {
-      read_object(value);
-    } else if (value.is_string()) {
-      read_text(value.get<std::string>());
     } else if (!value.is_null()) {
-      fail("the picture is a truth value, expected a name, base64 or a list of them");
+      read_one(value);
     }
   }
 
@@ -108,6 +101,19 @@ class CellReader {
   void fail(std::string why) {
     if (cell_.defect.empty()) {
       cell_.defect = std::move(why);
+    }
+  }
+
+  void read_one(const Json& value) {
+    if (value.is_object()) {
+      read_object(value);
+    } else if (value.is_string()) {
+      read_text(value.get<std::string>());
+    } else {
+      fail(fmt::format("the picture is a {}, expected a name, base64 or a list of them",
+                       value.is_array()  ? "list within a list"
+                       : value.is_null() ? "null"
+                                         : "truth value"));
     }
   }
 
