@@ -19,9 +19,7 @@ constexpr const char* kSingle = "model.safetensors";
 constexpr const char* kIndex = "model.safetensors.index.json";
 constexpr std::uint64_t kMaxJsonBytes = 64ULL << 20U;
 
-[[noreturn]] void refuse(const std::string& message) {
-  throw UsageError("E-CHECKPOINT", message);
-}
+[[noreturn]] void refuse(const std::string& message) { throw UsageError("E-CHECKPOINT", message); }
 
 /// Up to eight names, then how many more there are.
 std::string listing(const std::vector<std::string>& names) {
@@ -154,12 +152,13 @@ void Checkpoint::open_index(const fs::path& index) {
   std::error_code ignored;
   if (fs::exists(folder_ / kSingle, ignored) &&
       std::find(names.begin(), names.end(), kSingle) == names.end()) {
-    refuse(fmt::format("{}: holds both {} and {}, which names other files ({}); remove the one "
-                       "that is not meant",
-                       folder_.string(),
-                       kSingle,
-                       kIndex,
-                       listing(names)));
+    refuse(
+        fmt::format("{}: holds both {} and {}, which names other files ({}); remove the one "
+                    "that is not meant",
+                    folder_.string(),
+                    kSingle,
+                    kIndex,
+                    listing(names)));
   }
   for (const std::string& name : names) {
     files_.push_back(folder_ / name);
@@ -174,12 +173,13 @@ void Checkpoint::open_index(const fs::path& index) {
     }
   }
   if (!misplaced.empty()) {
-    refuse(fmt::format("{}: {} of its {} tensors are not in the file that it names: {}; the index "
-                       "belongs to other files",
-                       index.string(),
-                       misplaced.size(),
-                       weight_map.size(),
-                       listing(misplaced)));
+    refuse(
+        fmt::format("{}: {} of its {} tensors are not in the file that it names: {}; the index "
+                    "belongs to other files",
+                    index.string(),
+                    misplaced.size(),
+                    weight_map.size(),
+                    listing(misplaced)));
   }
   for (std::size_t file = 0; file < files_.size(); ++file) {
     add_tensors(file, weight_map);

@@ -33,11 +33,8 @@ mx::Dtype dtype_of(std::string_view stored) {
   return stored == "F32" ? mx::float32 : stored == "BF16" ? mx::bfloat16 : mx::float16;
 }
 
-void convert_elements(std::string_view stored,
-                      const char* from,
-                      mx::Dtype wanted,
-                      char* to,
-                      std::size_t count) {
+void convert_elements(
+    std::string_view stored, const char* from, mx::Dtype wanted, char* to, std::size_t count) {
   if (stored == "F32") {
     convert_from<float>(from, wanted, to, count);
   } else if (stored == "BF16") {

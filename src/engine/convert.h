@@ -12,11 +12,8 @@ bool convertible(std::string_view stored);
 
 /// Converts `count` elements, rounding to nearest even where the target is narrower.
 /// Requires: convertible(stored); both places are large enough and do not overlap.
-void convert_elements(std::string_view stored,
-                      const char* from,
-                      mx::Dtype wanted,
-                      char* to,
-                      std::size_t count);
+void convert_elements(
+    std::string_view stored, const char* from, mx::Dtype wanted, char* to, std::size_t count);
 
 /// The MLX dtype of the same layout. Requires: convertible(stored).
 mx::Dtype dtype_of(std::string_view stored);

@@ -11,9 +11,7 @@ AllocatorCounters allocator_counters() {
   return {active, Bytes(mx::get_cache_memory()), std::max(active, Bytes(mx::get_peak_memory()))};
 }
 
-void reset_peak() {
-  mx::reset_peak_memory();
-}
+void reset_peak() { mx::reset_peak_memory(); }
 
 void clear_cache() {
   settle();

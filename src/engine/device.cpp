@@ -8,9 +8,7 @@
 
 namespace headroom::engine {
 
-bool on_gpu() {
-  return mx::default_device() == mx::Device::gpu;
-}
+bool on_gpu() { return mx::default_device() == mx::Device::gpu; }
 
 std::string device_name() {
   if (!on_gpu()) {
@@ -25,13 +23,9 @@ std::string device_name() {
   return kind + ": " + std::get<std::string>(found->second);
 }
 
-std::string engine_version() {
-  return mx::version();
-}
+std::string engine_version() { return mx::version(); }
 
-mx::Dtype default_dtype() {
-  return on_gpu() ? mx::bfloat16 : mx::float32;
-}
+mx::Dtype default_dtype() { return on_gpu() ? mx::bfloat16 : mx::float32; }
 
 mx::Dtype parse_dtype(std::string_view name) {
   if (name.empty()) {

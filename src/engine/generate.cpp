@@ -123,10 +123,10 @@ int Generator::prefill_prefix(const std::vector<PromptToken>& prefix,
   for (int from = 0; from < length;) {
     const int n = chunk > 0 ? std::min(chunk, length - from) : length;
     Batch batch;
-    batch.add(std::span(prefix).subspan(static_cast<std::size_t>(from),
-                                        static_cast<std::size_t>(n)),
-              0,
-              from);
+    batch.add(
+        std::span(prefix).subspan(static_cast<std::size_t>(from), static_cast<std::size_t>(n)),
+        0,
+        from);
     step(batch.tokens, batch.segments, {}, features, cache, guard);
     from += n;
   }
@@ -150,9 +150,8 @@ void Generator::prefill_rows(std::vector<Row>& rows,
         n = std::min(n, static_cast<std::size_t>(chunk) - batch.tokens.size());
       }
       const std::size_t from = row.shared + static_cast<std::size_t>(row.cached);
-      batch.add(std::span(row.sequence->prompt).subspan(from, n),
-                static_cast<int>(next),
-                row.cached);
+      batch.add(
+          std::span(row.sequence->prompt).subspan(from, n), static_cast<int>(next), row.cached);
       row.cached += static_cast<int>(n);
       row.result.prefilled += static_cast<std::uint32_t>(n);
       if (row.remaining() == 0) {
@@ -210,15 +209,14 @@ void Generator::decode_rows(std::vector<Row>& rows, KvCache& cache, const Guard&
   }
 }
 
-GenerationSeconds Generator::run(
-    const std::vector<Sequence>& sequences,
-    const mx::array* features,
-    const GenerationLimits& limits,
-    const Guard& guard,
-    const std::function<void(std::size_t, Continuation&&)>& done) const {
-  GenerationSeconds spent;
+void Generator::run(const std::vector<Sequence>& sequences,
+                    const mx::array* features,
+                    const GenerationLimits& limits,
+                    const Guard& guard,
+                    const std::function<void(std::size_t, Continuation&&)>& done) const {
   Stopwatch watch(clock_);
   KvCache cache(model_.kv_shape());
+  double prefix_share = 0;
   const std::size_t shared = limits.share_prefix ? common_prefix(sequences) : 0;
   if (shared > 0) {
     const auto& prompt = sequences.front().prompt;
@@ -227,7 +225,7 @@ GenerationSeconds Generator::run(
                    limits.prefill_chunk,
                    cache,
                    guard);
-    spent.prefill += watch.lap();
+    prefix_share = watch.lap() / static_cast<double>(sequences.size());
   }
   const std::size_t most =
       limits.batch > 0 ? static_cast<std::size_t>(limits.batch) : sequences.size();
@@ -242,17 +240,17 @@ GenerationSeconds Generator::run(
       rows[i].result.prefilled = from + i == 0 ? static_cast<std::uint32_t>(shared) : 0;
       wave.push_back(rows[i].sequence);
     }
-    cache.reserve(
-        static_cast<int>(count), suffix_capacity(wave, shared), !model_.in_place_cache());
+    cache.reserve(static_cast<int>(count), suffix_capacity(wave, shared), !model_.in_place_cache());
     prefill_rows(rows, features, limits.prefill_chunk, cache, guard);
-    spent.prefill += watch.lap();
+    const double prefill_share = prefix_share + watch.lap() / static_cast<double>(count);
     decode_rows(rows, cache, guard);
-    spent.decode += watch.lap();
+    const double decode_share = watch.lap() / static_cast<double>(count);
     for (Row& row : rows) {
+      row.result.prefill_seconds = prefill_share;
+      row.result.decode_seconds = decode_share;
       done(row.index, std::move(row.result));
     }
   }
-  return spent;
 }
 
 Generator::Trace Generator::trace(const std::vector<PromptToken>& prompt,

@@ -37,12 +37,13 @@ void KvCache::reserve(int rows, int capacity, bool zeroed) {
 
 void KvCache::share(int tokens) {
   if (prefix_ != 0 || rows_ == 0 || tokens > capacity_) {
-    throw InternalError(fmt::format("KV cache: {} tokens cannot become the prefix (prefix {}, {} "
-                                    "rows of {})",
-                                    tokens,
-                                    prefix_,
-                                    rows_,
-                                    capacity_));
+    throw InternalError(
+        fmt::format("KV cache: {} tokens cannot become the prefix (prefix {}, {} "
+                    "rows of {})",
+                    tokens,
+                    prefix_,
+                    rows_,
+                    capacity_));
   }
   for (Layer& layer : layers_) {
     const mx::Shape end{tokens, shape_.width()};
@@ -72,9 +73,9 @@ std::vector<mx::array> KvCache::arrays() const {
 }
 
 Bytes KvCache::bytes() const {
-  return shape_.per_token() * (static_cast<std::uint64_t>(prefix_) +
-                               static_cast<std::uint64_t>(rows_) *
-                                   static_cast<std::uint64_t>(capacity_));
+  return shape_.per_token() *
+         (static_cast<std::uint64_t>(prefix_) +
+          static_cast<std::uint64_t>(rows_) * static_cast<std::uint64_t>(capacity_));
 }
 
 void KvCache::release() {

@@ -50,8 +50,8 @@ mx::array Ops::gelu_tanh(mx::array&& x) const {
   const mx::Dtype dtype = x.dtype();
   const auto constant = [dtype](float value) { return mx::array(value, dtype); };
   const mx::array cube = mx::multiply(mx::multiply(x, x), x);
-  const mx::array u = mx::multiply(constant(1.5957691216F),
-                                   mx::add(x, mx::multiply(constant(0.044715F), cube)));
+  const mx::array u =
+      mx::multiply(constant(1.5957691216F), mx::add(x, mx::multiply(constant(0.044715F), cube)));
   return mx::multiply(x, mx::sigmoid(u));
 }
 

@@ -8,14 +8,14 @@ namespace {
 
 /// Index tables of a pass: where packed tokens go, and what each padded query may see.
 struct Layout {
-  std::vector<int> positions;   // [T]
-  std::vector<int> slots;       // [T]: in the cache
-  std::vector<int> rows;        // [R]: cache rows
-  std::vector<int> gather;      // [R * L]: packed token of each padded place
-  std::vector<int> unpack;      // [T]: padded place of each packed token
-  std::vector<char> mask;       // [R, L, P + S]
-  int length = 0;               // L
-  int span = 0;                 // S
+  std::vector<int> positions;  // [T]
+  std::vector<int> slots;      // [T]: in the cache
+  std::vector<int> rows;       // [R]: cache rows
+  std::vector<int> gather;     // [R * L]: packed token of each padded place
+  std::vector<int> unpack;     // [T]: padded place of each packed token
+  std::vector<char> mask;      // [R, L, P + S]
+  int length = 0;              // L
+  int span = 0;                // S
   bool padded = false;
 };
 
@@ -61,8 +61,7 @@ mx::array columns(const mx::array& qkv, int from, int heads, int dim) {
 mx::array rotate(const mx::array& x, const mx::array& positions, const Rope& rope) {
   const mx::Shape shape = x.shape();
   const mx::array rows = mx::reshape(x, {shape[0], shape[1], 1, shape[2]});
-  return mx::reshape(
-      mx::fast::rope(rows, rope.dim(), false, rope.theta(), 1.0F, positions), shape);
+  return mx::reshape(mx::fast::rope(rows, rope.dim(), false, rope.theta(), 1.0F, positions), shape);
 }
 
 mx::array store(const mx::array& cache, const mx::array& slots, const mx::array& x) {
@@ -87,9 +86,8 @@ mx::array cached(const mx::array& slots,
   }
   if (prefix) {
     const int length = prefix->shape(0);
-    const mx::array shared =
-        mx::broadcast_to(mx::reshape(*prefix, {1, length, shape.width()}),
-                         {rows, length, shape.width()});
+    const mx::array shared = mx::broadcast_to(mx::reshape(*prefix, {1, length, shape.width()}),
+                                              {rows, length, shape.width()});
     all = mx::concatenate({shared, all}, 1);
   }
   all = mx::reshape(all, {rows, all.shape(1), shape.kv_heads, shape.head_dim});
@@ -128,8 +126,7 @@ mx::array portable_decoder_attention(const mx::array& qkv,
                      {rows, 1, layout.length, pass.prefix + layout.span},
                      mx::bool_);
   }
-  mx::array out =
-      mx::fast::scaled_dot_product_attention(q, keys, values, heads.scale, "", mask);
+  mx::array out = mx::fast::scaled_dot_product_attention(q, keys, values, heads.scale, "", mask);
   out = mx::reshape(mx::transpose(out, {0, 2, 1, 3}),
                     {rows * layout.length, heads.query * heads.dim});
   return layout.padded ? mx::take(out, int_array(layout.unpack), 0) : out;

@@ -13,8 +13,8 @@ std::shared_ptr<const Rope::Table> Rope::table(int positions) const {
     size *= 2;
   }
   const int half = dim_ / 2;
-  auto table = std::make_shared<Table>(static_cast<std::size_t>(size) *
-                                       static_cast<std::size_t>(dim_));
+  auto table =
+      std::make_shared<Table>(static_cast<std::size_t>(size) * static_cast<std::size_t>(dim_));
   for (int i = 0; i < half; ++i) {
     // In float32 step by step, as the reference computes it.
     const float frequency =

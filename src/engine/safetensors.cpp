@@ -19,9 +19,23 @@ namespace headroom::engine {
 namespace {
 
 constexpr std::array<std::pair<std::string_view, std::uint64_t>, 17> kDtypes = {{
-    {"BOOL", 1}, {"U8", 1},      {"I8", 1},      {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"F8_E8M0", 1},
-    {"U16", 2},  {"I16", 2},     {"F16", 2},     {"BF16", 2},    {"U32", 4},     {"I32", 4},
-    {"F32", 4},  {"C64", 8},     {"U64", 8},     {"I64", 8},     {"F64", 8},
+    {"BOOL", 1},
+    {"U8", 1},
+    {"I8", 1},
+    {"F8_E4M3", 1},
+    {"F8_E5M2", 1},
+    {"F8_E8M0", 1},
+    {"U16", 2},
+    {"I16", 2},
+    {"F16", 2},
+    {"BF16", 2},
+    {"U32", 4},
+    {"I32", 4},
+    {"F32", 4},
+    {"C64", 8},
+    {"U64", 8},
+    {"I64", 8},
+    {"F64", 8},
 }};
 
 [[noreturn]] void refuse(const std::string& where, const std::string& what) {
@@ -38,10 +52,10 @@ std::uint64_t expected_bytes(const StoredTensor& tensor,
   }
   for (const std::uint64_t side : tensor.shape) {
     if (side != 0 && bytes > UINT64_MAX / side) {
-      refuse(where,
-             fmt::format("tensor '{}' of shape {} overflows any file",
-                         name,
-                         shape_to_string(tensor.shape)));
+      refuse(
+          where,
+          fmt::format(
+              "tensor '{}' of shape {} overflows any file", name, shape_to_string(tensor.shape)));
     }
     bytes *= side;
   }

@@ -95,11 +95,10 @@ std::vector<std::int32_t> TensorFile::integers(const std::string& name) const {
   if (tensor.dtype == "U8" || tensor.dtype == "BOOL") {
     return widen<std::uint8_t>(bytes);
   }
-  throw InputError("E-GOLDEN",
-                   fmt::format("{}: tensor '{}' is {}, whole numbers are wanted",
-                               path_.string(),
-                               name,
-                               tensor.dtype));
+  throw InputError(
+      "E-GOLDEN",
+      fmt::format(
+          "{}: tensor '{}' is {}, whole numbers are wanted", path_.string(), name, tensor.dtype));
 }
 
 }  // namespace headroom::engine

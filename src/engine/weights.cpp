@@ -129,9 +129,7 @@ Weights::File& Weights::file(std::size_t number) {
   return *slot;
 }
 
-void Weights::fill(const std::string& name,
-                   const std::vector<std::uint64_t>& shape,
-                   char* target) {
+void Weights::fill(const std::string& name, const std::vector<std::uint64_t>& shape, char* target) {
   const auto found = places_.find(name);
   if (found == places_.end()) {
     missing_.push_back(name);
@@ -142,10 +140,8 @@ void Weights::fill(const std::string& name,
   const std::string published = published_.at(name);
   places_.erase(found);
   if (tensor.shape != shape) {
-    wrong_.push_back(fmt::format("{} is {}, wanted {}",
-                                 published,
-                                 shape_to_string(tensor.shape),
-                                 shape_to_string(shape)));
+    wrong_.push_back(fmt::format(
+        "{} is {}, wanted {}", published, shape_to_string(tensor.shape), shape_to_string(shape)));
     return;
   }
   if (!convertible(tensor.dtype)) {

@@ -28,15 +28,12 @@ ModelFolder ModelFolder::open(const std::filesystem::path& folder) {
   return {folder, std::move(config), engine::Checkpoint::open(folder)};
 }
 
-std::span<const Family> families() {
-  return kFamilies;
-}
+std::span<const Family> families() { return kFamilies; }
 
 const Family& find_family(const ModelFolder& folder) {
   const auto found = folder.config.find("model_type");
   if (found == folder.config.end() || !found->is_string()) {
-    throw UsageError("E-MODEL-TYPE",
-                     fmt::format("{}: names no model_type", folder.config_path()));
+    throw UsageError("E-MODEL-TYPE", fmt::format("{}: names no model_type", folder.config_path()));
   }
   const auto type = found->get<std::string>();
   std::vector<std::string> known;

@@ -1,5 +1,6 @@
 // SmolVLM and Idefics3: one architecture under two names.
-// Source: Transformers 5.24, models/smolvlm/modeling_smolvlm.py, models/idefics3/modeling_idefics3.py.
+// Source: Transformers 5.24, models/smolvlm/modeling_smolvlm.py,
+// models/idefics3/modeling_idefics3.py.
 #include "smolvlm.h"
 
 #include <fmt/format.h>
@@ -26,17 +27,47 @@ std::optional<std::string> rename(const std::string& published) {
   return published;
 }
 
-std::optional<SmolVlmProcessorConfig> load_processor(const std::filesystem::path& folder) {
+class SmolVlmPictures final : public PictureProcessor {
+ public:
+  SmolVlmPictures(SmolVlmProcessorConfig config, std::uint32_t patches_merged)
+      : config_(std::move(config)), merged_(patches_merged) {}
+
+  std::unique_ptr<PreparedPicture> prepare(const images::Image& image) const override {
+    auto picture = std::make_unique<SmolVlmPicture>();
+    picture->plan = tiles_for(image.width, image.height, config_);
+    picture->processed = process(image, config_);
+    picture->features = picture->processed.tiles * (picture->processed.tile_height / merged_) *
+                        (picture->processed.tile_width / merged_);
+    return picture;
+  }
+
+  std::string expand(const std::string& prompt,
+                     std::span<const PreparedPicture* const> pictures) const override {
+    std::vector<TilePlan> plans;
+    for (const PreparedPicture* picture : pictures) {
+      plans.push_back(dynamic_cast<const SmolVlmPicture&>(*picture).plan);
+    }
+    return expand_image_tokens(prompt, plans, config_);
+  }
+
+ private:
+  SmolVlmProcessorConfig config_;
+  std::uint32_t merged_;  // pixels of a side that end in one feature
+};
+
+std::shared_ptr<const PictureProcessor> load_processor(const std::filesystem::path& folder,
+                                                       const SmolVlmConfig& config) {
   std::error_code ignored;
   if (!std::filesystem::exists(folder / "preprocessor_config.json", ignored) &&
       !std::filesystem::exists(folder / "processor_config.json", ignored)) {
-    return std::nullopt;
+    return nullptr;
   }
-  return SmolVlmProcessorConfig::load(folder);
+  return std::make_shared<SmolVlmPictures>(
+      SmolVlmProcessorConfig::load(folder),
+      static_cast<std::uint32_t>(config.vision.patch_size * config.scale_factor));
 }
 
-/// Lets go of the pixels once MLX has: the array borrows them, and keeps the picture's memory.
-mx::array borrow_pixels(const ProcessedPicture& picture) {
+mx::array copy_pixels(const ProcessedPicture& picture) {
   const mx::Shape shape{static_cast<int>(picture.tiles),
                         3,
                         static_cast<int>(picture.tile_height),
@@ -47,7 +78,7 @@ mx::array borrow_pixels(const ProcessedPicture& picture) {
 }  // namespace
 
 SmolVlm::SmolVlm(SmolVlmConfig config,
-                 std::optional<SmolVlmProcessorConfig> processor,
+                 std::shared_ptr<const PictureProcessor> processor,
                  engine::Weights& weights,
                  engine::Ops::Path path,
                  std::vector<std::string> notices)
@@ -89,8 +120,7 @@ mx::array SmolVlm::embed(std::span<const engine::PromptToken> tokens,
     throw InternalError("embed: image tokens without features");
   }
   const int images = static_cast<int>(places.size());
-  const mx::array chosen =
-      mx::take(*features, mx::array(rows.data(), {images}, mx::int32), 0);
+  const mx::array chosen = mx::take(*features, mx::array(rows.data(), {images}, mx::int32), 0);
   return mx::scatter(x,
                      mx::array(places.data(), {images}, mx::int32),
                      mx::reshape(chosen, {images, 1, x.shape(1)}),
@@ -105,53 +135,18 @@ mx::array SmolVlm::forward(mx::array&& x,
   return text_.forward(std::move(x), pass, cache, wanted, guard, tap);
 }
 
-mx::array SmolVlm::logits(const mx::array& hidden) const {
-  return text_.logits(hidden);
-}
-
-const SmolVlmProcessorConfig& SmolVlm::processor() const {
-  if (!processor_) {
-    throw UsageError("E-PROCESSOR",
-                     "the checkpoint has neither preprocessor_config.json nor "
-                     "processor_config.json: it can be verified, not asked");
-  }
-  return *processor_;
-}
-
-std::unique_ptr<PreparedPicture> SmolVlm::prepare(const images::Image& image) const {
-  auto picture = std::make_unique<SmolVlmPicture>();
-  picture->plan = tiles_for(image.width, image.height, processor());
-  picture->processed = process(image, processor());
-  const int side = config_.vision.patch_size * config_.scale_factor;
-  picture->features = picture->processed.tiles *
-                      (picture->processed.tile_height / static_cast<std::uint32_t>(side)) *
-                      (picture->processed.tile_width / static_cast<std::uint32_t>(side));
-  return picture;
-}
-
-std::string SmolVlm::expand(const std::string& prompt,
-                            std::span<const PreparedPicture* const> pictures) const {
-  std::vector<TilePlan> plans;
-  for (const PreparedPicture* picture : pictures) {
-    plans.push_back(dynamic_cast<const SmolVlmPicture&>(*picture).plan);
-  }
-  return expand_image_tokens(prompt, plans, processor());
-}
+mx::array SmolVlm::logits(const mx::array& hidden) const { return text_.logits(hidden); }
 
 mx::array SmolVlm::encode(std::span<const PreparedPicture* const> pictures,
                           const engine::Guard& guard) const {
   std::vector<mx::array> features;
   for (const PreparedPicture* picture : pictures) {
     const auto& processed = dynamic_cast<const SmolVlmPicture&>(*picture).processed;
-    const mx::array pixels = borrow_pixels(processed);
-    features.push_back(
-        encode_pixels(mx::reshape(pixels,
-                                  {1,
-                                   pixels.shape(0),
-                                   pixels.shape(1),
-                                   pixels.shape(2),
-                                   pixels.shape(3)}),
-                      guard));
+    const mx::array pixels = copy_pixels(processed);
+    features.push_back(encode_pixels(
+        mx::reshape(pixels,
+                    {1, pixels.shape(0), pixels.shape(1), pixels.shape(2), pixels.shape(3)}),
+        guard));
   }
   return features.size() == 1 ? features.front() : mx::concatenate(std::move(features), 0);
 }
@@ -161,10 +156,9 @@ mx::array SmolVlm::encode_pixels(const mx::array& pixels, const engine::Guard& g
     throw InputError("E-PIXELS", "pixel_values: the shape [1, tiles, 3, height, width] is wanted");
   }
   const int tiles = pixels.shape(1);
-  const mx::array all =
-      mx::reshape(pixels, {tiles, 3, pixels.shape(3), pixels.shape(4)});
-  const int patches = (pixels.shape(3) / config_.vision.patch_size) *
-                      (pixels.shape(4) / config_.vision.patch_size);
+  const mx::array all = mx::reshape(pixels, {tiles, 3, pixels.shape(3), pixels.shape(4)});
+  const int patches =
+      (pixels.shape(3) / config_.vision.patch_size) * (pixels.shape(4) / config_.vision.patch_size);
   const int at_once = std::max(1, SmolVlmVision::kPatchesAtOnce / std::max(1, patches));
   std::vector<mx::array> parts;
   for (int from = 0; from < tiles; from += at_once) {
@@ -183,14 +177,14 @@ std::unique_ptr<VisionLanguageModel> make_smolvlm(const ModelFolder& folder,
                                                   mx::Dtype dtype,
                                                   engine::Ops::Path path) {
   const SmolVlmConfig config = SmolVlmConfig::from_json(folder.config, folder.config_path());
-  auto processor = load_processor(folder.folder);
+  const auto processor = load_processor(folder.folder, config);
   engine::Weights shapes(folder.checkpoint, dtype, engine::Weights::Mode::kCheck, rename);
   SmolVlm(config, processor, shapes, path, {});
   engine::Weights weights(folder.checkpoint, dtype, engine::Weights::Mode::kRead, rename);
   std::vector<std::string> notices = config.notices;
   const auto& more = folder.checkpoint.notices();
   notices.insert(notices.end(), more.begin(), more.end());
-  return std::make_unique<SmolVlm>(config, std::move(processor), weights, path, std::move(notices));
+  return std::make_unique<SmolVlm>(config, processor, weights, path, std::move(notices));
 }
 
 }  // namespace headroom::models

@@ -23,20 +23,28 @@ SmolVlmVisionConfig read_vision(ConfigTable table, std::vector<std::string>& not
   table.only("num_channels", vision.channels);
   table.only("hidden_act", "gelu_pytorch_tanh");
   if (vision.hidden_size % vision.heads != 0) {
-    table.fail("hidden_size",
-               fmt::format("is {}, not a multiple of num_attention_heads {}",
-                           vision.hidden_size,
-                           vision.heads));
+    table.fail(
+        "hidden_size",
+        fmt::format(
+            "is {}, not a multiple of num_attention_heads {}", vision.hidden_size, vision.heads));
   }
   if (vision.image_size % vision.patch_size != 0) {
     table.fail("image_size",
-               fmt::format("is {}, not a multiple of patch_size {}",
-                           vision.image_size,
-                           vision.patch_size));
+               fmt::format(
+                   "is {}, not a multiple of patch_size {}", vision.image_size, vision.patch_size));
   }
-  table.ignore({"model_type", "attention_dropout", "initializer_range", "dtype", "torch_dtype",
-                "max_image_size", "size", "tie_word_embeddings", "use_base_siglip",
-                "output_attentions", "output_hidden_states", "return_dict",
+  table.ignore({"model_type",
+                "attention_dropout",
+                "initializer_range",
+                "dtype",
+                "torch_dtype",
+                "max_image_size",
+                "size",
+                "tie_word_embeddings",
+                "use_base_siglip",
+                "output_attentions",
+                "output_hidden_states",
+                "return_dict",
                 "transformers_version"});
   append(notices, table.leftovers());
   return vision;
@@ -74,13 +82,31 @@ void read_text_flags(ConfigTable& table, SmolVlmTextConfig& text) {
   table.only("rope_interleaved", false);
   table.refuse("quantization_config", "asks for quantised weights, which are not supported here");
   table.refuse("sliding_window", "is not supported");
-  table.ignore({"rope_parameters", "rope_scaling", "attention_dropout", "bos_token_id",
-                "eos_token_id", "pad_token_id", "initializer_range", "pretraining_tp", "use_cache",
-                "tie_word_embeddings", "dtype", "torch_dtype", "architectures", "_name_or_path",
-                "_flash_attn_2_enabled", "is_llama_config", "neftune_noise_alpha",
-                "perceiver_config", "pixel_shuffle_factor", "transformers_version",
-                "transformers.js_config", "vision_config", "output_attentions",
-                "output_hidden_states", "return_dict"});
+  table.ignore({"rope_parameters",
+                "rope_scaling",
+                "attention_dropout",
+                "bos_token_id",
+                "eos_token_id",
+                "pad_token_id",
+                "initializer_range",
+                "pretraining_tp",
+                "use_cache",
+                "tie_word_embeddings",
+                "dtype",
+                "torch_dtype",
+                "architectures",
+                "_name_or_path",
+                "_flash_attn_2_enabled",
+                "is_llama_config",
+                "neftune_noise_alpha",
+                "perceiver_config",
+                "pixel_shuffle_factor",
+                "transformers_version",
+                "transformers.js_config",
+                "vision_config",
+                "output_attentions",
+                "output_hidden_states",
+                "return_dict"});
 }
 
 SmolVlmTextConfig read_text(ConfigTable table, std::vector<std::string>& notices) {
@@ -96,10 +122,9 @@ SmolVlmTextConfig read_text(ConfigTable table, std::vector<std::string>& notices
   text.rope_theta = read_rope_theta(table, text.rope_theta);
   read_text_flags(table, text);
   if (text.heads % text.kv_heads != 0) {
-    table.fail("num_attention_heads",
-               fmt::format("is {}, not a multiple of num_key_value_heads {}",
-                           text.heads,
-                           text.kv_heads));
+    table.fail(
+        "num_attention_heads",
+        fmt::format("is {}, not a multiple of num_key_value_heads {}", text.heads, text.kv_heads));
   }
   text.head_dim = table.size_or("head_dim", text.hidden_size / text.heads);
   if (text.head_dim % 2 != 0) {
@@ -130,14 +155,22 @@ SmolVlmConfig SmolVlmConfig::from_json(const Json& config, const std::string& wh
                            result.vision.grid()));
   }
   if (result.image_token >= result.text.vocabulary) {
-    table.fail("image_token_id",
-               fmt::format("is {}, outside of the vocabulary of {}",
-                           result.image_token,
-                           result.text.vocabulary));
+    table.fail(
+        "image_token_id",
+        fmt::format(
+            "is {}, outside of the vocabulary of {}", result.image_token, result.text.vocabulary));
   }
-  table.ignore({"architectures", "dtype", "torch_dtype", "pad_token_id", "bos_token_id",
-                "eos_token_id", "use_cache", "transformers_version", "image_seq_len",
-                "transformers.js_config", "_name_or_path"});
+  table.ignore({"architectures",
+                "dtype",
+                "torch_dtype",
+                "pad_token_id",
+                "bos_token_id",
+                "eos_token_id",
+                "use_cache",
+                "transformers_version",
+                "image_seq_len",
+                "transformers.js_config",
+                "_name_or_path"});
   append(result.notices, table.leftovers());
   return result;
 }

@@ -98,14 +98,17 @@ class SmolVlmText {
 class SmolVlm final : public VisionLanguageModel {
  public:
   SmolVlm(SmolVlmConfig config,
-          std::optional<SmolVlmProcessorConfig> processor,
+          std::shared_ptr<const PictureProcessor> processor,
           engine::Weights& weights,
           engine::Ops::Path path,
           std::vector<std::string> notices);
 
   engine::KvShape kv_shape() const override;
+
   int context_tokens() const override { return config_.text.context; }
+
   bool in_place_cache() const override { return ops_.kernels(); }
+
   mx::array embed(std::span<const engine::PromptToken> tokens,
                   const mx::array* features) const override;
   mx::array forward(mx::array&& x,
@@ -116,24 +119,26 @@ class SmolVlm final : public VisionLanguageModel {
   mx::array logits(const mx::array& hidden) const override;
 
   const std::string& family() const override { return config_.model_type; }
+
   Bytes weight_bytes() const override { return bytes_; }
+
   std::uint64_t parameters() const override { return parameters_; }
+
   mx::Dtype dtype() const override { return dtype_; }
+
   std::int32_t image_token() const override { return config_.image_token; }
+
   const std::vector<std::string>& notices() const override { return notices_; }
 
-  std::unique_ptr<PreparedPicture> prepare(const images::Image& image) const override;
-  std::string expand(const std::string& prompt,
-                     std::span<const PreparedPicture* const> pictures) const override;
+  std::shared_ptr<const PictureProcessor> processor() const override { return processor_; }
+
   mx::array encode(std::span<const PreparedPicture* const> pictures,
                    const engine::Guard& guard) const override;
   mx::array encode_pixels(const mx::array& pixels, const engine::Guard& guard) const override;
 
  private:
-  const SmolVlmProcessorConfig& processor() const;
-
   SmolVlmConfig config_;
-  std::optional<SmolVlmProcessorConfig> processor_;
+  std::shared_ptr<const PictureProcessor> processor_;
   mx::Dtype dtype_;
   engine::Ops ops_;
   SmolVlmVision vision_;

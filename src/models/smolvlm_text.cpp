@@ -41,17 +41,18 @@ TextLayer take_layer(engine::Weights& weights, const SmolVlmTextConfig& config, 
   const int q = config.heads * config.head_dim;
   const int kv = config.kv_heads * config.head_dim;
   const int inner = config.intermediate_size;
-  return {weights.take(name + "input_layernorm.weight", {width}),
-          take_stack<3>(weights,
-                        {attention + "q_proj", attention + "k_proj", attention + "v_proj"},
-                        {q, kv, kv},
-                        width,
-                        config.attention_bias),
-          take_stack<1>(weights, {attention + "o_proj"}, {width}, q, config.attention_bias),
-          weights.take(name + "post_attention_layernorm.weight", {width}),
-          take_stack<2>(
-              weights, {mlp + "gate_proj", mlp + "up_proj"}, {inner, inner}, width, config.mlp_bias),
-          take_stack<1>(weights, {mlp + "down_proj"}, {width}, inner, config.mlp_bias)};
+  return {
+      weights.take(name + "input_layernorm.weight", {width}),
+      take_stack<3>(weights,
+                    {attention + "q_proj", attention + "k_proj", attention + "v_proj"},
+                    {q, kv, kv},
+                    width,
+                    config.attention_bias),
+      take_stack<1>(weights, {attention + "o_proj"}, {width}, q, config.attention_bias),
+      weights.take(name + "post_attention_layernorm.weight", {width}),
+      take_stack<2>(
+          weights, {mlp + "gate_proj", mlp + "up_proj"}, {inner, inner}, width, config.mlp_bias),
+      take_stack<1>(weights, {mlp + "down_proj"}, {width}, inner, config.mlp_bias)};
 }
 
 /// A stored head is used whatever the flags say; without one, the flag must say that it is shared,
@@ -72,8 +73,8 @@ SmolVlmText::SmolVlmText(const SmolVlmConfig& config, engine::Weights& weights, 
     : config_(config.text),
       ops_(ops),
       rope_(config_.head_dim, config_.rope_theta),
-      embeddings_(weights.take(kPrefix + "embed_tokens.weight",
-                               {config_.vocabulary, config_.hidden_size})),
+      embeddings_(
+          weights.take(kPrefix + "embed_tokens.weight", {config_.vocabulary, config_.hidden_size})),
       norm_(weights.take(kPrefix + "norm.weight", {config_.hidden_size})),
       head_(take_head(config, weights, embeddings_)) {
   for (int i = 0; i < config_.layers; ++i) {

@@ -104,10 +104,10 @@ mx::array SmolVlmVision::embed(const mx::array& pixels) const {
   x = mx::astype(x, patch_weight_.dtype());
   mx::array position = mx::take(positions_, position_ids(rows, cols), 0);
   if (tiles > 1) {
-    position = mx::reshape(
-        mx::contiguous(mx::broadcast_to(mx::reshape(position, {1, rows * cols, -1}),
-                                        {tiles, rows * cols, config_.hidden_size})),
-        {tiles * rows * cols, config_.hidden_size});
+    position =
+        mx::reshape(mx::contiguous(mx::broadcast_to(mx::reshape(position, {1, rows * cols, -1}),
+                                                    {tiles, rows * cols, config_.hidden_size})),
+                    {tiles * rows * cols, config_.hidden_size});
   }
   return ops_.linear(x, patch_weight_, patch_bias_, position);
 }
@@ -128,20 +128,21 @@ mx::array SmolVlmVision::encode(const mx::array& pixels,
   const int rows = pixels.shape(2) / config_.patch_size;
   const int cols = pixels.shape(3) / config_.patch_size;
   if (rows % scale_ != 0 || cols % scale_ != 0 || rows == 0 || cols == 0) {
-    throw UsageError("E-CONFIG",
-                     fmt::format("vision tower: tiles of {} x {} pixels make {} x {} patches, which "
-                                 "the scale factor {} does not divide",
-                                 pixels.shape(3),
-                                 pixels.shape(2),
-                                 cols,
-                                 rows,
-                                 scale_));
+    throw UsageError(
+        "E-CONFIG",
+        fmt::format("vision tower: tiles of {} x {} pixels make {} x {} patches, which "
+                    "the scale factor {} does not divide",
+                    pixels.shape(3),
+                    pixels.shape(2),
+                    cols,
+                    rows,
+                    scale_));
   }
-  const engine::Heads heads{config_.heads,
-                            config_.heads,
-                            config_.hidden_size / config_.heads,
-                            1.0F / std::sqrt(static_cast<float>(config_.hidden_size /
-                                                                config_.heads))};
+  const engine::Heads heads{
+      config_.heads,
+      config_.heads,
+      config_.hidden_size / config_.heads,
+      1.0F / std::sqrt(static_cast<float>(config_.hidden_size / config_.heads))};
   mx::array x = embed(pixels);
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const VisionLayer& layer = layers_[i];

@@ -46,7 +46,8 @@ void check_mask(const TensorFile& file, const std::string& name) {
   }
   const auto mask = file.integers(name);
   if (std::any_of(mask.begin(), mask.end(), [](std::int32_t v) { return v != 1; })) {
-    throw InputError("E-GOLDEN", fmt::format("'{}' leaves places out, which is not supported", name));
+    throw InputError("E-GOLDEN",
+                     fmt::format("'{}' leaves places out, which is not supported", name));
   }
 }
 

@@ -132,7 +132,8 @@ struct DecoderRun {
         const float* angle = angles(segment, i);
         const float* k = token + long{heads.query} * dim();
         for (int head = 0; head < heads.kv; ++head) {
-          rotate_head(k + head * dim(), angle, keys + slot * kv_width() + head * dim(), dim(), 1.0F);
+          rotate_head(
+              k + head * dim(), angle, keys + slot * kv_width() + head * dim(), dim(), 1.0F);
         }
         std::copy(k + kv_width(), k + 2 * kv_width(), values + slot * kv_width());
       }
@@ -221,10 +222,8 @@ mx::array decoder_attention(mx::array&& qkv,
     inputs.push_back(*layer.prefix_values);
   }
   DecoderRun run{heads, pass, rope.table(pass->reach()), cache.capacity()};
-  return make_array("DecoderAttention",
-                    {tokens, heads.query * heads.dim},
-                    std::move(inputs),
-                    std::move(run));
+  return make_array(
+      "DecoderAttention", {tokens, heads.query * heads.dim}, std::move(inputs), std::move(run));
 }
 
 mx::array tile_attention(mx::array&& qkv, const Heads& heads, int tiles, int patches) {

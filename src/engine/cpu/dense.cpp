@@ -8,9 +8,7 @@
 
 namespace headroom::engine::cpu {
 
-bool available() {
-  return true;
-}
+bool available() { return true; }
 
 mx::array linear(const mx::array& x,
                  const mx::array& w,

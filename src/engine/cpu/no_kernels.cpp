@@ -4,15 +4,11 @@
 namespace headroom::engine::cpu {
 namespace {
 
-[[noreturn]] void absent() {
-  throw InternalError("CPU kernels: called in a build without them");
-}
+[[noreturn]] void absent() { throw InternalError("CPU kernels: called in a build without them"); }
 
 }  // namespace
 
-bool available() {
-  return false;
-}
+bool available() { return false; }
 
 mx::array linear(const mx::array&,
                  const mx::array&,
@@ -21,33 +17,19 @@ mx::array linear(const mx::array&,
   absent();
 }
 
-mx::array rms_norm(const mx::array&, const mx::array&, float) {
+mx::array rms_norm(const mx::array&, const mx::array&, float) { absent(); }
+
+mx::array layer_norm(const mx::array&, const mx::array&, const mx::array&, float) { absent(); }
+
+mx::array silu_multiply(const mx::array&) { absent(); }
+
+mx::array gelu_tanh(mx::array&&) { absent(); }
+
+mx::array decoder_attention(
+    mx::array&&, const Heads&, const std::shared_ptr<const Pass>&, KvCache&, int, const Rope&) {
   absent();
 }
 
-mx::array layer_norm(const mx::array&, const mx::array&, const mx::array&, float) {
-  absent();
-}
-
-mx::array silu_multiply(const mx::array&) {
-  absent();
-}
-
-mx::array gelu_tanh(mx::array&&) {
-  absent();
-}
-
-mx::array decoder_attention(mx::array&&,
-                            const Heads&,
-                            const std::shared_ptr<const Pass>&,
-                            KvCache&,
-                            int,
-                            const Rope&) {
-  absent();
-}
-
-mx::array tile_attention(mx::array&&, const Heads&, int, int) {
-  absent();
-}
+mx::array tile_attention(mx::array&&, const Heads&, int, int) { absent(); }
 
 }  // namespace headroom::engine::cpu

@@ -13,10 +13,7 @@ namespace headroom::engine::cpu {
 /// `reuse`: index of an input whose buffer becomes the output's where nobody else holds it; -1:
 /// none. Throws, from mx::eval: BudgetError("E-MEM-ALLOC") when memory cannot be allocated.
 using Run = std::function<void(const std::vector<const float*>& inputs, float* output)>;
-mx::array make_array(const char* name,
-                     mx::Shape shape,
-                     std::vector<mx::array> inputs,
-                     Run run,
-                     int reuse = -1);
+mx::array make_array(
+    const char* name, mx::Shape shape, std::vector<mx::array> inputs, Run run, int reuse = -1);
 
 }  // namespace headroom::engine::cpu

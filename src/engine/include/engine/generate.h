@@ -32,19 +32,15 @@ struct Continuation {
   std::vector<TokenChoice> choices;  ///< where log-probabilities were asked for
   bool stopped = false;
   std::uint32_t prefilled = 0;  ///< new tokens; the shared prefix counts with the first sequence
-  std::exception_ptr failure;   ///< set: this sequence has no answer, for this reason
+  double prefill_seconds = 0;   ///< this sequence's share of prefix and batch
+  double decode_seconds = 0;
+  std::exception_ptr failure;  ///< set: this sequence has no answer, for this reason
 };
 
 struct GenerationLimits {
   int batch = 0;          ///< most sequences at once; 0: all
   int prefill_chunk = 0;  ///< most new tokens of one pass; 0: no limit
   bool share_prefix = true;
-};
-
-/// Seconds of the whole call; phases end where their results are first read.
-struct GenerationSeconds {
-  double prefill = 0;
-  double decode = 0;
 };
 
 /// Greedy continuation of sequences that share features: the longest common prefix is computed
@@ -55,16 +51,17 @@ class Generator {
   Generator(const LanguageModel& model, const std::set<std::int32_t>& stops, const Clock& clock)
       : model_(model), stops_(stops), clock_(clock) {}
 
-  /// Calls `done(index, continuation)` once for each sequence, wave by wave.
+  /// Calls `done(index, continuation)` once for each sequence, wave by wave. Phases are timed where
+  /// their results are first read.
   /// Memory: (prefix + batch * (suffix + max_tokens)) * kv_shape().per_token(), the activations of
   ///         one pass, the logits of one step.
   /// Throws: what the guard throws, and what MLX throws; the sequences not yet done stay undone.
   ///         Then drop `features` and call settle().
-  GenerationSeconds run(const std::vector<Sequence>& sequences,
-                        const mx::array* features,
-                        const GenerationLimits& limits,
-                        const Guard& guard,
-                        const std::function<void(std::size_t, Continuation&&)>& done) const;
+  void run(const std::vector<Sequence>& sequences,
+           const mx::array* features,
+           const GenerationLimits& limits,
+           const Guard& guard,
+           const std::function<void(std::size_t, Continuation&&)>& done) const;
 
   /// The logits of every position of one prompt, and its greedy continuation of `count` tokens that
   /// no stop token ends: for comparison with a reference.

@@ -22,10 +22,10 @@ class ModelError : public Error {
 
 /// What may stop an evaluation midway.
 struct GuardLimits {
-  std::function<bool()> cancelled;     ///< empty: never
-  std::optional<TimePoint> deadline;   ///< on `clock`
-  std::optional<Bytes> memory;         ///< most active bytes of the allocator
-  const Clock* clock = nullptr;        ///< needed with a deadline
+  std::function<bool()> cancelled;    ///< empty: never
+  std::optional<TimePoint> deadline;  ///< on `clock`
+  std::optional<Bytes> memory;        ///< most active bytes of the allocator
+  const Clock* clock = nullptr;       ///< needed with a deadline
 };
 
 /// Looks at its limits when asked, and between layers while MLX evaluates.
@@ -33,6 +33,7 @@ struct GuardLimits {
 class Guard {
  public:
   Guard() = default;
+
   explicit Guard(GuardLimits limits) : limits_(std::move(limits)) {}
 
   /// Throws: Cancelled; DeadlineError("E-TIMEOUT"); BudgetError("E-MEM-GUARD") with both sizes.

@@ -36,7 +36,8 @@ class KvCache {
     std::optional<mx::array> values;
   };
 
-  explicit KvCache(KvShape shape) : shape_(shape), layers_(static_cast<std::size_t>(shape.layers)) {}
+  explicit KvCache(KvShape shape)
+      : shape_(shape), layers_(static_cast<std::size_t>(shape.layers)) {}
 
   /// Room for `rows` rows of `capacity` tokens each; what rows held before is dropped, the prefix
   /// stays. The slots hold zeros (`zeroed`) or anything.

@@ -17,6 +17,7 @@ class TensorFile {
   explicit TensorFile(const std::filesystem::path& path);
 
   std::vector<std::string> names() const;
+
   bool has(const std::string& name) const { return header_.tensors.contains(name); }
 
   const std::vector<std::uint64_t>& shape(const std::string& name) const;

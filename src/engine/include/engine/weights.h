@@ -41,8 +41,8 @@ class Weights {
   /// Several matrices of equal width one below the other, read into one array; `width` 0: vectors.
   mx::array take_stacked(std::span<const std::string> names, std::span<const int> rows, int width);
 
-  /// Throws: UsageError("E-WEIGHTS") listing all missing tensors, all of a wrong shape or dtype, and
-  /// all that nobody took.
+  /// Throws: UsageError("E-WEIGHTS") listing all missing tensors, all of a wrong shape or dtype,
+  /// and all that nobody took.
   void finish() const;
 
   /// Of what was taken.

@@ -17,7 +17,8 @@ class ConfigTable {
   /// `where`: "DIR/config.json", or "DIR/config.json: text_config".
   ConfigTable(const Json& table, std::string where);
 
-  /// A whole number from 1 to 2^31 - 1. Without a default, an absent key is refused. null is absent.
+  /// A whole number from 1 to 2^31 - 1. Without a default, an absent key is refused. null is
+  /// absent.
   int size(const char* key);
   int size_or(const char* key, int otherwise);
   /// From 0.

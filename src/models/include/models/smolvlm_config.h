@@ -47,7 +47,7 @@ struct SmolVlmConfig {
   SmolVlmTextConfig text;
   int scale_factor = 2;
   int image_token = 128257;
-  bool tied_head = false;  ///< what the flag says; a stored head is used whatever it says
+  bool tied_head = false;            ///< what the flag says; a stored head is used whatever it says
   std::vector<std::string> notices;  ///< keys that nobody used
 
   /// Throws: UsageError("E-CONFIG") naming the key.

@@ -18,14 +18,27 @@ namespace mx = mlx::core;
 /// A picture after a family's own processing, on the host. Families derive from it.
 struct PreparedPicture {
   virtual ~PreparedPicture() = default;
-  std::uint32_t features = 0;  ///< rows that `encode` makes of it: its image tokens
+  std::uint32_t features = 0;  ///< rows that the model makes of it: its image tokens
+};
+
+/// What a family does with pictures and prompts outside of MLX.
+/// Thread: any; no shared state.
+class PictureProcessor {
+ public:
+  virtual ~PictureProcessor() = default;
+  /// Throws: InputError when the processor cannot take the picture.
+  virtual std::unique_ptr<PreparedPicture> prepare(const images::Image& image) const = 0;
+  /// `prompt` with each picture's place written out in full, in order.
+  /// Throws: InputError("E-PROMPT-IMAGES") with both numbers when places and pictures differ.
+  virtual std::string expand(const std::string& prompt,
+                             std::span<const PreparedPicture* const> pictures) const = 0;
 };
 
 /// Names of intermediate results, as the reference names them, for comparison layer by layer.
 using Tap = std::function<void(const std::string& name, const mx::array& value)>;
 
 /// A model that answers questions about pictures. One implementation a family.
-/// Thread: MLX thread, except `prepare` and `expand`, which any thread may call.
+/// Thread: MLX thread.
 class VisionLanguageModel : public engine::LanguageModel {
  public:
   virtual const std::string& family() const = 0;
@@ -36,12 +49,8 @@ class VisionLanguageModel : public engine::LanguageModel {
   /// What loading has to say: keys and tensors that were not used.
   virtual const std::vector<std::string>& notices() const = 0;
 
-  /// Throws: InputError when the processor cannot take the picture.
-  virtual std::unique_ptr<PreparedPicture> prepare(const images::Image& image) const = 0;
-  /// `prompt` with each picture's place written out in full, in order.
-  /// Throws: InputError("E-PROMPT-IMAGES") with both numbers when places and pictures differ.
-  virtual std::string expand(const std::string& prompt,
-                             std::span<const PreparedPicture* const> pictures) const = 0;
+  /// Null for a bare checkpoint without a processor's settings: it can be verified, not asked.
+  virtual std::shared_ptr<const PictureProcessor> processor() const = 0;
   /// Features of pictures, one below the other: [sum of features, E].
   virtual mx::array encode(std::span<const PreparedPicture* const> pictures,
                            const engine::Guard& guard) const = 0;

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "models/vision_language_model.h"
+#include "worker/messages.h"
+
+namespace headroom::mlx_worker {
+
+/// One picture of a group, decoded and processed, or the reason why not.
+struct ShelfPicture {
+  std::unique_ptr<models::PreparedPicture> prepared;
+  std::string hash;  ///< of the decoded pixels
+  std::vector<std::string> notices;
+  std::exception_ptr failure;
+};
+
+/// Decodes the next group's pictures on a thread of its own while the present group is asked.
+/// Holds at most one group ahead, so that its memory is bounded; a further one is not begun.
+/// Thread: any, except the destructor.
+class PictureShelf {
+ public:
+  PictureShelf();
+  ~PictureShelf();
+  PictureShelf(const PictureShelf&) = delete;
+  PictureShelf& operator=(const PictureShelf&) = delete;
+
+  /// The processor of the loaded model; null, and everything on the shelf is dropped, when there is
+  /// none.
+  void use(std::shared_ptr<const models::PictureProcessor> processor);
+  /// Returns at once.
+  void prepare(const worker::AskRequest& request);
+  /// The group's pictures: those prepared ahead, waiting for them if need be, or made now.
+  std::vector<ShelfPicture> take(const worker::AskRequest& request);
+
+ private:
+  struct Job {
+    std::string key;  // group, pictures and side
+    std::vector<worker::PictureRef> pictures;
+    std::uint32_t max_image_side = 0;
+    std::shared_ptr<const models::PictureProcessor> processor;
+    std::vector<ShelfPicture> result;
+    bool done = false;
+  };
+
+  void work();
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::shared_ptr<const models::PictureProcessor> processor_;
+  std::shared_ptr<Job> job_;  // the group ahead: waiting, in work, or done
+  bool begun_ = false;
+  bool stop_ = false;
+  std::thread thread_;  // last: it uses the others
+};
+
+}  // namespace headroom::mlx_worker

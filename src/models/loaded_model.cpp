@@ -1,0 +1,73 @@
+#include "models/loaded_model.h"
+
+#include <fmt/format.h>
+
+#include "base/errors.h"
+
+namespace headroom::models {
+namespace {
+
+/// A Git LFS pointer or an HTML page in the tokenizer's place is named as what it is.
+void check_text_file(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (std::filesystem::exists(path, ignored)) {
+    engine::read_checkpoint_json(path);
+  }
+}
+
+}  // namespace
+
+LoadedModel LoadedModel::load(const std::filesystem::path& path,
+                              mx::Dtype dtype,
+                              WallTime now,
+                              engine::Ops::Path ops) {
+  const ModelFolder folder = ModelFolder::open(path);
+  const Family& family = find_family(folder);
+  std::error_code ignored;
+  std::optional<text::Tokenizer> tokenizer;
+  std::optional<text::ChatTemplate> chat_template;
+  const bool bare = !std::filesystem::exists(path / "tokenizer.json", ignored) &&
+                    !std::filesystem::exists(path / "preprocessor_config.json", ignored) &&
+                    !std::filesystem::exists(path / "processor_config.json", ignored);
+  if (!bare) {  // before the weights: what is wrong with small files is said at once
+    check_text_file(path / "tokenizer.json");
+    tokenizer.emplace(text::Tokenizer::load(path));
+    chat_template.emplace(text::ChatTemplate::load(path, now));
+  }
+  LoadedModel loaded;
+  loaded.model = family.make(folder, dtype, ops);
+  loaded.notices = loaded.model->notices();
+  if (bare) {
+    loaded.notices.push_back(fmt::format(
+        "{}: holds no tokenizer and no processor; it can be verified, not asked", path.string()));
+    return loaded;
+  }
+  if (loaded.model->processor() == nullptr) {
+    throw UsageError("E-PROCESSOR",
+                     fmt::format("{}: holds neither preprocessor_config.json nor "
+                                 "processor_config.json",
+                                 path.string()));
+  }
+  StopTokens stops = find_stop_tokens(path, folder.config, *tokenizer, *chat_template);
+  loaded.notices.insert(loaded.notices.end(), stops.notices.begin(), stops.notices.end());
+  for (const std::string& other : chat_template->differing_sources()) {
+    loaded.notices.push_back(fmt::format(
+        "chat template taken from {}; {} holds another, unused", chat_template->origin(), other));
+  }
+  loaded.text.emplace(Text{std::move(*tokenizer),
+                           std::move(*chat_template),
+                           loaded.model->processor(),
+                           std::move(stops)});
+  return loaded;
+}
+
+const LoadedModel::Text& LoadedModel::asking() const {
+  if (!text) {
+    throw UsageError("E-PROCESSOR",
+                     "the loaded checkpoint holds no tokenizer and no processor: it can be "
+                     "verified, not asked");
+  }
+  return *text;
+}
+
+}  // namespace headroom::models
