@@ -168,7 +168,7 @@ Palette read_palette(const Source& source, const Layout& layout) {
   }
   const BytesView view(source.bytes);
   Palette palette;
-  const std::size_t entries = std::min<std::size_t>(layout.colors, 256);
+  const std::size_t entries = std::min<std::size_t>(layout.colors, std::size_t{1} << layout.bits);
   for (std::size_t i = 0; i < entries; ++i) {
     const std::string_view entry = view.part(layout.palette + i * layout.entry, 3);
     if (entry.empty()) {

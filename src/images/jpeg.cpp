@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <csetjmp>
 #include <cstdio>
 #include <optional>
@@ -88,10 +89,8 @@ Markers read_markers(const Source& source) {
     if (!view.has(at, 2)) {
       break;
     }
-    const std::size_t length = view.be16(at);
-    if (length < 2) {
-      fail_broken(source, fmt::format("segment {:02X} has the length {}", marker, length));
-    }
+    // A length includes itself; libjpeg takes less than that for nothing, too.
+    const std::size_t length = std::max<std::size_t>(view.be16(at), 2);
     const std::string_view body = view.part(at + 2, length - 2);
     if (body.size() != length - 2) {
       break;
@@ -222,7 +221,8 @@ Ending run(Decoder& decoder, std::uint8_t* cmyk_row, Image& image) {
       cmyk_row_to_rgb(cmyk_row, image.width, target);
     }
   }
-  return Ending::kComplete;  // a missing end marker after the last row is no error
+  jpeg_finish_decompress(&info);  // a missing end marker after the last row is no error
+  return Ending::kComplete;
 }
 
 }  // namespace

@@ -69,6 +69,16 @@ std::optional<Chunk> chunk_at(const BytesView& view, std::size_t at) {
   return chunk;
 }
 
+/// A chunk whose checksum is cut off has not its checksum.
+bool has_its_checksum(const BytesView& view, const Chunk& chunk) {
+  const std::size_t at = chunk.next - 4;
+  if (!view.has(at, 4)) {
+    return false;
+  }
+  const auto* bytes = reinterpret_cast<const Bytef*>(chunk.type.data());  // its body follows
+  return crc32_z(0, bytes, chunk.type.size() + chunk.body.size()) == view.be32(at);
+}
+
 Ihdr read_ihdr(const Source& source) {
   const BytesView view(source.bytes);
   if (!view.has(0, kHeaderEnd)) {
@@ -76,6 +86,9 @@ Ihdr read_ihdr(const Source& source) {
   }
   if (!view.starts_with(12, "IHDR") || view.be32(kSignatureBytes) != 13) {
     fail_broken(source, "PNG does not begin with a header chunk");
+  }
+  if (!has_its_checksum(view, *chunk_at(view, kSignatureBytes))) {
+    fail_broken(source, "PNG: its header has not the checksum that it names");
   }
   Ihdr ihdr;
   ihdr.width = view.be32(16);
@@ -207,9 +220,14 @@ class PixelChunks {
       if (chunk->type == "IDAT") {
         in_data = true;
         add_chunk("IDAT", chunk->body);
+        data_.push_back(chunk->body);
+        intact_ = intact_ && has_its_checksum(view, *chunk);
       } else if (in_data || chunk->type == "IEND") {
         break;
       } else if (chunk->type == "PLTE" && ihdr.color == kPalette) {
+        if (!has_its_checksum(view, *chunk)) {
+          fail_broken(source, "PNG: its palette has not the checksum that it names");
+        }
         read_palette(chunk->body);
       }
     }
@@ -223,6 +241,12 @@ class PixelChunks {
   }
 
   const Palette& palette() const { return palette_; }
+
+  /// Whether every chunk of pixel data is whole and has the checksum that it names.
+  bool intact() const { return intact_; }
+
+  /// The compressed pixel data.
+  const std::vector<std::string_view>& data() const { return data_; }
 
   /// The decoder's reader: 0, or SPNG_IO_EOF when there is no more.
   int read(void* target, std::size_t length) {
@@ -286,12 +310,43 @@ class PixelChunks {
     add_chunk("PLTE", body.substr(0, 3));
   }
 
+  std::vector<std::string_view> data_;
+  bool intact_ = true;
   std::vector<Piece> pieces_;
   std::size_t piece_ = 0;
   std::size_t offset_ = 0;
   Palette palette_;
   bool has_palette_ = false;
 };
+
+/// Pillow looks at the checksum inside the compressed data and not at those of the chunks. Our
+/// decoder looks at neither, so where a chunk is not intact the data are unpacked once more for
+/// it. A stream that is only cut has none, and passes.
+void check_stream(const Source& source, const Ihdr& ihdr, const PixelChunks& chunks) {
+  // The seven passes of an interlaced picture have at most twice as many rows.
+  const std::uint64_t most = (std::uint64_t{ihdr.row_bytes()} + 1) * ihdr.height * 2;
+  z_stream stream{};
+  if (inflateInit(&stream) != Z_OK) {
+    throw std::bad_alloc();
+  }
+  std::vector<Bytef> sink(1U << 16U);
+  std::uint64_t total = 0;
+  int result = Z_OK;
+  for (const std::string_view piece : chunks.data()) {
+    stream.next_in = const_cast<Bytef*>(reinterpret_cast<const Bytef*>(piece.data()));
+    stream.avail_in = static_cast<uInt>(piece.size());
+    while (result == Z_OK && stream.avail_in > 0 && total <= most) {
+      stream.next_out = sink.data();
+      stream.avail_out = static_cast<uInt>(sink.size());
+      result = inflate(&stream, Z_NO_FLUSH);
+      total += sink.size() - stream.avail_out;
+    }
+  }
+  inflateEnd(&stream);
+  if (result == Z_DATA_ERROR) {
+    fail_broken(source, "PNG: its pixel data do not have the checksum that they name");
+  }
+}
 
 int read_callback(spng_ctx* /*ctx*/, void* user, void* target, std::size_t length) {
   return static_cast<PixelChunks*>(user)->read(target, length);
@@ -448,6 +503,9 @@ void decode_png(const Source& source,
     decode_interlaced(source, ihdr, context.get(), converter, image);
   } else {
     decode_rows(source, ihdr, context.get(), converter, image);
+  }
+  if (!chunks.intact()) {
+    check_stream(source, ihdr, chunks);
   }
   if (ihdr.color == kGrey && ihdr.bits == 16) {
     notices.emplace_back(grey16 == Grey16::kClip ? "16-bit grey: clipped to 8 bits as Pillow does"

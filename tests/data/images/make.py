@@ -1,7 +1,8 @@
 """Small pictures in every dress that our readers know, and what Pillow makes of each.
 
 usage: make.py FOLDER        (FOLDER/files/* and FOLDER/table.json; needs Pillow and NumPy)
-Pictures that Pillow cannot write (interlaced PNG, odd bitmaps, partial GIF frames) are written here byte by byte.
+Pictures that Pillow cannot write (interlaced PNG, odd bitmaps, partial GIF frames) are written here byte by byte;
+jpeg_libjpeg_*.jpg, already in FOLDER/files, by a C program with libjpeg-turbo's own sampling factors and colour spaces.
 """
 import hashlib, io, json, os, struct, sys, zlib
 import numpy as np, PIL
@@ -124,6 +125,14 @@ put("png_no_palette.png", png(rng.integers(0, 16, (h, w, 1)), 8, 3))
 put("png_palette_in_rgb.png", png(g, 8, 2, palette=bytes(range(30))))
 put("png_many_idat.png", png(g, 8, 2, split=37))
 put("png_bad_idat_crc.png", png(g, 8, 2, crc_ok=False))
+def spoil(name, good, kind, at=8):
+    b = bytearray(good); b[good.index(kind) + at] ^= 1; put(name, bytes(b))
+
+
+spoil("png_bad_header_crc.png", png(g, 8, 2), b"IHDR", 17)
+spoil("png_bad_palette_crc.png", png(np.arange(h * w).reshape(h, w, 1) % 4, 8, 3, palette=bytes(range(12))), b"PLTE")
+spoil("png_spoilt_data.png", png(g, 8, 2, data_edit=lambda z, raw: zlib.compress(raw, 0)), b"IDAT", 200)
+spoil("png_spoilt_data_i.png", png(g, 8, 2, True, data_edit=lambda z, raw: zlib.compress(raw, 0)), b"IDAT", 200)
 put("png_no_iend.png", png(g, 8, 2, iend=False))
 put("png_trailing.png", png(g, 8, 2) + b"rubbish" * 9)
 put("png_no_adler.png", png(g, 8, 2, data_edit=lambda z, raw: z[:-4]))
