@@ -18,6 +18,10 @@ set(HEADROOM_EDGES_models base memory images text engine)
 # Warnings, sanitizers and hardening that every target of ours gets; foreign code gets none of it.
 function(headroom_options target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wconversion -Wshadow -Wno-missing-field-initializers)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    # GCC 12 warns about "text" + std::string from -O2 on, wrongly (gcc.gnu.org/PR105651).
+    target_compile_options(${target} PRIVATE -Wno-restrict)
+  endif()
   if(HEADROOM_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
   endif()
