@@ -117,7 +117,7 @@ struct Journal::Writer {
         .bind(std::int64_t{record.model})
         .bind(record.group ? std::optional<std::int64_t>(*record.group) : std::nullopt)
         .bind(std::string_view(record.time.empty() ? iso_time(clock->wall()) : record.time))
-        .bind(death_name(record.death.kind))
+        .bind(backends::to_string(record.death.kind))
         .bind(std::int64_t{record.death.detail})
         .bind_text(record.death.evidence)
         .run();

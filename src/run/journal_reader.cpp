@@ -192,6 +192,10 @@ void JournalReader::for_each_answer(
   }
 }
 
+void JournalReader::load_pictures(datasets::Item& item) const {
+  run::load_pictures(*database_, item);
+}
+
 std::optional<ItemRecord> JournalReader::find_item(const std::string& id) const {
   Statement row = database_->query("SELECT " HEADROOM_ITEM_COLUMNS " FROM item WHERE id = ?");
   row.bind(std::string_view(id));
@@ -256,7 +260,7 @@ std::vector<ItemRecord> JournalReader::open_items(std::uint32_t model, std::uint
   row.bind(std::int64_t{group}).bind(std::int64_t{model});
   while (row.step()) {
     items.push_back(read_item(row, 0));
-    load_pictures(*database_, items.back().item);
+    load_pictures(items.back().item);
   }
   return items;
 }

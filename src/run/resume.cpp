@@ -245,7 +245,8 @@ void check_model_unchanged(const ModelSpec& spec, bool force) {
                    fmt::format("{}: the model is not what this run was begun with: {}; put it "
                                "back, start a new run, or go on with it by --force",
                                spec.folder,
-                               fmt::join(changed, ", ")));
+                               spec.files.empty() ? "another content hash"
+                                                  : fmt::format("{}", fmt::join(changed, ", "))));
 }
 
 }  // namespace headroom::run

@@ -414,30 +414,11 @@ MemoryRecord read_event(const Statement& row, int first, Database& database) {
   return record;
 }
 
-namespace {
-
-constexpr std::array<std::pair<backends::Death::Kind, std::string_view>, 4> kDeaths = {{
-    {backends::Death::Kind::kOutOfMemory, "out-of-memory"},
-    {backends::Death::Kind::kSignal, "signal"},
-    {backends::Death::Kind::kExit, "exit"},
-    {backends::Death::Kind::kHang, "hang"},
-}};
-
-}  // namespace
-
-std::string_view death_name(backends::Death::Kind kind) {
-  for (const auto& [value, name] : kDeaths) {
-    if (value == kind) {
-      return name;
-    }
-  }
-  return "exit";
-}
-
 backends::Death::Kind death_kind(const std::string& text) {
-  for (const auto& [value, name] : kDeaths) {
-    if (name == text) {
-      return value;
+  using Kind = backends::Death::Kind;
+  for (const Kind kind : {Kind::kOutOfMemory, Kind::kSignal, Kind::kExit, Kind::kHang}) {
+    if (backends::to_string(kind) == text) {
+      return kind;
     }
   }
   throw UsageError("E-JOURNAL-CORRUPT", "journal: unknown kind of death '" + text + "'");

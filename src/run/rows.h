@@ -63,7 +63,7 @@ void bind_event(Statement& statement,
                 std::optional<std::int64_t> after);
 MemoryRecord read_event(const Statement& row, int first, Database& database);
 
-std::string_view death_name(backends::Death::Kind kind);
+/// The opposite of backends::to_string.
 backends::Death::Kind death_kind(const std::string& text);
 
 std::int64_t milliseconds(WallTime time);

@@ -85,6 +85,15 @@ WorkloadFacts survey_workload(const datasets::Dataset& dataset, const Selection&
   return survey.take();
 }
 
+WorkloadFacts survey_workload(const JournalReader& journal) {
+  Survey survey;
+  journal.for_each_item([&](ItemRecord&& record) {
+    journal.load_pictures(record.item);
+    survey.add(record.item, record.place.group);
+  });
+  return survey.take();
+}
+
 std::vector<memory::PictureCost> hardest_pictures(const WorkloadFacts& facts,
                                                   const std::vector<memory::PictureCost>& costs) {
   const std::vector<std::size_t>* hardest = nullptr;

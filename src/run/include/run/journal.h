@@ -48,6 +48,8 @@ class JournalReader {
       std::uint32_t model,
       Readings readings,
       const std::function<void(const ItemRecord&, const AnswerRecord*)>& visit) const;
+  /// Gives the embedded pictures of an item that was read their bytes back.
+  void load_pictures(datasets::Item& item) const;
   std::optional<ItemRecord> find_item(const std::string& id) const;
   std::optional<AnswerRecord> find_answer(std::uint32_t model, std::int64_t seq) const;
   /// Ids of the items without an answer, or with one that failed; at most `limit`, in order.

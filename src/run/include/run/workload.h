@@ -10,6 +10,7 @@
 #include "datasets/item.h"
 #include "memory/geometry.h"
 #include "run/grouping.h"
+#include "run/journal.h"
 #include "worker/messages.h"
 
 namespace headroom::run {
@@ -26,6 +27,9 @@ struct WorkloadFacts {
 
 /// One pass over the selected items; reads each picture file's header once, decodes nothing.
 WorkloadFacts survey_workload(const datasets::Dataset& dataset, const Selection& selection);
+
+/// The same from what a journal holds.
+WorkloadFacts survey_workload(const JournalReader& journal);
 
 /// The size of a picture after orientation; 0x0 when its header cannot be read.
 worker::PictureSize picture_size(const datasets::Picture& picture);

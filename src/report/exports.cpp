@@ -1,0 +1,280 @@
+#include "report/exports.h"
+
+#include "atomic_writer.h"
+#include "base/outcome.h"
+#include "records.h"
+#include "scoring/scorers.h"
+
+namespace headroom::report {
+
+namespace {
+
+using run::JournalReader;
+
+template <typename T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json();
+}
+
+Json bytes_or_null(const std::optional<Bytes>& bytes) {
+  return bytes ? Json(bytes->count()) : Json();
+}
+
+Json mean_or_null(const std::optional<scoring::Estimate>& estimate) {
+  return estimate ? Json(estimate->mean) : Json();
+}
+
+Json interval_json(const std::optional<scoring::Estimate>& estimate) {
+  if (!estimate || !estimate->interval) {
+    return {};
+  }
+  const scoring::Interval interval = scoring::within_unit(*estimate->interval);
+  return Json::array({interval.low, interval.high});
+}
+
+Json outcomes_json(const run::ModelResults& model) {
+  Json outcomes = Json::object();
+  for (const Outcome outcome : {Outcome::kAnswered,
+                                Outcome::kImage,
+                                Outcome::kMemory,
+                                Outcome::kTimeout,
+                                Outcome::kServer,
+                                Outcome::kModel,
+                                Outcome::kSkipped}) {
+    const auto found = model.counts.outcomes.find(outcome);
+    outcomes[std::string(to_string(outcome))] =
+        found == model.counts.outcomes.end() ? 0 : found->second;
+  }
+  return outcomes;
+}
+
+Json seconds_json(const run::ModelResults& model) {
+  return {{"load", model.load_seconds},
+          {"preprocess", model.phases.preprocess},
+          {"encode", model.phases.encode},
+          {"prefill", model.phases.prefill},
+          {"decode", model.phases.decode},
+          {"other", model.other_seconds}};
+}
+
+Json model_json(const run::ModelResults& model) {
+  const scoring::Counts& counts = model.counts;
+  Json by_type = Json::object();
+  for (const auto& [type, estimate] : model.by_answer_type) {
+    by_type[type] = {{"count", estimate.count},
+                     {"accuracy", estimate.mean},
+                     {"interval", interval_json(estimate)}};
+  }
+  return {{"name", model.model.spec.name},
+          {"engine", model.model.engine.empty() ? model.model.spec.engine : model.model.engine},
+          {"engine_version", model.model.engine_version},
+          {"device", model.model.device},
+          {"dtype", model.model.dtype},
+          {"family", model.model.family},
+          {"hash", model.model.spec.hash},
+          {"total", model.items},
+          {"pending", model.pending},
+          {"answered", counts.answered()},
+          {"correct", counts.correct},
+          {"wrong", counts.wrong},
+          {"unparsed", counts.unparsed},
+          {"refused", counts.refused},
+          {"unscored", counts.unscored},
+          {"accuracy", mean_or_null(model.accuracy)},
+          {"accuracy_answered", mean_or_null(model.accuracy_answered)},
+          {"interval", interval_json(model.accuracy)},
+          {"accuracy_count", model.accuracy ? model.accuracy->count : 0},
+          {"clusters", model.accuracy ? model.accuracy->clusters : 0},
+          {"by_answer_type", std::move(by_type)},
+          {"outcomes", outcomes_json(model)},
+          {"questions_per_second", or_null(model.questions_per_second)},
+          {"seconds", seconds_json(model)},
+          {"asking_seconds", model.asking_seconds},
+          {"budget_bytes", bytes_or_null(model.budget)},
+          {"planned_peak_bytes", bytes_or_null(model.planned_peak)},
+          {"measured_peak_bytes", bytes_or_null(model.measured_peak)},
+          {"budget_kept", or_null(model.budget_kept())},
+          {"cleanups", model.cleanups},
+          {"cleanups_freed_bytes", model.cleanups_freed_bytes},
+          {"unload_freed_bytes", or_null(model.unload_freed_bytes)},
+          {"worker_restarts", model.worker_restarts},
+          {"unanswered_ids", model.unanswered_ids}};
+}
+
+Json image_json(const datasets::Item& item) {
+  if (item.pictures.empty()) {
+    return {};
+  }
+  if (item.pictures.size() == 1) {
+    return item.pictures.front().name;
+  }
+  Json names = Json::array();
+  for (const datasets::Picture& picture : item.pictures) {
+    names.push_back(picture.name);
+  }
+  return names;
+}
+
+Json log_probs_json(const worker::Answer& answer) {
+  Json list = Json::array();
+  for (const worker::TokenLogProb& token : answer.log_probs) {
+    Json top = Json::array();
+    for (const auto& [id, value] : token.top) {
+      top.push_back(Json::array({id, value}));
+    }
+    list.push_back({{"token", token.token}, {"log_prob", token.log_prob}, {"top", std::move(top)}});
+  }
+  return list;
+}
+
+/// Members that only some answers have.
+void add_optional(Json& record, const worker::Answer& answer) {
+  if (answer.outcome != Outcome::kAnswered) {
+    record["error"] = answer.error;
+    record["error_code"] = answer.error_code;
+  }
+  if (!answer.log_probs.empty()) {
+    record["log_probs"] = log_probs_json(answer);
+  }
+  if (!answer.prompt.empty()) {
+    record["prompt"] = answer.prompt;
+  }
+  if (!answer.input_ids.empty()) {
+    record["input_ids"] = answer.input_ids;
+  }
+  if (!answer.notices.empty()) {
+    record["notices"] = answer.notices;
+  }
+}
+
+void write_lines(const std::filesystem::path& target,
+                 const std::function<void(const std::function<void(const std::string&)>&)>& each) {
+  AtomicWriter writer(target);
+  each([&](const std::string& line) {
+    writer.write(line);
+    writer.write("\n");
+  });
+  writer.finish();
+}
+
+}  // namespace
+
+Json answer_json(const std::string& model,
+                 const scoring::Scorer& scorer,
+                 const run::ItemRecord& item,
+                 const run::AnswerRecord& answer) {
+  const worker::Answer& given = answer.answer;
+  const std::optional<scoring::Score> score = run::score_of(scorer, item, answer);
+  Json record = {{"schema", "headroom.answer/1"},
+                 {"model", model},
+                 {"id", item.item.id},
+                 {"group", item.place.group},
+                 {"image", image_json(item.item)},
+                 {"image_hashes", given.picture_hashes},
+                 {"question", item.item.question},
+                 {"references", item.item.truth.references},
+                 {"answer", given.outcome == Outcome::kAnswered ? Json(given.text) : Json()},
+                 {"outcome", to_string(given.outcome)},
+                 {"verdict", score ? Json(scoring::to_string(score->verdict)) : Json()},
+                 {"score", score ? Json(score->value) : Json()},
+                 {"extracted", score ? Json(score->extracted) : Json()},
+                 {"token_ids", given.token_ids},
+                 {"stopped", given.stopped},
+                 {"prompt_tokens", given.prompt_tokens},
+                 {"image_tokens", given.image_tokens},
+                 {"seconds",
+                  {{"preprocess", given.seconds.preprocess},
+                   {"encode", given.seconds.encode},
+                   {"prefill", given.seconds.prefill},
+                   {"decode", given.seconds.decode}}},
+                 {"memory",
+                  {{"planned_peak_bytes", bytes_or_null(answer.planned_peak)},
+                   {"measured_peak_bytes", bytes_or_null(answer.measured_peak)}}},
+                 {"rung", given.rung},
+                 {"asked_at", answer.asked_at}};
+  add_optional(record, given);
+  return record;
+}
+
+Json summary_json(const run::RunResults& results) {
+  Json models = Json::array();
+  for (const run::ModelResults& model : results.models) {
+    models.push_back(model_json(model));
+  }
+  return {{"schema", "headroom.summary/1"},
+          {"run", results.run.id},
+          {"test", results.run.spec.test},
+          {"state", run::to_string(results.run.state)},
+          {"created", results.run.created},
+          {"updated", results.run.updated},
+          {"data",
+           {{"name", results.run.spec.data.label},
+            {"path", results.run.spec.data.path},
+            {"hash", results.run.data_hash},
+            {"items", results.run.items}}},
+          {"metric", results.metric},
+          {"versions", results.run.spec.versions},
+          {"models", std::move(models)}};
+}
+
+void for_each_answer_line(const JournalReader& journal,
+                          const std::string& metric,
+                          const std::function<void(const std::string&)>& line) {
+  const auto scorer = scoring::make_scorer(metric.empty() ? journal.run().spec.metric : metric);
+  for (const run::ModelRecord& model : journal.models()) {
+    journal.for_each_answer(
+        model.no,
+        JournalReader::Readings::kSkip,
+        [&](const run::ItemRecord& item, const run::AnswerRecord* answer) {
+          if (answer != nullptr) {
+            line(dump_json(answer_json(model.spec.name, *scorer, item, *answer)));
+          }
+        });
+  }
+}
+
+void for_each_memory_line(const JournalReader& journal,
+                          const std::function<void(const std::string&)>& line) {
+  std::vector<std::string> names;
+  for (const run::ModelRecord& model : journal.models()) {
+    names.push_back(model.spec.name);
+  }
+  const auto name = [&](std::uint32_t model) {
+    return model < names.size() ? names[model] : std::string();
+  };
+  journal.for_each_memory_event([&](run::MemoryRecord&& record) {
+    Json json = memory::to_json(record.event);
+    json["model"] = name(record.model);
+    line(dump_json(json));
+  });
+  for (const run::DeathRecord& death : journal.deaths()) {
+    line(dump_json({{"schema", "headroom.memory/1"},
+                    {"time", death.time},
+                    {"kind", "death"},
+                    {"model", name(death.model)},
+                    {"group", death.group ? Json(std::to_string(*death.group)) : Json()},
+                    {"detail", backends::to_string(death.death.kind)},
+                    {"code", death.death.detail},
+                    {"reason", death.death.evidence}}));
+  }
+}
+
+run::RunResults rebuild_exports(const JournalReader& journal, const std::string& metric) {
+  const std::filesystem::path& folder = journal.folder();
+  run::RunResults results = run::results_of(journal, metric);
+  AtomicWriter summary(folder / "summary.json");
+  summary.write(summary_json(results).dump(2, ' ', false, Json::error_handler_t::replace));
+  summary.write("\n");
+  summary.finish();
+  write_lines(folder / "answers.jsonl",
+              [&](const auto& line) { for_each_answer_line(journal, metric, line); });
+  write_lines(folder / "memory.jsonl",
+              [&](const auto& line) { for_each_memory_line(journal, line); });
+  return results;
+}
+
+run::RunResults rebuild_exports(const std::filesystem::path& folder, const std::string& metric) {
+  return rebuild_exports(JournalReader::open(folder), metric);
+}
+
+}  // namespace headroom::report

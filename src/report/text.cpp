@@ -1,0 +1,164 @@
+#include "text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+namespace headroom::report {
+
+namespace {
+
+/// What our own texts use, and its nearest in ASCII.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kAscii = {{
+    {"·", "|"},
+    {"–", "-"},
+    {"—", "-"},
+    {"…", "..."},
+    {"█", "#"},
+    {"░", "."},
+    {"×", "x"},
+    {"±", "+-"},
+    {"−", "-"},
+}};
+
+bool continues(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
+
+std::string replaced(std::string text, std::string_view from, std::string_view to) {
+  for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at)) {
+    text.replace(at, from.size(), to);
+    at += to.size();
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string grouped(std::uint64_t number) {
+  std::string text = std::to_string(number);
+  for (std::ptrdiff_t at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3) {
+    text.insert(static_cast<std::size_t>(at), ",");
+  }
+  return text;
+}
+
+std::string percent(double share) { return fmt::format("{:.1f} %", share * 100.0); }
+
+std::string accuracy_text(const std::optional<scoring::Estimate>& estimate) {
+  if (!estimate) {
+    return "–";
+  }
+  std::string text = percent(estimate->mean);
+  if (estimate->interval) {
+    const scoring::Interval interval = scoring::within_unit(*estimate->interval);
+    text += fmt::format(" [{:.1f}–{:.1f}]", interval.low * 100.0, interval.high * 100.0);
+  }
+  return text;
+}
+
+std::string duration_text(double seconds) {
+  if (seconds < 0.9995) {
+    return fmt::format("{:.0f} ms", seconds * 1000.0);
+  }
+  if (seconds < 99.95) {
+    return fmt::format("{:.1f} s", seconds);
+  }
+  const auto whole = static_cast<std::uint64_t>(std::llround(std::min(seconds, 1e15)));
+  if (whole < 3600) {
+    return fmt::format("{}m{:02}s", whole / 60, whole % 60);
+  }
+  return fmt::format("{}h{:02}m", whole / 3600, whole / 60 % 60);
+}
+
+std::string deviation_text(Bytes measured, Bytes planned) {
+  if (planned == Bytes()) {
+    return "–";
+  }
+  const double ratio =
+      static_cast<double>(measured.count()) / static_cast<double>(planned.count()) - 1.0;
+  return fmt::format("{:+.1f} %", ratio * 100.0);
+}
+
+std::string toned(const std::string& text, Tone tone, const Style& style) {
+  if (!style.colour || tone == Tone::kPlain) {
+    return text;
+  }
+  constexpr std::array<std::string_view, 6> kCodes = {"0", "32", "33", "31", "2", "1"};
+  return fmt::format("\x1b[{}m{}\x1b[0m", kCodes[static_cast<std::size_t>(tone)], text);
+}
+
+std::string spelt(std::string text, const Style& style) {
+  if (!style.ascii) {
+    return text;
+  }
+  for (const auto& [from, to] : kAscii) {
+    text = replaced(std::move(text), from, to);
+  }
+  std::string result;
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) < 0x80U) {
+      result += c;
+    } else if (!continues(c)) {
+      result += '?';
+    }
+  }
+  return result;
+}
+
+std::size_t shown_width(std::string_view text) {
+  std::size_t width = 0;
+  bool code = false;
+  for (const char c : text) {
+    if (c == '\x1b') {
+      code = true;
+    } else if (code) {
+      code = c != 'm';
+    } else if (!continues(c)) {
+      ++width;
+    }
+  }
+  return width;
+}
+
+std::string shortened(std::string_view text, std::size_t width) {
+  std::string clean;
+  for (const char c : text) {
+    const bool control = static_cast<unsigned char>(c) < 0x20U || c == '\x7f';
+    clean += control ? ' ' : c;
+  }
+  if (shown_width(clean) <= width) {
+    return clean;
+  }
+  std::size_t end = 0;
+  for (std::size_t columns = 0; end < clean.size(); ++end) {
+    if (!continues(clean[end]) && ++columns == std::max<std::size_t>(width, 1)) {
+      break;
+    }
+  }
+  return clean.substr(0, end) + "…";
+}
+
+std::string Table::text() const {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows_) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      widths[i] = std::max(widths[i], shown_width(row[i]));
+    }
+  }
+  std::string result;
+  for (const auto& row : rows_) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const std::string blanks(widths[i] - shown_width(row[i]), ' ');
+      line += i == 0 ? row[i] + blanks : "  " + blanks + row[i];
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    result += line + "\n";
+  }
+  return result;
+}
+
+}  // namespace headroom::report

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "report/terminal.h"
+#include "scoring/statistics.h"
+
+/// Words and figures as people read them.
+namespace headroom::report {
+
+/// "9,673".
+std::string grouped(std::uint64_t number);
+/// "63.1 %", of a share 0..1.
+std::string percent(double share);
+/// "63.1 % [58.3–67.6]"; without an interval the mean alone; "–" for nothing.
+std::string accuracy_text(const std::optional<scoring::Estimate>& estimate);
+/// "0.4 s", "4m14s", "2h05m".
+std::string duration_text(double seconds);
+/// "+2.8 %", of `measured` against `planned`.
+std::string deviation_text(Bytes measured, Bytes planned);
+
+enum class Tone { kPlain, kGood, kWarning, kBad, kFaint, kStrong };
+std::string toned(const std::string& text, Tone tone, const Style& style);
+
+/// With style.ascii: every letter outside ASCII replaced by what looks like it, or "?".
+std::string spelt(std::string text, const Style& style);
+
+/// Columns on the screen: code points, without combining marks and colour codes counted as none.
+std::size_t shown_width(std::string_view text);
+/// At most `width` columns, the rest being "…"; control characters become blanks.
+std::string shortened(std::string_view text, std::size_t width);
+
+/// Rows of cells, aligned; the first column to the left, the others to the right.
+class Table {
+ public:
+  void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+
+  /// Two blanks between columns; each line ends with '\n'.
+  std::string text() const;
+
+ private:
+  std::vector<std::vector<std::string>> rows_;
+};
+
+}  // namespace headroom::report
