@@ -13,42 +13,54 @@ SystemMemorySource::SystemMemorySource(const Clock& clock, std::filesystem::path
 
 void SystemMemorySource::watch(std::vector<pid_t> workers) {
   const std::scoped_lock lock(mutex_);
-  workers_ = std::move(workers);
+  watched_ = std::move(workers);
+  renewed_.reset();
 }
 
-void SystemMemorySource::read_processes(Reading& reading) const {
-  const pid_t self = ::getpid();
-  if (const auto own = processes_.footprint(self)) {
-    reading.supervisor_footprint = own->now;
+void SystemMemorySource::renew() {
+  workers_ = watched_.empty() ? processes_.descendants(::getpid()) : watched_;
+  // A zombie stays among the children until it is waited for; it holds nothing.
+  std::erase_if(workers_, [this](pid_t pid) { return !processes_.footprint(pid); });
+  slow_ = Reading();
+  slow_.system_available = system_available(root_);
+  if (const auto group = read_cgroup_memory(root_)) {
+    slow_.cgroup_used = group->used;
+    slow_.cgroup_limit = group->limit;
   }
-  std::vector<pid_t> workers;
-  {
-    const std::scoped_lock lock(mutex_);
-    workers = workers_;
-  }
-  if (workers.empty()) {
-    workers = processes_.descendants(self);
-  }
-  for (const pid_t pid : workers) {
+  renewed_ = clock_.now();
+}
+
+bool SystemMemorySource::read_workers(Reading& reading) const {
+  bool all = true;
+  for (const pid_t pid : workers_) {
     const auto one = processes_.footprint(pid);
     if (!one) {
+      all = false;
       continue;
     }
     reading.worker_footprint = reading.worker_footprint.value_or(Bytes()) + one->now;
     reading.worker_footprint_peak =
         reading.worker_footprint_peak.value_or(Bytes()) + one->peak.value_or(one->now);
   }
+  return all;
 }
 
 Reading SystemMemorySource::read() {
-  Reading reading;
-  reading.time = clock_.wall();
-  read_processes(reading);
-  reading.system_available = system_available(root_);
-  if (const auto group = read_cgroup_memory(root_)) {
-    reading.cgroup_used = group->used;
-    reading.cgroup_limit = group->limit;
+  const std::scoped_lock lock(mutex_);
+  const bool old = !renewed_ || clock_.now() - *renewed_ >= kSlowSensors;
+  if (old) {
+    renew();
   }
+  Reading reading = slow_;
+  if (!read_workers(reading) && !old) {
+    renew();
+    reading = slow_;
+    read_workers(reading);
+  }
+  if (const auto own = processes_.footprint(::getpid())) {
+    reading.supervisor_footprint = own->now;
+  }
+  reading.time = clock_.wall();
   return reading;
 }
 

@@ -146,7 +146,7 @@ class SimulatedRun {
 };
 
 constexpr int kScenarios = 200;
-constexpr int kGroups = 120;
+constexpr int kGroups = 60;
 
 TEST(Scenarios, NoBudgetIsBrokenSilentlyAndNoneIsReportedBrokenThatHeld) {
   int broken = 0;

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -148,17 +149,29 @@ class HoldingChild {
 };
 
 TEST(SystemMemorySource, SeesARealChildWithoutBeingTold) {
-  const testing::FakeClock clock;
+  testing::FakeClock clock;
   SystemMemorySource source(clock);
   const Reading alone = source.read();
   EXPECT_FALSE(alone.worker_footprint.has_value());
   ASSERT_TRUE(alone.supervisor_footprint.has_value());
   ASSERT_TRUE(alone.system_available.has_value());
   const HoldingChild child(64_MiB);
+  clock.advance(SystemMemorySource::kSlowSensors);
   const Reading with = source.read();
   ASSERT_TRUE(with.worker_footprint.has_value());
   EXPECT_GE(*with.worker_footprint, 64_MiB);
   EXPECT_LE(*with.worker_footprint, 64_MiB + *alone.supervisor_footprint + 8_MiB);
+}
+
+TEST(SystemMemorySource, AWorkerThatIsGoneIsReplacedAtOnce) {
+  const testing::FakeClock clock;  // time stands still: only the missing process renews the list
+  SystemMemorySource source(clock);
+  {
+    const HoldingChild first(4_MiB);
+    EXPECT_TRUE(source.read().worker_footprint.has_value());
+  }
+  const HoldingChild second(4_MiB);
+  EXPECT_TRUE(source.read().worker_footprint.has_value());
 }
 
 TEST(ProcessMemory, RealFiguresAgreeAndThePeakCanBeReset) {

@@ -1,8 +1,11 @@
 #include "proc_fields.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
 #include <charconv>
-#include <fstream>
-#include <sstream>
 
 namespace headroom::memory {
 
@@ -32,17 +35,25 @@ std::string_view without_space(std::string_view text) {
 }  // namespace
 
 std::optional<std::string> read_small_file(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  if (!file) {
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) {
     return std::nullopt;
   }
-  std::ostringstream text;
-  text << file.rdbuf();
+  std::string text;
+  std::array<char, 4096> block;
+  ssize_t count = 0;
+  do {
+    count = ::read(file, block.data(), block.size());
+    if (count > 0) {
+      text.append(block.data(), static_cast<std::size_t>(count));
+    }
+  } while (count > 0 || (count < 0 && errno == EINTR));
+  ::close(file);
   // A process that ended between opening and reading gives nothing, or an error.
-  if (file.bad() || text.str().empty()) {
+  if (count < 0 || text.empty()) {
     return std::nullopt;
   }
-  return text.str();
+  return text;
 }
 
 std::optional<std::uint64_t> whole_number(std::string_view text) {

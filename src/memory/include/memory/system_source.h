@@ -31,9 +31,13 @@ std::optional<CgroupMemory> read_cgroup_memory(const std::filesystem::path& root
 /// What the operating system says: supervisor_footprint (this process), worker_footprint and its
 /// peak (the watched processes, or all descendants of this one), system_available, cgroup_used,
 /// cgroup_limit. Linux: /proc and cgroup v1 and v2; macOS: task figures.
-/// Thread: all members may be called from any thread.
+/// Footprints are of the moment. The machine's figures and the list of descendants cost more,
+/// change slowly, and may be as old as kSlowSensors; a known process that is gone renews them at
+/// once. Thread: all members may be called from any thread.
 class SystemMemorySource final : public MemorySource {
  public:
+  static constexpr Duration kSlowSensors = std::chrono::milliseconds(500);
+
   explicit SystemMemorySource(const Clock& clock, std::filesystem::path root = "/");
 
   Reading read() override;
@@ -42,13 +46,18 @@ class SystemMemorySource final : public MemorySource {
   void watch(std::vector<pid_t> workers);
 
  private:
-  void read_processes(Reading& reading) const;
+  /// Returns false when a worker that was known is gone.
+  bool read_workers(Reading& reading) const;
+  void renew();
 
   const Clock& clock_;
   std::filesystem::path root_;
   ProcessMemory processes_;
-  mutable std::mutex mutex_;
-  std::vector<pid_t> workers_;
+  std::mutex mutex_;            ///< of all below
+  std::vector<pid_t> watched_;  ///< empty: the descendants
+  std::vector<pid_t> workers_;  ///< whose footprints are read
+  Reading slow_;                ///< the machine's figures
+  std::optional<TimePoint> renewed_;
 };
 
 }  // namespace headroom::memory
