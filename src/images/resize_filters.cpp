@@ -68,7 +68,8 @@ Kernel kernel_of(Filter filter) {
 /// Rounds half away from zero, as Pillow does.
 std::int32_t to_fixed(double weight) {
   const double scaled = weight * (1U << kWeightBits);
-  return static_cast<std::int32_t>(weight < 0 ? scaled - 0.5 : scaled + 0.5);
+  const double shifted = weight < 0 ? scaled - 0.5 : scaled + 0.5;
+  return static_cast<std::int32_t>(shifted);
 }
 
 }  // namespace
@@ -87,8 +88,8 @@ Weights weights_for(std::uint32_t source_size, std::uint32_t target_size, Filter
   for (std::uint32_t place = 0; place < target_size; ++place) {
     const double center = (place + 0.5) * scale;
     const auto first = static_cast<std::int64_t>(std::max(center - support + 0.5, 0.0));
-    const auto last =
-        std::min<std::int64_t>(static_cast<std::int64_t>(center + support + 0.5), source_size);
+    const double end = center + support + 0.5;  // cut, not rounded, as Pillow does
+    const auto last = std::min<std::int64_t>(static_cast<std::int64_t>(end), source_size);
     const auto count = static_cast<std::size_t>(last - first);
     double sum = 0.0;
     for (std::size_t i = 0; i < count; ++i) {

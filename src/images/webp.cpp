@@ -92,8 +92,8 @@ Probe probe_webp(const Source& source) {
   // alpha plane.
   const std::uint64_t pixels = std::uint64_t{probe.width} * probe.height;
   const bool lossy = features.format == 1;
-  probe.working_bytes =
-      pixels * (lossy ? (features.has_alpha != 0 ? 2 : 0) : 5) + probe.width * 256 + (1U << 18U);
+  probe.working_bytes = pixels * (lossy ? (features.has_alpha != 0 ? 2 : 0) : 5) +
+                        std::uint64_t{probe.width} * 256 + (1U << 18U);
   return probe;
 }
 
