@@ -378,7 +378,7 @@ void Stretch::commit() {
     seconds_ += seconds(now - asked_since_);
     asked_since_ = now;
   }
-  if (arrived_.empty() && deaths_.empty() && events_.empty()) {
+  if (arrived_.empty() && deaths_.empty() && events_.empty() && seconds_ <= 0) {
     return;
   }
   GroupCommit commit;

@@ -1,0 +1,225 @@
+#include "run/resume.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "base/errors.h"
+#include "base/files.h"
+#include "datasets/open.h"
+#include "run/model_hash.h"
+#include "run_world.h"
+
+namespace headroom::run {
+namespace {
+
+using test::dataset_of;
+using test::FakeBackend;
+using test::item_of;
+using test::items_of;
+using test::RunWorld;
+using test::spec_of;
+
+const std::filesystem::path kCase =
+    std::filesystem::path(HEADROOM_TEST_DATA) / "cases/06-resume-after-edit";
+
+/// The case's data in a folder of its own, as v1.jsonl, asked up to q3.
+struct EditedData {
+  EditedData() {
+    std::filesystem::copy(kCase / "input", data.path(), std::filesystem::copy_options::recursive);
+    Journal journal = world.begin(open());
+    FakeBackend backend;
+    backend.script[4] = FakeBackend::Event::kCancel;
+    EXPECT_THROW(world.ask(journal, backend), Cancelled);
+    EXPECT_EQ(backend.asked, (std::vector<std::string>{"q1", "q2", "q3"}));
+  }
+
+  datasets::Dataset open() const {
+    return datasets::open_dataset((data / "v1.jsonl").string(), {});
+  }
+
+  /// Edits in place: the run's data is always v1.jsonl.
+  datasets::Dataset edited(const std::string& name) const {
+    constexpr auto kOverwrite = std::filesystem::copy_options::overwrite_existing;
+    if (name.starts_with("v4")) {
+      std::filesystem::copy_file(
+          data / "v4_picture_changed" / "red.png", data / "red.png", kOverwrite);
+    } else if (name != "v1.jsonl") {
+      std::filesystem::copy_file(data / name, data / "v1.jsonl", kOverwrite);
+    }
+    return open();
+  }
+
+  std::vector<std::string> asked_by_resume(const datasets::Dataset& dataset, bool force) {
+    Journal journal = Journal::open(world.folder.path(), world.clock);
+    resume_data(journal, dataset, force);
+    FakeBackend backend;
+    world.ask(journal, backend);
+    std::vector<std::string> asked = backend.asked;
+    std::sort(asked.begin(), asked.end());
+    return asked;
+  }
+
+  JournalReader reader() const { return JournalReader::open(world.folder.path()); }
+
+  test::TemporaryFolder data;
+  RunWorld world;
+};
+
+void expect_refused(EditedData& run, const datasets::Dataset& dataset, const Json& words) {
+  try {
+    run.asked_by_resume(dataset, false);
+    ADD_FAILURE() << "not refused";
+  } catch (const UsageError& error) {
+    EXPECT_EQ(error.code(), "E-DATA-CHANGED");
+    for (const Json& word : words) {
+      EXPECT_NE(std::string(error.what()).find(word.get<std::string>()), std::string::npos)
+          << error.what();
+    }
+  }
+  EXPECT_EQ(run.reader().count_answers(0), 3U) << "a refusal changes nothing";
+}
+
+TEST(ResumeAfterEdit, HoldsForEveryRowOfTheTable) {
+  const Json truth = parse_json(read_file(kCase / "expected.json"), "expected.json");
+  for (const auto& [key, row] : truth.at("then").items()) {
+    SCOPED_TRACE(key);
+    EditedData run;
+    const datasets::Dataset dataset = run.edited(key);
+    if (row.at("resumes") != false) {
+      EXPECT_EQ(run.asked_by_resume(dataset, false),
+                row.at("asked").get<std::vector<std::string>>());
+      continue;
+    }
+    expect_refused(run, dataset, row.value("message_contains", Json::array()));
+    if (row.contains("forced_asks")) {
+      EXPECT_EQ(run.asked_by_resume(dataset, true),
+                row.at("forced_asks").get<std::vector<std::string>>());
+    }
+  }
+}
+
+TEST(ResumeAfterEdit, ForcedAfterShiftedIdsLeavesEachIdItsOwnPictureOnce) {
+  EditedData run;
+  EXPECT_EQ(run.asked_by_resume(run.edited("v8_ids_shifted.jsonl"), true).size(), 6U);
+  std::vector<std::pair<std::string, std::string>> pairs;
+  run.reader().for_each_answer(
+      0, JournalReader::Readings::kSkip, [&](const ItemRecord& item, const AnswerRecord* answer) {
+        EXPECT_NE(answer, nullptr) << item.item.id;
+        pairs.emplace_back(item.item.id, item.item.pictures.at(0).name);
+      });
+  std::sort(pairs.begin(), pairs.end());
+  EXPECT_EQ(pairs,
+            (std::vector<std::pair<std::string, std::string>>{{"q2", "red.png"},
+                                                              {"q3", "green.png"},
+                                                              {"q4", "blue.png"},
+                                                              {"q5", "black.png"},
+                                                              {"q6", "yellow.png"},
+                                                              {"q7", "teal.png"}}));
+}
+
+TEST(ResumeAfterEdit, EditedReferencesAreTakenOver) {
+  EditedData run;
+  run.asked_by_resume(run.edited("v7_answer_edited.jsonl"), false);
+  EXPECT_EQ(run.reader().find_item("q3")->item.truth.references,
+            (std::vector<std::string>{"navy"}));
+}
+
+TEST(ResumeAfterEdit, SetAsideAnswersAreKept) {
+  EditedData run;
+  run.asked_by_resume(run.edited("v2_question_edited.jsonl"), true);
+  EXPECT_EQ(Journal::open(run.world.folder.path(), run.world.clock).superseded_count(), 1U);
+}
+
+TEST(ResumeAfterEdit, AddedItemOfAKnownPictureJoinsItsCluster) {
+  EditedData run;
+  run.asked_by_resume(run.edited("v5_appended.jsonl"), true);
+  EXPECT_EQ(run.reader().find_item("q7")->place.cluster,
+            run.reader().find_item("q1")->place.cluster);
+}
+
+TEST(Resume, AppendedItemsDoNotMatterToARunThatTookARange) {
+  RunWorld world;
+  Specification spec = spec_of();
+  spec.limit = ItemRange{1, 2};
+  auto items = items_of(3, 1);
+  Journal journal = world.begin(dataset_of(items), spec);
+  items.push_back(item_of("new", "n"));
+  std::reverse(items.begin(), items.end());
+  EXPECT_TRUE(resume_data(journal, dataset_of(items), false).empty());
+  EXPECT_EQ(journal.item_count(), 2U);
+}
+
+TEST(Resume, ListsTwentyIdsAndCountsTheRest) {
+  RunWorld world;
+  auto items = items_of(30, 1);
+  Journal journal = world.begin(dataset_of(items));
+  for (datasets::Item& item : items) {
+    item.conversation.front().parts.back().text = "another question";
+  }
+  try {
+    resume_data(journal, dataset_of(items), false);
+    FAIL() << "not refused";
+  } catch (const UsageError& error) {
+    const std::string text = error.what();
+    EXPECT_NE(text.find("30 changed"), std::string::npos) << text;
+    EXPECT_NE(text.find("and 10 more"), std::string::npos) << text;
+    EXPECT_EQ(text.find("p25-q0"), std::string::npos) << text;
+  }
+}
+
+TEST(ModelHash, IsThatOfTheContentsWhereverTheyLie) {
+  const test::TemporaryFolder a;
+  const test::TemporaryFolder b;
+  for (const auto* folder : {&a, &b}) {
+    std::ofstream(*folder / "config.json") << "{}";
+    std::ofstream(*folder / "model.safetensors") << "weights";
+  }
+  std::ofstream(b / "README.md") << "not counted";
+  EXPECT_EQ(model_fingerprint(a.path()).hash, model_fingerprint(b.path()).hash);
+  std::ofstream(b / "model.safetensors") << "weightz";
+  EXPECT_NE(model_fingerprint(a.path()).hash, model_fingerprint(b.path()).hash);
+}
+
+TEST(ModelHash, SeesAChangedBlockOfALargeFile) {
+  const test::TemporaryFolder folder;
+  const auto file = folder / "model.safetensors";
+  std::ofstream(file) << "x";
+  std::filesystem::resize_file(file, 100U << 20U);  // sparse
+  const std::string before = model_fingerprint(folder.path()).hash;
+  {
+    std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
+    const std::string noise(1U << 20U, 'y');
+    stream.seekp(50 << 20);
+    stream.write(noise.data(), static_cast<std::streamsize>(noise.size()));
+  }
+  EXPECT_NE(model_fingerprint(folder.path()).hash, before);
+}
+
+TEST(ModelHash, ChangedModelIsRefusedNamingTheFiles) {
+  const test::TemporaryFolder folder;
+  std::ofstream(folder / "config.json") << "{}";
+  std::ofstream(folder / "tokenizer.json") << "{}";
+  const ModelFingerprint before = model_fingerprint(folder.path());
+  ModelSpec spec;
+  spec.folder = folder.path().string();
+  spec.hash = before.hash;
+  spec.files = before.files;
+  EXPECT_NO_THROW(check_model_unchanged(spec, false));
+  std::ofstream(folder / "config.json") << "{\"a\": 1}";
+  std::filesystem::remove(folder / "tokenizer.json");
+  try {
+    check_model_unchanged(spec, false);
+    FAIL() << "not refused";
+  } catch (const UsageError& error) {
+    EXPECT_EQ(error.code(), "E-MODEL-CHANGED");
+    EXPECT_NE(std::string(error.what()).find("config.json (changed), tokenizer.json (gone)"),
+              std::string::npos)
+        << error.what();
+  }
+  EXPECT_NO_THROW(check_model_unchanged(spec, true));
+}
+
+}  // namespace
+}  // namespace headroom::run
