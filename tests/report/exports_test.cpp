@@ -1,0 +1,173 @@
+#include "report/exports.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "base/errors.h"
+#include "base/files.h"
+#include "run/run_world.h"
+
+namespace headroom::report {
+namespace {
+
+using test::dataset_of;
+using test::FakeBackend;
+using test::items_of;
+using test::RunWorld;
+
+std::vector<Json> lines_of(const std::filesystem::path& file) {
+  std::vector<Json> records;
+  std::istringstream stream(read_file(file));
+  for (std::string line; std::getline(stream, line);) {
+    records.push_back(parse_json(line, file.string()));
+  }
+  return records;
+}
+
+/// A finished run: 2 pictures, 2 questions each, the second answered wrongly, the last failed.
+struct FinishedRun {
+  explicit FinishedRun(const std::function<void(FakeBackend&)>& change = [](FakeBackend&) {})
+      : journal(world.begin(dataset_of(items_of(2, 2)))) {
+    FakeBackend backend;
+    backend.failures = {{"p1-q1", Outcome::kImage}};
+    backend.answer_of = [](const worker::AskItem& item) {
+      return item.id == "p0-q1" ? "wrong" : "answer to " + item.id;
+    };
+    change(backend);
+    world.ask(journal, backend);
+  }
+
+  RunWorld world;
+  run::Journal journal;
+};
+
+TEST(Exports, SummaryHoldsAtLeastWhatTheInterfacePromises) {
+  FinishedRun finished;
+  rebuild_exports(finished.journal);
+  const Json summary =
+      parse_json(read_file(finished.world.folder / "summary.json"), "summary.json");
+  EXPECT_EQ(summary.at("schema"), "headroom.summary/1");
+  EXPECT_EQ(summary.at("run"), "abc123");
+  EXPECT_EQ(summary.at("test"), "vqa");
+  const Json& model = summary.at("models").at(0);
+  EXPECT_EQ(model.at("name"), "fake");
+  EXPECT_EQ(model.at("engine"), "fake");
+  EXPECT_EQ(model.at("total"), 4);
+  EXPECT_EQ(model.at("answered"), 3);
+  EXPECT_EQ(model.at("correct"), 2);
+  EXPECT_DOUBLE_EQ(model.at("accuracy").get<double>(), 0.5);
+  EXPECT_DOUBLE_EQ(model.at("accuracy_answered").get<double>(), 2.0 / 3.0);
+  EXPECT_EQ(model.at("interval").size(), 2U);
+  EXPECT_EQ(model.at("outcomes").at("answered"), 3);
+  EXPECT_EQ(model.at("outcomes").at("image"), 1);
+  EXPECT_EQ(model.at("outcomes").size(), 7U) << "every outcome is there, also those of 0";
+  EXPECT_TRUE(model.contains("questions_per_second"));
+  for (const char* phase : {"load", "preprocess", "encode", "prefill", "decode", "other"}) {
+    EXPECT_TRUE(model.at("seconds").at(phase).is_number()) << phase;
+  }
+  EXPECT_EQ(model.at("budget_bytes"), (512_MiB).count());
+  EXPECT_TRUE(model.at("planned_peak_bytes").is_number_unsigned());
+  EXPECT_EQ(model.at("measured_peak_bytes"), (60_MiB).count());
+  EXPECT_EQ(model.at("cleanups"), 0);
+  EXPECT_EQ(model.at("worker_restarts"), 0);
+}
+
+TEST(Exports, AnswersHoldAtLeastWhatTheInterfacePromises) {
+  FinishedRun finished;
+  rebuild_exports(finished.journal);
+  const std::vector<Json> answers = lines_of(finished.world.folder / "answers.jsonl");
+  ASSERT_EQ(answers.size(), 4U);
+  const Json& right = answers[0];
+  EXPECT_EQ(right.at("schema"), "headroom.answer/1");
+  EXPECT_EQ(right.at("model"), "fake");
+  EXPECT_EQ(right.at("id"), "p0-q0");
+  EXPECT_EQ(right.at("image"), "p0.png");
+  EXPECT_EQ(right.at("question"), "question p0-q0?");
+  EXPECT_EQ(right.at("references"), Json::array({"answer to p0-q0"}));
+  EXPECT_EQ(right.at("answer"), "answer to p0-q0");
+  EXPECT_EQ(right.at("outcome"), "answered");
+  EXPECT_EQ(right.at("verdict"), "correct");
+  EXPECT_EQ(right.at("score"), 1.0);
+  EXPECT_EQ(right.at("token_ids").size(), 15U);
+  EXPECT_DOUBLE_EQ(right.at("seconds").at("decode").get<double>(), 0.004);
+  EXPECT_EQ(right.at("memory").at("measured_peak_bytes"), (60_MiB).count());
+  EXPECT_TRUE(right.at("memory").at("planned_peak_bytes").is_number_unsigned());
+  EXPECT_EQ(right.at("rung"), "");
+  EXPECT_EQ(answers[1].at("verdict"), "wrong");
+}
+
+TEST(Exports, AFailureHasNoTextNoVerdictAndNoScore) {
+  FinishedRun finished;
+  rebuild_exports(finished.journal);
+  const Json failed = lines_of(finished.world.folder / "answers.jsonl").at(3);
+  EXPECT_EQ(failed.at("outcome"), "image");
+  EXPECT_TRUE(failed.at("answer").is_null());
+  EXPECT_TRUE(failed.at("verdict").is_null());
+  EXPECT_TRUE(failed.at("score").is_null());
+  EXPECT_EQ(failed.at("error_code"), "E-SCRIPT");
+}
+
+TEST(Exports, AreTheSameBytesEachTimeFromTheJournalAlone) {
+  FinishedRun finished;
+  rebuild_exports(finished.journal);
+  const auto& folder = finished.world.folder;
+  std::vector<std::string> first;
+  for (const char* name : {"summary.json", "answers.jsonl", "memory.jsonl"}) {
+    first.push_back(read_file(folder / name));
+    std::filesystem::remove(folder / name);
+  }
+  rebuild_exports(folder.path());
+  EXPECT_EQ(read_file(folder / "summary.json"), first[0]);
+  EXPECT_EQ(read_file(folder / "answers.jsonl"), first[1]);
+  EXPECT_EQ(read_file(folder / "memory.jsonl"), first[2]);
+}
+
+TEST(Exports, MemoryLinesTellGroupsCleanUpsDeathsAndTheUnload) {
+  FinishedRun finished([](FakeBackend& backend) { backend.script[2] = FakeBackend::Event::kDie; });
+  rebuild_exports(finished.journal);
+  std::map<std::string, int> kinds;
+  for (const Json& line : lines_of(finished.world.folder / "memory.jsonl")) {
+    EXPECT_EQ(line.at("schema"), "headroom.memory/1");
+    EXPECT_EQ(line.at("model"), "fake");
+    ++kinds[line.at("kind").get<std::string>()];
+  }
+  EXPECT_EQ(kinds["budget"], 1);
+  EXPECT_EQ(kinds["plan"], 1);
+  EXPECT_EQ(kinds["load"], 1);
+  EXPECT_EQ(kinds["group"], 2);
+  EXPECT_EQ(kinds["death"], 1);
+  EXPECT_EQ(kinds["unload"], 1);
+}
+
+TEST(Exports, OfAnUnwritableFolderFailNamingItAndLeaveTheOldFile) {
+  FinishedRun finished;
+  const auto& folder = finished.world.folder;
+  std::filesystem::create_directory(folder / "summary.json");  // rename over a folder fails
+  std::ofstream(folder / "summary.json" / "kept") << "x";
+  try {
+    rebuild_exports(finished.journal);
+    FAIL() << "written";
+  } catch (const ResourceError& error) {
+    EXPECT_EQ(error.code(), "E-WRITE");
+    EXPECT_NE(std::string(error.what()).find("summary.json"), std::string::npos);
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path())) {
+    EXPECT_EQ(entry.path().string().find(".tmp"), std::string::npos) << entry.path();
+  }
+}
+
+TEST(Exports, TextsThatAreNotUtf8DoNotStopThem) {
+  FinishedRun finished([](FakeBackend& backend) {
+    backend.answer_of = [](const worker::AskItem&) {
+      return std::string("\xff\xfe line\nfeed\x00", 13);
+    };
+  });
+  rebuild_exports(finished.journal);
+  EXPECT_EQ(lines_of(finished.world.folder / "answers.jsonl").size(), 4U);
+}
+
+}  // namespace
+}  // namespace headroom::report

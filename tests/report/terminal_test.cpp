@@ -1,0 +1,184 @@
+#include "report/terminal.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "base/errors.h"
+#include "run/folder.h"
+#include "run/run_world.h"
+
+namespace headroom::report {
+namespace {
+
+using test::dataset_of;
+using test::FakeBackend;
+using test::items_of;
+using test::RunWorld;
+
+bool is_ascii(const std::string& text) {
+  return std::all_of(
+      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80U; });
+}
+
+void expect_holds(const std::string& text, const std::vector<std::string>& parts) {
+  for (const std::string& part : parts) {
+    EXPECT_NE(text.find(part), std::string::npos) << "'" << part << "' is not in:\n" << text;
+  }
+}
+
+struct FinishedRun {
+  FinishedRun() : journal(world.begin(dataset_of(items_of(10, 2)))) {
+    FakeBackend backend;
+    backend.failures = {{"p1-q1", Outcome::kImage}};
+    backend.answer_of = [](const worker::AskItem& item) {
+      return item.id == "p0-q1" ? "wrong" : "answer to " + item.id;
+    };
+    backend.before_answer = [this] { world.clock.advance(std::chrono::milliseconds(100)); };
+    world.ask(journal, backend);
+  }
+
+  RunWorld world;
+  run::Journal journal;
+};
+
+TEST(ResultsText, HasEveryFigureWithItsUnitAndDenominator) {
+  const FinishedRun finished;
+  const std::string text = results_text(run::results_of(finished.journal), {});
+  expect_holds(text,
+               {"90.0 % [",
+                "94.7 %",
+                "18/20",
+                "19/20",
+                "9.5",
+                "60.0 MiB of 512.0 MiB",
+                "18 correct, 1 wrong, 1 not answered (image 1)",
+                "budget 512.0 MiB: kept",
+                "questions/s",
+                "3 clean-ups"});
+}
+
+TEST(ResultsText, SaysThatABudgetWasBrokenInWords) {
+  const FinishedRun finished;
+  run::RunResults results = run::results_of(finished.journal);
+  results.models[0].measured_peak = 600_MiB;
+  expect_holds(results_text(results, {}), {"BROKEN"});
+}
+
+TEST(ResultsText, SaysWhatIsPendingAndUnscored) {
+  const FinishedRun finished;
+  run::RunResults results = run::results_of(finished.journal);
+  results.models[0].pending = 5;
+  results.models[0].counts.unscored = 3;
+  expect_holds(results_text(results, {}), {"5 of 20 not asked yet", "3 without a reference"});
+}
+
+TEST(ResultsText, HasNoColourUnlessAsked) {
+  const FinishedRun finished;
+  const run::RunResults results = run::results_of(finished.journal);
+  EXPECT_EQ(results_text(results, {}).find('\x1b'), std::string::npos);
+  EXPECT_NE(results_text(results, {.colour = true}).find('\x1b'), std::string::npos);
+}
+
+TEST(ResultsText, IsAsciiWhenAsked) {
+  const FinishedRun finished;
+  EXPECT_TRUE(is_ascii(results_text(run::results_of(finished.journal), {.ascii = true})));
+  EXPECT_TRUE(is_ascii(show_run_text(finished.journal, "", {.ascii = true})));
+}
+
+run::Progress progress_of(const scoring::Tally& tally) {
+  run::Progress progress;
+  progress.items = 1000;
+  progress.done = 412;
+  progress.done_now = 230;
+  progress.seconds_now = 100;
+  progress.budget = 12_GiB;
+  progress.used = Bytes(10093173146);
+  progress.peak = Bytes(11596411699);
+  progress.counter = "footprint";
+  progress.tally = &tally;
+  return progress;
+}
+
+TEST(ProgressText, IsOneLineWithEverything) {
+  scoring::Tally tally;
+  for (int i = 0; i < 100; ++i) {
+    tally.add(
+        Outcome::kAnswered,
+        true,
+        scoring::Score{
+            i < 63 ? scoring::Verdict::kCorrect : scoring::Verdict::kWrong, i < 63 ? 1.0 : 0.0, ""},
+        std::to_string(i));
+  }
+  EXPECT_EQ(progress_text(progress_of(tally), {}),
+            "412/1000 · 2.3 q/s · ETA 4m16s · accuracy 63.0 % [53.4–72.6] · footprint 9.4/12.0 GiB "
+            "███░ peak 10.8 · failed 0");
+}
+
+TEST(ProgressText, IsAsciiWhenAskedAndWarnsInColour) {
+  const scoring::Tally tally;
+  run::Progress progress = progress_of(tally);
+  EXPECT_TRUE(is_ascii(progress_text(progress, {.ascii = true})));
+  progress.used = 11_GiB;
+  EXPECT_NE(progress_text(progress, {.colour = true}).find("\x1b[33m"), std::string::npos);
+  progress.used = 12_GiB;
+  EXPECT_NE(progress_text(progress, {.colour = true}).find("\x1b[31m"), std::string::npos);
+}
+
+TEST(ProgressText, BeforeTheFirstAnswerHasNoSpeedAndNoAccuracy) {
+  run::Progress progress;
+  progress.items = 5;
+  EXPECT_EQ(progress_text(progress, {}), "0/5 · failed 0");
+}
+
+TEST(Show, RunTellsHowItStandsAndWhatFailed) {
+  const FinishedRun finished;
+  expect_holds(show_run_text(finished.journal, "", {}),
+               {"run abc123",
+                "finished",
+                "p1-q1",
+                "the script fails p1-q1",
+                "[E-SCRIPT]",
+                finished.world.folder.path().string(),
+                "fake 1.0 on cpu"});
+}
+
+TEST(Show, ItemTellsQuestionAnswerAndScore) {
+  const FinishedRun finished;
+  expect_holds(show_item_text(finished.journal, "", "p0-q1", {}),
+               {"question p0-q1?", "answer to p0-q1", "wrong", "p0.png", "prefill"});
+  EXPECT_EQ(show_item_json(finished.journal, "", "p0-q1").at(0).at("answer"), "wrong");
+}
+
+TEST(Show, UnknownItemIsRefusedWithTheNearest) {
+  const FinishedRun finished;
+  try {
+    show_item_text(finished.journal, "", "p0-q11", {});
+    FAIL() << "shown";
+  } catch (const UsageError& error) {
+    EXPECT_EQ(error.code(), "E-ITEM-ID");
+    expect_holds(error.what(), {"p0-q1"});
+  }
+}
+
+TEST(Runs, ListStatesAndUnreadableOnes) {
+  RunWorld world;
+  const auto make = [&](const std::string& name) {
+    std::filesystem::create_directory(world.folder / name);
+    return run::Journal::create(world.folder / name, name, test::spec_of(), world.clock);
+  };
+  make("killed");
+  const run::Journal held = make("held");
+  std::filesystem::create_directory(world.folder / "broken");
+  std::filesystem::copy_file(HEADROOM_SOURCE_DIR "/CMakeLists.txt",
+                             world.folder / "broken" / "run.db");
+  const auto folders = run::list_runs(world.folder.path());
+  ASSERT_EQ(folders.size(), 3U);
+  const std::string text = runs_text(folders, {});
+  expect_holds(text, {"interrupted", "running", "unreadable", "0/0"});
+  EXPECT_EQ(runs_json(folders).size(), 3U);
+  EXPECT_EQ(runs_text({}, {}), "no runs here\n");
+}
+
+}  // namespace
+}  // namespace headroom::report
