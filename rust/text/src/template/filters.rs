@@ -81,7 +81,7 @@ pub fn call_filter(interpreter: &Interpreter, name: &str, value: Value, args: Ar
         "e" | "escape" | "forceescape" | "striptags" | "urlencode" | "xmlattr" => {
             markup::call(name, &value, args, meter)
         }
-        "count" | "length" => length(&value, args),
+        "count" | "length" => length(interpreter, &value, args),
         "default" | "d" => {
             let [default, boolean] = args.bind(name, ["default_value", "boolean"])?;
             let missing = value.is_undefined() || (flag_or(boolean, false) && !value.is_truthy());
@@ -103,13 +103,15 @@ pub fn call_filter(interpreter: &Interpreter, name: &str, value: Value, args: Ar
     }
 }
 
-fn length(value: &Value, args: Args) -> Result<Value> {
+fn length(interpreter: &Interpreter, value: &Value, args: Args) -> Result<Value> {
     let [] = args.bind("length", [])?;
-    let len = match value {
-        Value::Loop(_) => None,
-        other => other.len(),
-    };
-    match len {
+    if let Value::Loop(_) = value {
+        return interpreter.get_attribute(value, "length");
+    }
+    if let Value::Str(text) = value {
+        interpreter.meter.text(text.len())?;
+    }
+    match value.len() {
         Some(len) => Ok(Value::Int(len as i128)),
         None => fail(format!("object of type '{}' has no len()", value.type_name())),
     }
@@ -240,11 +242,11 @@ fn truncate(value: &Value, args: Args, meter: &Meter) -> Result<Value> {
     if room < 0 || leeway < 0 {
         return fail(format!("truncate: expected length >= {}, got {length}", end.chars().count()));
     }
+    if value.len().is_some_and(|len| len as i128 <= length.saturating_add(leeway)) {
+        return Ok(value.clone());
+    }
     let whole = text(value, "truncate")?;
     meter.text(whole.len() + end.len())?;
-    if whole.chars().count() as i128 <= length.saturating_add(leeway) {
-        return Ok(Value::Str(whole));
-    }
     let cut: String = whole.chars().take(usize::try_from(room).unwrap_or(0)).collect();
     let kept = match cut.rsplit_once(' ') {
         Some((kept, _)) if !flag_or(kill_words, false) => kept,
@@ -369,8 +371,9 @@ fn round_float(x: f64, precision: i32) -> f64 {
 fn round_integer(n: i128, zeros: i32) -> i128 {
     let Some(unit) = u32::try_from(zeros).ok().and_then(|zeros| 10i128.checked_pow(zeros)) else { return 0 };
     let (quotient, rest) = (n.div_euclid(unit), n.rem_euclid(unit));
-    let up = rest * 2 > unit || (rest * 2 == unit && quotient % 2 != 0);
-    (quotient + i128::from(up)) * unit
+    let half = unit / 2;
+    let up = rest > half || (rest == half && unit > 1 && quotient % 2 != 0);
+    (quotient + i128::from(up)).checked_mul(unit).unwrap_or(n)
 }
 
 fn file_size(value: &Value, args: Args) -> Result<Value> {

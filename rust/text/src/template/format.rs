@@ -2,9 +2,13 @@
 
 use super::error::{fail, Result};
 use super::meter::{Meter, MAX_TEXT};
+
 use super::number_format::{float_digits, grouped, integer_digits};
 use super::repr::{float_repr, is_printable, repr_of, str_of};
 use super::value::{Key, Number, Value};
+
+/// The decimals that Rust's own formatting can be asked for; no float has as many.
+const MAX_PRECISION: usize = 60_000;
 
 #[derive(Default)]
 struct Conversion {
@@ -118,7 +122,7 @@ fn read_conversion(chars: &mut Chars, arguments: &mut Arguments) -> Result<Conve
         Some(kind) => conversion.kind = kind,
         None => return fail("incomplete format"),
     }
-    if conversion.width.max(conversion.precision.unwrap_or(0)) > MAX_TEXT {
+    if conversion.width > MAX_TEXT || conversion.precision.unwrap_or(0) > MAX_PRECISION {
         return fail("width or precision too large");
     }
     Ok(conversion)
@@ -301,8 +305,12 @@ fn read_spec(text: &str) -> Result<Spec> {
     spec.mark = rest.next_if(|c| ",_".contains(*c));
     if rest.next_if_eq(&'.').is_some() {
         spec.precision = number(&mut rest)?;
-        if spec.precision.is_none() {
-            return fail("Format specifier missing precision");
+        match spec.precision {
+            None => return fail("Format specifier missing precision"),
+            Some(precision) if precision > MAX_PRECISION => {
+                return fail("Too many decimal digits in format string")
+            }
+            Some(_) => {}
         }
     }
     spec.kind = rest.next();

@@ -101,8 +101,11 @@ fn plain(name: &str, value: &Value, meter: &Meter) -> Result<bool> {
         "true" => matches!(value, Value::Bool(true)),
         "integer" => matches!(value, Value::Int(_)),
         "float" => matches!(value, Value::Float(_)),
-        "lower" => pystr::all_of_case(&str_of(value, meter)?, false),
-        "upper" => pystr::all_of_case(&str_of(value, meter)?, true),
+        "lower" | "upper" => {
+            let text = str_of(value, meter)?;
+            meter.burn(text.len())?;
+            pystr::all_of_case(&text, name == "upper")
+        }
         "string" => matches!(value, Value::Str(_)),
         "mapping" => matches!(value, Value::Dict(_)),
         "number" => value.number().is_some(),

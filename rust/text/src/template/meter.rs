@@ -5,9 +5,8 @@ use std::cell::Cell;
 
 use super::error::{fail, Error, Result};
 
-/// Steps of one rendering; a step is a node visited, two items made or
-/// 64 bytes written. Published templates
-/// take some hundred for each message.
+/// Steps of one rendering; a step is a node visited, two items made or 16 bytes written. Published templates take
+/// some hundred for each message. With them all texts made stay below 320 MB.
 const MAX_STEPS: u64 = 20_000_000;
 /// The longest text that a rendering may make, its output included.
 pub const MAX_TEXT: usize = 32 << 20;
@@ -50,7 +49,7 @@ impl Meter {
         if length.saturating_add(added) > MAX_TEXT {
             return self.text(length.saturating_add(added));
         }
-        self.burn(added / 64 + 1)
+        self.burn(added / 16 + 1)
     }
 
     /// To be asked before a text of that many bytes is made.
@@ -60,7 +59,7 @@ impl Meter {
                 "the template makes a text of {bytes} bytes; the limit is {MAX_TEXT}"
             )));
         }
-        self.burn(bytes / 64 + 1)
+        self.burn(bytes / 16 + 1)
     }
 
     /// To be asked before a list of that many items is made.

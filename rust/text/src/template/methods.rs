@@ -187,7 +187,7 @@ fn every(value: &str, check: impl Fn(char) -> bool) -> Result<Value> {
 }
 
 fn str_method(value: &str, name: &str, args: Args, meter: &Meter) -> Result<Value> {
-    meter.text(value.len())?;
+    meter.burn(value.len() / 4 + 1)?;
     match name {
         "strip" | "lstrip" | "rstrip" => strip(value, name, args),
         "split" | "rsplit" => split(value, name, args, meter),
@@ -321,7 +321,7 @@ fn split_blanks(value: &str, limit: usize) -> Vec<&str> {
     let mut rest = value.trim_start_matches(pystr::is_space);
     while !rest.is_empty() {
         if parts.len() == limit {
-            parts.push(rest.trim_end_matches(pystr::is_space));
+            parts.push(rest);
             break;
         }
         let end = rest.find(pystr::is_space).unwrap_or(rest.len());
@@ -336,7 +336,7 @@ fn split_blanks_right(value: &str, limit: usize) -> Vec<&str> {
     let mut rest = value.trim_end_matches(pystr::is_space);
     while !rest.is_empty() {
         if parts.len() == limit {
-            parts.push(rest.trim_start_matches(pystr::is_space));
+            parts.push(rest);
             break;
         }
         let start = rest

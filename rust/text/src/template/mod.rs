@@ -50,7 +50,7 @@ pub fn render(source: &str, variables: &str, moment: &Moment) -> Result<String> 
 
 fn parse(prepared: &str) -> Result<ast::Stmt<'_>> {
     let whitespace = WhitespaceConfig { keep_trailing_newline: true, lstrip_blocks: true, trim_blocks: true };
-    machinery::parse(prepared, "template", SyntaxConfig::default(), whitespace).map_err(|error| {
+    machinery::parse(prepared, "template", SyntaxConfig, whitespace).map_err(|error| {
         Error::Failed {
             line: error.line().unwrap_or(0),
             message: error.detail().map_or_else(|| error.kind().to_string(), str::to_owned),

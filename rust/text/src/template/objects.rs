@@ -60,6 +60,10 @@ impl<'a> Interpreter<'a> {
                 "next" | "reset" => Some(Value::method(value, name, &self.meter)?),
                 _ => None,
             },
+            Value::Function(Function::Dict) if name == "fromkeys" => {
+                let empty = Value::dict(IndexMap::new(), &self.meter)?;
+                Some(Value::method(&empty, name, &self.meter)?)
+            }
             Value::Macro(declared) if name == "name" => Some(Value::Str(declared.name.clone())),
             _ => None,
         };

@@ -203,7 +203,10 @@ pub fn concatenate(a: &Value, b: &Value, meter: &Meter) -> Result<Value> {
 pub fn equals(a: &Value, b: &Value, meter: &Meter) -> Result<bool> {
     meter.burn(1)?;
     Ok(match (a, b) {
-        (Value::Str(a), Value::Str(b)) => a == b,
+        (Value::Str(a), Value::Str(b)) => {
+            meter.text(a.len().min(b.len()))?;
+            a == b
+        }
         (Value::List(a), Value::List(b)) | (Value::Tuple(a), Value::Tuple(b)) => {
             all_equal(&a.items, &b.items, meter)?
         }
@@ -261,7 +264,10 @@ fn all_equal(a: &[Value], b: &[Value], meter: &Meter) -> Result<bool> {
 pub fn compare(a: &Value, b: &Value, symbol: &str, meter: &Meter) -> Result<Ordering> {
     meter.burn(1)?;
     match (a, b) {
-        (Value::Str(a), Value::Str(b)) => Ok(a.cmp(b)),
+        (Value::Str(a), Value::Str(b)) => {
+            meter.text(a.len().min(b.len()))?;
+            Ok(a.cmp(b))
+        }
         (Value::List(x), Value::List(y)) | (Value::Tuple(x), Value::Tuple(y)) => {
             let _level = meter.enter()?;
             for (a, b) in x.items.iter().zip(&y.items) {
@@ -349,12 +355,11 @@ pub fn slice(value: &Value, bounds: [&Value; 3], meter: &Meter) -> Result<Value>
     if step == 0 {
         return fail("slice step cannot be zero");
     }
-    let Some(len) = value.len() else {
-        return Ok(Value::undefined(format!("'{} object' has no such slice", value.type_name())));
+    let len = match value {
+        Value::Undefined(message) => return fail(&**message),
+        Value::Str(_) | Value::List(_) | Value::Tuple(_) | Value::Range(_) => value.len().unwrap_or(0),
+        other => return fail(format!("'{}' object is not subscriptable", other.type_name())),
     };
-    if let Value::Undefined(message) = value {
-        return fail(&**message);
-    }
     meter.burn(len)?;
     let len = len as i128;
     let (low, high) = if step > 0 { (0, len) } else { (-1, len - 1) };
@@ -393,6 +398,6 @@ fn pick(value: &Value, indices: &[usize], meter: &Meter) -> Result<Value> {
         Value::List(seq) => Value::list(from(&seq.items), meter),
         Value::Tuple(seq) => Value::tuple(from(&seq.items), meter),
         Value::Range(range) => Value::list(indices.iter().map(|index| range.at(*index)).collect(), meter),
-        other => Ok(Value::undefined(format!("'{}' object has no such slice", other.type_name()))),
+        other => fail(format!("'{}' object is not subscriptable", other.type_name())),
     }
 }

@@ -92,7 +92,12 @@ impl<'a> Scanner<'a> {
         while let Some(next) = self.rest[at..].find("{%") {
             at += next;
             if let Some(length) = marker_length(&self.rest[at..], "endraw") {
-                self.copy(at + length);
+                // Jinja2 keeps the line end after this tag, the parser only where a + asks for it.
+                let head = self.skip(opening);
+                let open = head.strip_suffix("%}").unwrap_or(head);
+                self.out.push_str(open);
+                self.out.push_str(if open.ends_with('-') { "%}" } else { "+%}" });
+                self.copy(at + length - opening);
                 return Ok(());
             }
             at += 2;

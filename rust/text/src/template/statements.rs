@@ -248,6 +248,8 @@ impl<'a> Interpreter<'a> {
             last_changed: RefCell::default(),
             depth,
         });
+        // As in Jinja2, `else` also follows a loop of which no round came to its end.
+        let mut completed = false;
         while let Some(item) = self.next_item(&state)? {
             self.meter.burn(1)?;
             state.started.set(state.started.get() + 1);
@@ -255,11 +257,12 @@ impl<'a> Interpreter<'a> {
             let inside = Scope::inside(scope);
             inside.set("loop", Value::Loop(state.clone()));
             self.assign(&for_loop.target, item, &inside)?;
-            if self.body(&for_loop.body, &inside, out)? == Flow::Break {
-                return Ok(());
+            match self.body(&for_loop.body, &inside, out)? {
+                Flow::Break => break,
+                flow => completed |= flow == Flow::Next,
             }
         }
-        if state.started.get() == 0 {
+        if !completed {
             self.body(&for_loop.else_body, &Scope::inside(scope), out)?;
         }
         Ok(())

@@ -36,6 +36,8 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 
+const MAX_LENGTH: usize = 1 << 20;
+
 /// glibc's marks between the % and the letter: `-` no padding, `_` blanks, `0` zeros, `^` and `#` change case.
 #[derive(Clone, Copy, Default)]
 struct Flags {
@@ -77,11 +79,11 @@ pub fn strftime(moment: &Moment, format: &str) -> Result<String> {
             None => out.push_str(&sequence[..length]),
         }
         rest = &sequence[length..];
+        if out.len() > MAX_LENGTH {
+            return fail(format!("strftime_now: the format makes a text of more than {MAX_LENGTH} bytes"));
+        }
     }
     out.push_str(rest);
-    if out.len() > 1 << 20 {
-        return fail("strftime_now: the format makes too long a text");
-    }
     Ok(out)
 }
 
