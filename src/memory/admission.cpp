@@ -107,12 +107,11 @@ std::string parts_text(const Plan& plan) {
 
 /// Rounded up, so that what is proposed is enough: to 1 MiB, from 10 GiB on to 0.1 GiB.
 std::string size_flag(Bytes bytes) {
-  constexpr std::uint64_t kMiB = 1U << 20U;
   if (bytes >= 10_GiB) {
     const double tenths = std::ceil(static_cast<double>(bytes.count()) / 1073741824.0 * 10.0);
     return fmt::format("{:.1f}GiB", tenths / 10.0);
   }
-  return fmt::format("{}MiB", (bytes.count() + kMiB - 1) / kMiB);
+  return fmt::format("{}MiB", (bytes.count() + (1_MiB).count() - 1) / (1_MiB).count());
 }
 
 void propose_batch(const Plan& plan, const Budget& budget, std::vector<Change>& changes) {
@@ -205,7 +204,7 @@ Admission admit(const Plan& plan, const Budget& budget) {
   if (result.fits) {
     return result;
   }
-  if (!over) {
+  if (!over && budget.host_capacity) {
     result.text += fmt::format("; but the host needs {} of the {} that it can give",
                                to_string(plan.host_peak()),
                                to_string(*budget.host_capacity));
@@ -233,7 +232,7 @@ void require_fit(const Admission& admission) {
 
 Workload choose_batch(const Geometry& geometry, Workload workload, const Budget& budget) {
   workload.batch = std::max(workload.batch, 1U);
-  const Workload wished = with_fitting_chunk(geometry, workload, budget);
+  Workload wished = with_fitting_chunk(geometry, workload, budget);
   if (fits(geometry, wished, budget)) {
     return wished;
   }

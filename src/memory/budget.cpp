@@ -84,19 +84,22 @@ const char* where_from(Counter counter) {
 }
 
 /// A size that was asked for, or less when there is less.
-void cap_by_size(Budget& budget, const BudgetRequest& request, const std::optional<Capacity>& has) {
-  budget.requested = request.size;
-  budget.limit = *request.size;
-  budget.source = fmt::format("{} from --memory", to_string(*request.size));
-  if (has && has->bytes < *request.size) {
+void cap_by_size(Budget& budget,
+                 Bytes size,
+                 const std::string& written,
+                 const std::optional<Capacity>& has) {
+  budget.requested = size;
+  budget.limit = size;
+  budget.source = fmt::format("{} from --memory", to_string(size));
+  if (has && has->bytes < size) {
     budget.limit = has->bytes;
-    budget.source = fmt::format(
-        "{}: {}; --memory {} is more", to_string(has->bytes), has->source, request.text);
+    budget.source =
+        fmt::format("{}: {}; --memory {} is more", to_string(has->bytes), has->source, written);
     budget.warning = fmt::format(
         "--memory {} ({}) is more than the {} can give now: {} ({}); the budget is {}: ask for "
         "less, or free memory and start again",
-        request.text,
-        to_string(*request.size),
+        written,
+        to_string(size),
         where_from(budget.counter),
         to_string(has->bytes),
         has->source,
@@ -155,7 +158,7 @@ Budget resolve_budget(const BudgetRequest& request, const Reading& reading, Coun
     }
   }
   if (request.size) {
-    cap_by_size(budget, request, has);
+    cap_by_size(budget, *request.size, request.text, has);
     return budget;
   }
   if (!has) {

@@ -72,8 +72,8 @@ CleanDecision AdaptivePolicy::decide(const History& history) {
   if (!pressed_ && !cache_in_the_way) {
     return {Clean::kNone, "adaptive", {}};
   }
-  const Usage then =
-      history.last_cleanup() ? history.last_cleanup()->after.value_or(Usage()) : Usage();
+  const std::optional<CleanUp>& last = history.last_cleanup();
+  const Usage then = last ? last->after.value_or(Usage()) : Usage();
   const Bytes held_grown = saturating_minus(now->held, then.held);
   if (pressed_ && may_repeat(history, history.unrelieved_streak(), held_grown, now->limit)) {
     return {Clean::kAggressive,

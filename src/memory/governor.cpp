@@ -106,9 +106,12 @@ LoadLimits Governor::load_limits() const {
   for (const PlanPart& part : plan_.worst().parts) {
     planned_cache += part.kind == PartKind::kCache ? part.bytes : Bytes();
   }
-  // What the plan leaves free may be cached as well.
+  // On a device what the plan leaves free may be cached as well; a process's cache stays as
+  // planned, so that the footprint does.
   const Bytes spare = saturating_minus(budget_.limit, plan_.required());
-  return {saturating_minus(budget_.limit, outside + plan_.reserve), planned_cache + spare};
+  const Bytes cache = device ? planned_cache + spare
+                             : std::min(plan_.workload.allocator_cache, planned_cache + spare);
+  return {saturating_minus(budget_.limit, outside + plan_.reserve), cache};
 }
 
 void Governor::before_load(const Reading& reading) {

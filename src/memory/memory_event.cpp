@@ -15,9 +15,9 @@ void set(Json& json, const char* key, const std::optional<Bytes>& value) {
 }  // namespace
 
 std::string_view to_string(MemoryEvent::Kind kind) {
-  constexpr std::array<std::string_view, 10> kNames = {
+  constexpr std::array<std::string_view, 10> names = {
       "budget", "plan", "load", "refuse", "rung", "group", "pressure", "clean", "broken", "unload"};
-  return kNames.at(static_cast<std::size_t>(kind));
+  return names.at(static_cast<std::size_t>(kind));
 }
 
 Json to_json(const MemoryEvent& event) {

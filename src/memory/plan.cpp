@@ -266,25 +266,25 @@ const PictureCost* largest_picture(const std::vector<PictureCost>& pictures) {
 }
 
 std::string_view to_string(PartKind kind) {
-  constexpr std::array<std::string_view, 13> kNames = {"supervisor",
-                                                       "engine",
-                                                       "weights",
-                                                       "load staging",
-                                                       "picture decode",
-                                                       "vision",
-                                                       "features",
-                                                       "prefix KV",
-                                                       "question KV",
-                                                       "activations",
-                                                       "attention scores",
-                                                       "logits",
-                                                       "allocator cache"};
-  return kNames.at(static_cast<std::size_t>(kind));
+  constexpr std::array<std::string_view, 13> names = {"supervisor",
+                                                      "engine",
+                                                      "weights",
+                                                      "load staging",
+                                                      "picture decode",
+                                                      "vision",
+                                                      "features",
+                                                      "prefix KV",
+                                                      "question KV",
+                                                      "activations",
+                                                      "attention scores",
+                                                      "logits",
+                                                      "allocator cache"};
+  return names.at(static_cast<std::size_t>(kind));
 }
 
 std::string_view to_string(Phase phase) {
-  constexpr std::array<std::string_view, 4> kNames = {"load", "encode", "prefill", "decode"};
-  return kNames.at(static_cast<std::size_t>(phase));
+  constexpr std::array<std::string_view, 4> names = {"load", "encode", "prefill", "decode"};
+  return names.at(static_cast<std::size_t>(phase));
 }
 
 Bytes PhasePlan::total() const {

@@ -19,6 +19,7 @@ class GovernorTest : public ::testing::Test {
     workload_.text_tokens = 40;
     workload_.max_tokens = 20;
     workload_.supervisor = 12_MiB;
+    workload_.allocator_cache = Bytes();
     workload_.decode_ahead = false;
     workload_.pictures = {test::picture_of(256)};
     source_.now = test::footprints(12_MiB, 60_MiB);
@@ -278,10 +279,34 @@ TEST_F(GovernorTest, UnloadingThatKeepsTheFootprintIsNotProved) {
 }
 
 TEST_F(GovernorTest, LoadLimitsLeaveRoomOutsideTheAllocator) {
+  workload_.allocator_cache = 32_MiB;
   Governor& governor = start(512_MiB);
   const LoadLimits limits = governor.load_limits();
   EXPECT_EQ(limits.memory, 512_MiB - 12_MiB - 60_MiB - 16_MiB - governor.plan().reserve);
-  EXPECT_EQ(limits.cache, 512_MiB - governor.plan().required());
+  EXPECT_EQ(limits.cache, 32_MiB);
+}
+
+TEST_F(GovernorTest, WhereThePlanLeavesNothingFreeTheCacheIsAsPlanned) {
+  workload_.allocator_cache = 3_MiB;
+  Governor& governor = start(100_MiB);
+  EXPECT_EQ(governor.load_limits().cache, 3_MiB);
+  workload_.pictures.clear();
+  workload_.allocator_cache = 32_MiB;
+  // Without pictures hardly anything is freed, and a budget that is too small has no room beside.
+  EXPECT_LT(start(100_MiB).load_limits().cache, 10_MiB);
+}
+
+TEST_F(GovernorTest, ADevicesSpareMemoryMayBeCached) {
+  workload_.counter = Counter::kDevice;
+  Budget budget = test::budget_of(10_GiB);
+  budget.counter = Counter::kDevice;
+  const Governor governor(budget,
+                          make_plan(test::small_geometry(), workload_),
+                          default_policy(),
+                          sampler_,
+                          clock_,
+                          nullptr);
+  EXPECT_GT(governor.load_limits().cache, 9_GiB);
 }
 
 TEST_F(GovernorTest, OnADeviceTheAllocatorsPeakIsMeasured) {

@@ -41,6 +41,7 @@ Workload small_workload() {
   workload.text_tokens = 60;
   workload.max_tokens = 100;
   workload.supervisor = 12_MiB;
+  workload.allocator_cache = Bytes();
   workload.pictures = {test::picture_of(512)};
   return workload;
 }

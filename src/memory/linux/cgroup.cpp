@@ -13,6 +13,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Version 1 writes "no limit" as the largest number of whole pages.
+constexpr std::uint64_t kUnlimited = std::uint64_t{1} << 62U;
+
 /// Where one hierarchy of control groups is mounted, and which of its groups stands there.
 struct Mount {
   fs::path point;
@@ -115,8 +118,6 @@ std::optional<CgroupMemory> figures(const fs::path& folder, int version) {
   if (two) {
     result.limit = smaller(number_in(folder / "memory.max"), number_in(folder / "memory.high"));
   } else {
-    // "No limit" is written as the largest number of whole pages.
-    constexpr std::uint64_t kUnlimited = std::uint64_t{1} << 62U;
     const auto limit = number_in(folder / "memory.limit_in_bytes");
     if (limit && *limit < kUnlimited) {
       result.limit = Bytes(*limit);

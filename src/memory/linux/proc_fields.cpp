@@ -11,6 +11,8 @@ namespace headroom::memory {
 
 namespace {
 
+constexpr std::uint64_t kMostKilobytes = ~std::uint64_t{0} / 1024;
+
 /// What follows `key` at the beginning of a line, up to the line's end.
 std::optional<std::string_view> rest_of_line(std::string_view text, std::string_view key) {
   for (std::size_t at = 0; at < text.size();) {
@@ -72,8 +74,7 @@ std::optional<Bytes> kilobytes_of(std::string_view text, std::string_view key) {
     return std::nullopt;
   }
   const auto count = whole_number(rest->substr(0, rest->size() - 3));
-  constexpr std::uint64_t kMost = ~std::uint64_t{0} / 1024;
-  if (!count || *count > kMost) {
+  if (!count || *count > kMostKilobytes) {
     return std::nullopt;
   }
   return Bytes(*count * 1024);
