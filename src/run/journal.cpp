@@ -271,21 +271,6 @@ void Journal::commit(const GroupCommit& commit) {
   });
 }
 
-void Journal::add_events(std::uint32_t model, const std::vector<memory::MemoryEvent>& events) {
-  if (events.empty()) {
-    return;
-  }
-  writer_->in_one_commit(*database_, [&] {
-    for (const memory::MemoryEvent& event : events) {
-      writer_->store(*database_, model, event);
-    }
-  });
-}
-
-void Journal::add_death(const DeathRecord& death) {
-  writer_->in_one_commit(*database_, [&] { writer_->store(*database_, death); });
-}
-
 void Journal::set_state(RunState state) {
   writer_->in_one_commit(*database_, [&] {
     database_->query("UPDATE run SET state = ?").bind(to_string(state)).run();

@@ -416,11 +416,8 @@ MemoryRecord read_event(const Statement& row, int first, Database& database) {
 
 backends::Death::Kind death_kind(const std::string& text) {
   using Kind = backends::Death::Kind;
-  for (const Kind kind : {Kind::kOutOfMemory,
-                          Kind::kSignal,
-                          Kind::kExit,
-                          Kind::kHang,
-                          Kind::kProtocol}) {
+  for (const Kind kind :
+       {Kind::kOutOfMemory, Kind::kSignal, Kind::kExit, Kind::kHang, Kind::kProtocol}) {
     if (backends::to_string(kind) == text) {
       return kind;
     }

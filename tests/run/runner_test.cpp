@@ -1,6 +1,10 @@
 #include "run/runner.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
 
 #include "base/errors.h"
 #include "run/results.h"
@@ -98,6 +102,45 @@ TEST(Runner, InterruptedAnywhereAndResumedEqualsUndisturbed) {
     world.ask(journal, backend);
     EXPECT_EQ(backend.asked.size() + first, 12U) << "durable items are not asked again";
     EXPECT_EQ(answers_in(journal), expected) << "stopped before answer " << stop;
+  }
+}
+
+/// Runs in a process of its own, which kills itself like `kill -9` before its n-th answer.
+void ask_and_be_killed(RunWorld& world, int n) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    Journal journal = Journal::open(world.folder.path(), world.clock);
+    FakeBackend backend;
+    int answers = 0;
+    backend.before_answer = [&] {
+      if (++answers == n) {
+        ::raise(SIGKILL);
+      }
+    };
+    world.ask(journal, backend);
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFSIGNALED(status)) << "came to its end before answer " << n;
+}
+
+TEST(Runner, KilledAnywhereAndResumedEqualsUndisturbed) {
+  const std::vector<std::string> expected = undisturbed();
+  for (int n = 1; n <= kPictures * kQuestions; ++n) {
+    RunWorld world;
+    const auto dataset = dataset_of(items_of(kPictures, kQuestions));
+    world.begin(dataset);
+    ask_and_be_killed(world, n);
+    Journal journal = Journal::open(world.folder.path(), world.clock);
+    const std::size_t durable = static_cast<std::size_t>((n - 1) / kQuestions * kQuestions);
+    EXPECT_EQ(journal.count_answers(0), durable);
+    EXPECT_EQ(journal.integrity(), "ok");
+    resume_data(journal, dataset, false);
+    FakeBackend backend;
+    world.ask(journal, backend);
+    EXPECT_EQ(backend.asked.size(), expected.size() - durable);
+    EXPECT_EQ(answers_in(journal), expected) << "killed before answer " << n;
   }
 }
 

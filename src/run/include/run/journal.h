@@ -103,8 +103,6 @@ class Journal final : public JournalReader {
   /// Stores what is known of a model; loads and load_seconds are added up, not replaced.
   void set_model(const ModelRecord& model);
   void commit(const GroupCommit& commit);
-  void add_events(std::uint32_t model, const std::vector<memory::MemoryEvent>& events);
-  void add_death(const DeathRecord& death);
   void set_state(RunState state);
 
   /// One commit of everything that a change of data asks for (resume.h). Answers to items that
