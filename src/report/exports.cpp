@@ -242,7 +242,7 @@ void for_each_memory_line(const JournalReader& journal,
   const auto name = [&](std::uint32_t model) {
     return model < names.size() ? names[model] : std::string();
   };
-  journal.for_each_memory_event([&](run::MemoryRecord&& record) {
+  journal.for_each_memory_event([&](const run::MemoryRecord& record) {
     Json json = memory::to_json(record.event);
     json["model"] = name(record.model);
     line(dump_json(json));

@@ -13,6 +13,7 @@ namespace {
 constexpr double kAmber = 0.80;
 constexpr double kRed = 0.95;
 constexpr int kBarCells = 4;
+constexpr double kStep = 1024.0;  // between KiB, MiB, GiB
 
 std::string bar(double share) {
   const int full = static_cast<int>(std::lround(std::clamp(share, 0.0, 1.0) * kBarCells));
@@ -25,7 +26,6 @@ std::string bar(double share) {
 
 /// A figure in the unit that another one is printed with: "9.4" beside "12.0 GiB".
 std::string in_unit_of(Bytes bytes, Bytes other) {
-  constexpr double kStep = 1024.0;
   auto unit = static_cast<double>(other.count());
   auto figure = static_cast<double>(bytes.count());
   while (unit >= kStep) {
@@ -39,7 +39,7 @@ std::string memory_part(const run::Progress& progress, const Style& style) {
   if (!progress.used && !progress.peak) {
     return {};
   }
-  const Bytes used = progress.used.value_or(*progress.peak);
+  const Bytes used = progress.used ? *progress.used : progress.peak.value_or(Bytes());
   if (!progress.budget) {
     return fmt::format("{} {} peak {}",
                        progress.counter,

@@ -103,7 +103,7 @@ std::string memory_line(const ModelResults& model) {
   } else {
     text = "peak not measured";
   }
-  if (const auto kept = model.budget_kept()) {
+  if (const auto kept = model.budget_kept(); kept && model.budget) {
     text += fmt::format(", budget {}: {}", to_string(*model.budget), *kept ? "kept" : "BROKEN");
   }
   text += fmt::format("; {} clean-ups freed {}",

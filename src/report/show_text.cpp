@@ -166,9 +166,9 @@ run::ItemRecord find_item(const JournalReader& journal, const std::string& id) {
     return std::move(*item);
   }
   std::vector<std::string> ids;
-  journal.for_each_item([&](run::ItemRecord&& one) {
+  journal.for_each_item([&](const run::ItemRecord& one) {
     if (ids.size() < kNearIds) {
-      ids.push_back(std::move(one.item.id));
+      ids.push_back(one.item.id);
     }
   });
   throw UsageError("E-ITEM-ID",

@@ -24,6 +24,9 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kAscii = 
     {"−", "-"},
 }};
 
+/// Of the tones, in their order.
+constexpr std::array<std::string_view, 6> kCodes = {"0", "32", "33", "31", "2", "1"};
+
 bool continues(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
 
 std::string replaced(std::string text, std::string_view from, std::string_view to) {
@@ -85,7 +88,6 @@ std::string toned(const std::string& text, Tone tone, const Style& style) {
   if (!style.colour || tone == Tone::kPlain) {
     return text;
   }
-  constexpr std::array<std::string_view, 6> kCodes = {"0", "32", "33", "31", "2", "1"};
   return fmt::format("\x1b[{}m{}\x1b[0m", kCodes[static_cast<std::size_t>(tone)], text);
 }
 

@@ -205,6 +205,10 @@ void Database::execute(const std::string& sql) {
   }
 }
 
+void Database::try_rollback() noexcept {
+  sqlite3_exec(handle_, "ROLLBACK", nullptr, nullptr, nullptr);
+}
+
 std::string Database::pragma_text(const std::string& name) {
   const std::string sql = "PRAGMA " + name;
   sqlite3_stmt* statement = nullptr;
@@ -291,13 +295,10 @@ Transaction::Transaction(Database& database) : database_(database) {
 }
 
 Transaction::~Transaction() {
-  // After some errors (disk full) SQLite has rolled back by itself.
+  // After some errors (disk full) SQLite has rolled back by itself. When it cannot, the log's
+  // uncommitted end is ignored by whoever opens the file next: nothing is lost.
   if (open_ && database_.in_transaction()) {
-    try {
-      database_.execute("ROLLBACK");
-    } catch (const Error&) {
-      // The log's uncommitted end is ignored by whoever opens the file next: nothing is lost.
-    }
+    database_.try_rollback();
   }
 }
 

@@ -73,6 +73,8 @@ class Database {
   Statement query(std::string_view sql);
   /// For statements made at run time, and several at once; results are dropped.
   void execute(const std::string& sql);
+  /// Undoes the open transaction, if that is possible.
+  void try_rollback() noexcept;
   std::int64_t pragma_integer(const std::string& name);
   std::string pragma_text(const std::string& name);
   /// Rows changed by the last statement.

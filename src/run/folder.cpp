@@ -19,6 +19,8 @@ namespace {
 
 constexpr std::size_t kIdLength = 6;
 constexpr std::size_t kNameLength = 48;
+constexpr std::string_view kLetters = "0123456789abcdefghijklmnopqrstuvwxyz";
+constexpr int kTries = 100;
 
 /// Letters that mean the same in every shell and file system.
 std::string plain(const std::string& name) {
@@ -39,7 +41,6 @@ std::string compact_time(WallTime time) {
 }
 
 std::string random_id() {
-  constexpr std::string_view kLetters = "0123456789abcdefghijklmnopqrstuvwxyz";
   std::random_device device;
   std::string id;
   for (std::size_t i = 0; i < kIdLength; ++i) {
@@ -87,7 +88,6 @@ RunFolder create_run_folder(const std::filesystem::path& out,
   }
   const std::string start =
       fmt::format("{}_{}_{}_", compact_time(clock.wall()), plain(spec.data.label), model);
-  constexpr int kTries = 100;
   for (int i = 0; i < kTries; ++i) {
     const std::string id = random_id();
     const std::filesystem::path path = out / (start + id);

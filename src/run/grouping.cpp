@@ -175,9 +175,7 @@ Place Grouper::add(const std::string& pictures_key) {
   // Questions without pictures share nothing, but are asked together.
   const auto [entry, fresh] = open_.try_emplace(pictures_key);
   Open& open = entry->second;
-  if (fresh) {
-    open.cluster = clusters_++;
-  } else if (pictures_key.empty()) {
+  if (fresh || pictures_key.empty()) {
     open.cluster = clusters_++;
   }
   if (fresh || open.size == group_size_) {

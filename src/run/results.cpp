@@ -61,7 +61,7 @@ void add_speed(const JournalReader& journal, ModelResults& results) {
 }
 
 void add_memory(const JournalReader& journal, std::vector<ModelResults>& models) {
-  journal.for_each_memory_event([&](MemoryRecord&& record) {
+  journal.for_each_memory_event([&](const MemoryRecord& record) {
     if (record.model >= models.size()) {
       return;
     }

@@ -51,7 +51,7 @@ struct Comparison {
 Comparison compare(const JournalReader& journal, const datasets::Dataset& dataset, bool keep) {
   Comparison result;
   std::vector<bool> seen;
-  journal.for_each_item([&](ItemRecord&& item) {
+  journal.for_each_item([&](const ItemRecord& item) {
     result.next_seq = item.seq + 1;
     seen.resize(static_cast<std::size_t>(item.seq) + 1, true);
     seen[static_cast<std::size_t>(item.seq)] = false;
@@ -92,7 +92,7 @@ Comparison compare(const JournalReader& journal, const datasets::Dataset& datase
       result.any_touched = true;
     }
   }
-  journal.for_each_item([&](ItemRecord&& item) {
+  journal.for_each_item([&](const ItemRecord& item) {
     if (!seen[static_cast<std::size_t>(item.seq)]) {
       result.difference.removed.push_back(item.item.id);
       result.removed.push_back(item.seq);
@@ -120,7 +120,7 @@ void place_anew(const JournalReader& journal, Comparison& comparison, std::uint3
   std::unordered_map<std::string, std::uint32_t> clusters;
   std::uint32_t next_group = 0;
   std::uint32_t next_cluster = 0;
-  journal.for_each_item([&](ItemRecord&& item) {
+  journal.for_each_item([&](const ItemRecord& item) {
     next_group = std::max(next_group, item.place.group + 1);
     next_cluster = std::max(next_cluster, item.place.cluster + 1);
     // Embedded pictures stand in the journal without their bytes: told apart anew.

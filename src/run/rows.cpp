@@ -28,6 +28,9 @@ constexpr std::array<std::optional<Bytes> Reading::*, 11> kSensors = {
     &Reading::device_free,
 };
 
+/// Readings that are looked at for the same value: those of one group and a little more.
+constexpr std::size_t kKeep = 8;
+
 bool same(const Reading& a, const Reading& b) {
   if (milliseconds(a.time) != milliseconds(b.time)) {
     return false;
@@ -248,7 +251,6 @@ void load_pictures(Database& database, datasets::Item& item) {
 }
 
 std::int64_t ReadingStore::put(Database& database, const Reading& reading) {
-  constexpr std::size_t kKeep = 8;
   for (const Known& known : recent_) {
     if (same(known.reading, reading)) {
       return known.row;

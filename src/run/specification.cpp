@@ -44,10 +44,12 @@ void take(const Json& json, const char* key, T& member) {
   try {
     if (fits) {
       member = found->get<T>();
-      return;
     }
   } catch (const Json::exception&) {
-    // said below, in our words
+    fits = false;
+  }
+  if (fits) {
+    return;
   }
   throw UsageError(
       "E-SPEC",
@@ -69,13 +71,14 @@ void check_schema(const Json& json) {
   }
 }
 
+/// Whole words of a flag only: --max-tokens is no login, --hf-token is.
+constexpr std::array<std::string_view, 7> kWords = {
+    "key", "apikey", "token", "password", "secret", "authorization", "credentials"};
+
 bool names_secret(std::string flag) {
   std::transform(flag.begin(), flag.end(), flag.begin(), [](unsigned char c) {
     return c == '_' ? '-' : static_cast<char>(std::tolower(c));
   });
-  // Whole words only: --max-tokens is no login, --hf-token is.
-  constexpr std::array<std::string_view, 7> kWords = {
-      "key", "apikey", "token", "password", "secret", "authorization", "credentials"};
   std::size_t start = 0;
   while (start <= flag.size()) {
     const std::size_t end = std::min(flag.find('-', start), flag.size());

@@ -79,7 +79,7 @@ std::uint32_t estimate_text_tokens(const Conversation& conversation) {
 
 WorkloadFacts survey_workload(const datasets::Dataset& dataset, const Selection& selection) {
   Survey survey;
-  for_each_selected(dataset, selection, [&](datasets::Item&& item, const Place& place) {
+  for_each_selected(dataset, selection, [&](const datasets::Item& item, const Place& place) {
     survey.add(item, place.group);
   });
   return survey.take();
@@ -88,8 +88,9 @@ WorkloadFacts survey_workload(const datasets::Dataset& dataset, const Selection&
 WorkloadFacts survey_workload(const JournalReader& journal) {
   Survey survey;
   journal.for_each_item([&](ItemRecord&& record) {
-    journal.load_pictures(record.item);
-    survey.add(record.item, record.place.group);
+    datasets::Item item = std::move(record.item);
+    journal.load_pictures(item);
+    survey.add(item, record.place.group);
   });
   return survey.take();
 }
@@ -139,6 +140,7 @@ std::vector<memory::PictureCost> PictureCosts::of(const std::vector<datasets::Pi
     }
   }
   std::vector<memory::PictureCost> costs;
+  costs.reserve(sizes.size());
   for (const worker::PictureSize& size : sizes) {
     costs.push_back(known_[{size.width, size.height}]);
   }

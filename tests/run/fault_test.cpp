@@ -97,6 +97,22 @@ TEST(Faults, OfOneWriteLoseNothing) { raise_until_untouched(false); }
 
 TEST(Faults, OfAllWritesFromSomeOneOnLoseNothing) { raise_until_untouched(true); }
 
+TEST(Faults, EachCommitIsSyncedOnceBeforeItReturns) {
+  const FailingVfs vfs;
+  RunWorld world;
+  Journal journal = world.begin(data());
+  for (std::uint32_t group = 0; group < 5; ++group) {
+    const int before = vfs.syncs();
+    GroupCommit commit;
+    commit.group = group;
+    for (const ItemRecord& item : journal.open_items(0, group)) {
+      commit.answers.push_back({.seq = item.seq});
+    }
+    journal.commit(commit);
+    EXPECT_EQ(vfs.syncs(), before + 1);
+  }
+}
+
 TEST(Faults, WhileARunIsBegunLeaveATypedError) {
   for (int n = 1; n < kMostCalls; ++n) {
     FailingVfs vfs;

@@ -41,6 +41,8 @@ class FailingVfs {
 
   int failed() const { return failed_; }
 
+  int syncs() const { return syncs_; }
+
  private:
   struct File {
     sqlite3_file base;
@@ -94,6 +96,7 @@ class FailingVfs {
           return guarded(f, [&](sqlite3_file* r) { return r->pMethods->xTruncate(r, size); });
         },
         [](sqlite3_file* f, int flags) {
+          ++of(f)->vfs->syncs_;
           return guarded(f, [&](sqlite3_file* r) { return r->pMethods->xSync(r, flags); });
         },
         [](sqlite3_file* f, sqlite3_int64* size) {
@@ -141,6 +144,7 @@ class FailingVfs {
   int code_ = SQLITE_OK;
   bool forever_ = false;
   int failed_ = 0;
+  int syncs_ = 0;
 };
 
 }  // namespace headroom::test
