@@ -24,7 +24,12 @@ void set_memory_limit(std::optional<Bytes> limit) {
   }
 }
 
+std::optional<Bytes> default_cache_limit() {
+  return on_gpu() ? std::nullopt : std::optional(4_MiB);
+}
+
 void set_cache_limit(std::optional<Bytes> limit) {
+  limit = limit ? limit : default_cache_limit();
   if (limit) {
     mx::set_cache_limit(static_cast<std::size_t>(limit->count()));
   }

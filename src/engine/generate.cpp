@@ -119,7 +119,7 @@ int Generator::prefill_prefix(const std::vector<PromptToken>& prefix,
                               KvCache& cache,
                               const Guard& guard) const {
   const int length = static_cast<int>(prefix.size());
-  cache.reserve(1, length, !model_.in_place_cache());
+  cache.reserve(1, length);
   for (int from = 0; from < length;) {
     const int n = chunk > 0 ? std::min(chunk, length - from) : length;
     Batch batch;
@@ -240,7 +240,7 @@ void Generator::run(const std::vector<Sequence>& sequences,
       rows[i].result.prefilled = from + i == 0 ? static_cast<std::uint32_t>(shared) : 0;
       wave.push_back(rows[i].sequence);
     }
-    cache.reserve(static_cast<int>(count), suffix_capacity(wave, shared), !model_.in_place_cache());
+    cache.reserve(static_cast<int>(count), suffix_capacity(wave, shared));
     prefill_rows(rows, features, limits.prefill_chunk, cache, guard);
     const double prefill_share = prefix_share + watch.lap() / static_cast<double>(count);
     decode_rows(rows, cache, guard);
@@ -259,7 +259,7 @@ Generator::Trace Generator::trace(const std::vector<PromptToken>& prompt,
                                   const Guard& guard) const {
   KvCache cache(model_.kv_shape());
   const int length = static_cast<int>(prompt.size());
-  cache.reserve(1, length + static_cast<int>(count), !model_.in_place_cache());
+  cache.reserve(1, length + static_cast<int>(count));
   std::vector<int> all(prompt.size());
   for (int i = 0; i < length; ++i) {
     all[static_cast<std::size_t>(i)] = i;

@@ -5,34 +5,20 @@
 #include "base/errors.h"
 
 namespace headroom::engine {
-namespace {
 
-mx::array make_slots(int slots, const KvShape& shape, bool zeroed) {
-  const mx::Shape dimensions{slots, shape.width()};
-  if (zeroed) {
-    return mx::zeros(dimensions, shape.dtype);
-  }
-  const std::size_t bytes = static_cast<std::size_t>(slots) *
-                            static_cast<std::size_t>(shape.width()) * mx::size_of(shape.dtype);
-  mx::allocator::Data data = mx::allocator::malloc(bytes);
-  if (bytes > 0 && data.buffer().raw_ptr() == nullptr) {
-    throw BudgetError("E-MEM-ALLOC",
-                      fmt::format("KV cache: {} could not be allocated", to_string(Bytes(bytes))));
-  }
-  return mx::array(std::move(data), dimensions, shape.dtype);
-}
-
-}  // namespace
-
-void KvCache::reserve(int rows, int capacity, bool zeroed) {
+void KvCache::reserve(int rows, int capacity) {
   rows_ = rows;
   capacity_ = capacity;
   for (Layer& layer : layers_) {
     layer.keys.reset();
     layer.values.reset();
-    layer.keys = make_slots(rows * capacity, shape_, zeroed);
-    layer.values = make_slots(rows * capacity, shape_, zeroed);
   }
+  const mx::Shape slots{rows * capacity, shape_.width()};
+  for (Layer& layer : layers_) {
+    layer.keys = mx::zeros(slots, shape_.dtype);
+    layer.values = mx::zeros(slots, shape_.dtype);
+  }
+  mx::eval(arrays());
 }
 
 void KvCache::share(int tokens) {

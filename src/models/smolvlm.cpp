@@ -19,14 +19,6 @@ struct SmolVlmPicture final : PreparedPicture {
   TilePlan plan;
 };
 
-/// Published names are kept; buffers that old exports stored beside the weights are left out.
-std::optional<std::string> rename(const std::string& published) {
-  if (published.ends_with(".rotary_emb.inv_freq") || published.ends_with(".position_ids")) {
-    return std::nullopt;
-  }
-  return published;
-}
-
 class SmolVlmPictures final : public PictureProcessor {
  public:
   SmolVlmPictures(SmolVlmProcessorConfig config, std::uint32_t patches_merged)
@@ -55,27 +47,44 @@ class SmolVlmPictures final : public PictureProcessor {
   std::uint32_t merged_;  // pixels of a side that end in one feature
 };
 
-std::shared_ptr<const PictureProcessor> load_processor(const std::filesystem::path& folder,
+std::shared_ptr<const PictureProcessor> make_processor(const std::filesystem::path& folder,
                                                        const SmolVlmConfig& config) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(folder / "preprocessor_config.json", ignored) &&
-      !std::filesystem::exists(folder / "processor_config.json", ignored)) {
+  auto settings = load_smolvlm_processor(folder);
+  if (!settings) {
     return nullptr;
   }
   return std::make_shared<SmolVlmPictures>(
-      SmolVlmProcessorConfig::load(folder),
+      std::move(*settings),
       static_cast<std::uint32_t>(config.vision.patch_size * config.scale_factor));
 }
 
-mx::array copy_pixels(const ProcessedPicture& picture) {
-  const mx::Shape shape{static_cast<int>(picture.tiles),
+/// The pixels as an array [1, tiles, 3, H, W] without a copy: the picture must outlive it.
+mx::array borrow_pixels(const ProcessedPicture& picture) {
+  const mx::Shape shape{1,
+                        static_cast<int>(picture.tiles),
                         3,
                         static_cast<int>(picture.tile_height),
                         static_cast<int>(picture.tile_width)};
-  return mx::array(picture.pixels.data(), shape, mx::float32);
+  return mx::array(const_cast<float*>(picture.pixels.data()), shape, mx::float32, [](void*) {});
 }
 
 }  // namespace
+
+std::optional<std::string> smolvlm_name(const std::string& published) {
+  if (published.ends_with(".rotary_emb.inv_freq") || published.ends_with(".position_ids")) {
+    return std::nullopt;
+  }
+  return published;
+}
+
+std::optional<SmolVlmProcessorConfig> load_smolvlm_processor(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(folder / "preprocessor_config.json", ignored) &&
+      !std::filesystem::exists(folder / "processor_config.json", ignored)) {
+    return std::nullopt;
+  }
+  return SmolVlmProcessorConfig::load(folder);
+}
 
 SmolVlm::SmolVlm(SmolVlmConfig config,
                  std::shared_ptr<const PictureProcessor> processor,
@@ -142,11 +151,7 @@ mx::array SmolVlm::encode(std::span<const PreparedPicture* const> pictures,
   std::vector<mx::array> features;
   for (const PreparedPicture* picture : pictures) {
     const auto& processed = dynamic_cast<const SmolVlmPicture&>(*picture).processed;
-    const mx::array pixels = copy_pixels(processed);
-    features.push_back(encode_pixels(
-        mx::reshape(pixels,
-                    {1, pixels.shape(0), pixels.shape(1), pixels.shape(2), pixels.shape(3)}),
-        guard));
+    features.push_back(encode_pixels(borrow_pixels(processed), guard));
   }
   return features.size() == 1 ? features.front() : mx::concatenate(std::move(features), 0);
 }
@@ -177,10 +182,10 @@ std::unique_ptr<VisionLanguageModel> make_smolvlm(const ModelFolder& folder,
                                                   mx::Dtype dtype,
                                                   engine::Ops::Path path) {
   const SmolVlmConfig config = SmolVlmConfig::from_json(folder.config, folder.config_path());
-  const auto processor = load_processor(folder.folder, config);
-  engine::Weights shapes(folder.checkpoint, dtype, engine::Weights::Mode::kCheck, rename);
+  const auto processor = make_processor(folder.folder, config);
+  engine::Weights shapes(folder.checkpoint, dtype, engine::Weights::Mode::kCheck, smolvlm_name);
   SmolVlm(config, processor, shapes, path, {});
-  engine::Weights weights(folder.checkpoint, dtype, engine::Weights::Mode::kRead, rename);
+  engine::Weights weights(folder.checkpoint, dtype, engine::Weights::Mode::kRead, smolvlm_name);
   std::vector<std::string> notices = config.notices;
   const auto& more = folder.checkpoint.notices();
   notices.insert(notices.end(), more.begin(), more.end());

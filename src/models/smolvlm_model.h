@@ -94,6 +94,13 @@ class SmolVlmText {
   mx::array head_;  // [V, E]; the embeddings where they are shared
 };
 
+/// The name that this family uses for a published one: the same, but buffers that old exports
+/// stored beside the weights are left out.
+std::optional<std::string> smolvlm_name(const std::string& published);
+
+/// The processor's settings, or nothing where a folder has none.
+std::optional<SmolVlmProcessorConfig> load_smolvlm_processor(const std::filesystem::path& folder);
+
 /// SmolVLM and Idefics3.
 class SmolVlm final : public VisionLanguageModel {
  public:

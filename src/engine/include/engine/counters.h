@@ -23,6 +23,12 @@ void clear_cache();
 /// Most active bytes before an evaluation waits for running work; empty: MLX's own default.
 /// This throttles, it refuses nothing.
 void set_memory_limit(std::optional<Bytes> limit);
+/// Most bytes that the allocator keeps for reuse; empty: default_cache_limit() where it says one,
+/// else MLX's own.
 void set_cache_limit(std::optional<Bytes> limit);
+
+/// On a CPU 4 MiB: MLX's own 32 MiB make a run no faster, measured over 2,000 questions. On a GPU
+/// MLX's default stays, where each allocation costs.
+std::optional<Bytes> default_cache_limit();
 
 }  // namespace headroom::engine

@@ -40,9 +40,10 @@ class KvCache {
       : shape_(shape), layers_(static_cast<std::size_t>(shape.layers)) {}
 
   /// Room for `rows` rows of `capacity` tokens each; what rows held before is dropped, the prefix
-  /// stays. The slots hold zeros (`zeroed`) or anything.
+  /// stays. The slots are zeros, so that the memory is committed here, before work is put into a
+  /// group, and not found missing while it is decoded.
   /// Memory: rows * capacity * shape.per_token().
-  void reserve(int rows, int capacity, bool zeroed);
+  void reserve(int rows, int capacity);
   /// Makes the first `tokens` of row 0 the shared prefix, and drops the rows.
   /// Requires: no prefix yet; row 0 holds as many tokens, and they are evaluated.
   void share(int tokens);
