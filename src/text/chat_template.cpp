@@ -9,6 +9,7 @@
 #include "headroom_text.h"
 #include "messages.h"
 #include "rust_bytes.h"
+#include "special_tokens.h"
 #include "template_sources.h"
 
 namespace headroom::text {
@@ -34,6 +35,16 @@ HeadroomTextTime split_time(WallTime now) {
           local.tm_yday + 1};
 }
 
+/// The names of special tokens that the folder gives. Settings that cannot be read are the
+/// tokenizer's to refuse: the template may well need none of them.
+OrderedJson named_tokens(const std::filesystem::path& folder) {
+  try {
+    return load_special_tokens(folder).named;
+  } catch (const UsageError&) {
+    return OrderedJson::object();
+  }
+}
+
 void require_messages(const OrderedJson& messages, const std::string& origin) {
   const bool tables =
       messages.is_array() && !messages.empty() &&
@@ -55,6 +66,7 @@ struct ChatTemplate::Impl {
   std::string origin;
   HeadroomTextTime now;
   std::vector<std::string> differing;
+  OrderedJson tokens = OrderedJson::object();
 };
 
 ChatTemplate::ChatTemplate(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -70,6 +82,7 @@ ChatTemplate ChatTemplate::load(const std::filesystem::path& folder,
   const TemplateSource& chosen = choose_template(folder, sources.templates, name);
   ChatTemplate result = from_source(chosen.source, chosen.origin, now);
   result.impl_->differing = sources.differing;
+  result.impl_->tokens = named_tokens(folder);
   return result;
 }
 
@@ -100,9 +113,8 @@ std::string ChatTemplate::render_messages(const OrderedJson& messages,
                       {"tools", nullptr},
                       {"documents", nullptr},
                       {"add_generation_prompt", variables.add_generation_prompt}};
-  for (const auto& [key, value] : variables.extra.items()) {
-    seen[key] = value;
-  }
+  seen.update(impl_->tokens);
+  seen.update(variables.extra);
   const std::string json = seen.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
   RustBytes text;
   const auto status = headroom_template_render(impl_->source.data(),

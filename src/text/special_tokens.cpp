@@ -8,10 +8,13 @@
 #include <string_view>
 
 #include "base/errors.h"
+#include "model_file.h"
 
 namespace headroom::text {
 
 namespace {
+
+constexpr std::uint64_t kMaxSettingsBytes = 64ULL << 20U;
 
 /// The order in which Transformers adds them where tokenizer.json lacks them.
 constexpr std::array<std::string_view, 7> kNamed = {
@@ -40,8 +43,8 @@ std::optional<std::string> token_text(const OrderedJson& value) {
 }
 
 /// tokenizer.json's form of a token. A text becomes a special token that is not normalised.
-OrderedJson added_form(const OrderedJson& value, bool named) {
-  OrderedJson added = {{"content", *token_text(value)}, {"special", true}, {"normalized", false}};
+OrderedJson added_form(const std::string& text, const OrderedJson& value, bool named) {
+  OrderedJson added = {{"content", text}, {"special", true}, {"normalized", false}};
   if (!value.is_object()) {
     return added;
   }
@@ -69,13 +72,13 @@ class Reader {
     for (const auto& [id, token] : table.items()) {
       char* end = nullptr;
       const long number = std::strtol(id.c_str(), &end, 10);
-      if (id.empty() || *end != '\0' || !token_text(token)) {
+      if (id.empty() || *end != '\0') {
         refuse(where_, "added_tokens_decoder", token);
       }
       sorted[number] = &token;
     }
     for (const auto& [id, token] : sorted) {
-      add(*token, false);
+      add(text_of("added_tokens_decoder", *token), *token, false);
     }
   }
 
@@ -83,12 +86,9 @@ class Reader {
     if (value.is_null()) {
       return;
     }
-    const auto text = token_text(value);
-    if (!text) {
-      refuse(where_, key, value);
-    }
-    tokens_.named[key] = *text;
-    add(value, true);
+    const std::string text = text_of(key, value);
+    tokens_.named[key] = text;
+    add(text, value, true);
   }
 
   void extra(const std::string& key, const OrderedJson& value) {
@@ -102,23 +102,27 @@ class Reader {
       refuse(where_, key, value);
     }
     for (const auto& token : value) {
-      if (!token_text(token)) {
-        refuse(where_, key, token);
-      }
-      add(token, true);
+      add(text_of(key, token), token, true);
     }
   }
 
   SpecialTokens take() { return std::move(tokens_); }
 
  private:
-  void add(const OrderedJson& token, bool named) {
-    const std::string text = *token_text(token);
+  std::string text_of(const std::string& key, const OrderedJson& token) const {
+    auto text = token_text(token);
+    if (!text) {
+      refuse(where_, key, token);
+    }
+    return std::move(*text);
+  }
+
+  void add(const std::string& text, const OrderedJson& token, bool named) {
     const bool known = std::any_of(tokens_.added.begin(),
                                    tokens_.added.end(),
                                    [&](const auto& other) { return other["content"] == text; });
     if (!known) {
-      tokens_.added.push_back(added_form(token, named));
+      tokens_.added.push_back(added_form(text, token, named));
     }
   }
 
@@ -173,6 +177,15 @@ SpecialTokens read_special_tokens(OrderedJson settings,
     }
   }
   return reader.take();
+}
+
+SpecialTokens load_special_tokens(const std::filesystem::path& folder) {
+  const auto path = folder / "tokenizer_config.json";
+  auto settings = read_model_json(path, "E-TOKENIZER", kMaxSettingsBytes);
+  const auto map =
+      read_model_json(folder / "special_tokens_map.json", "E-TOKENIZER", kMaxSettingsBytes);
+  return read_special_tokens(
+      settings ? std::move(*settings) : OrderedJson::object(), map, path.string());
 }
 
 }  // namespace headroom::text

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -21,5 +22,9 @@ struct SpecialTokens {
 SpecialTokens read_special_tokens(OrderedJson settings,
                                   const std::optional<OrderedJson>& tokens_map,
                                   const std::string& where);
+
+/// The same of `folder`/tokenizer_config.json and special_tokens_map.json, as far as they are
+/// there.
+SpecialTokens load_special_tokens(const std::filesystem::path& folder);
 
 }  // namespace headroom::text

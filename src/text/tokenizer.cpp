@@ -13,7 +13,6 @@ namespace headroom::text {
 namespace {
 
 constexpr std::uint64_t kMaxTokenizerBytes = 512ULL << 20U;
-constexpr std::uint64_t kMaxSettingsBytes = 64ULL << 20U;
 constexpr const char* kCode = "E-TOKENIZER";
 
 struct Close {
@@ -52,12 +51,8 @@ Tokenizer Tokenizer::load(const std::filesystem::path& folder) {
                      fmt::format("{}: missing; the model's folder needs its tokenizer in this form",
                                  path.string()));
   }
-  const auto settings_path = folder / "tokenizer_config.json";
-  auto settings = read_model_json(settings_path, kCode, kMaxSettingsBytes);
-  const auto map = read_model_json(folder / "special_tokens_map.json", kCode, kMaxSettingsBytes);
   auto impl = std::make_unique<Impl>();
-  impl->tokens = read_special_tokens(
-      settings ? std::move(*settings) : OrderedJson::object(), map, settings_path.string());
+  impl->tokens = load_special_tokens(folder);
   const std::string added =
       impl->tokens.added.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
   HeadroomTokenizer* rust = nullptr;

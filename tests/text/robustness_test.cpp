@@ -208,7 +208,7 @@ const std::vector<std::string> kPieces = {"{{",
                                           "\t",
                                           "\xff",
                                           "\xe6\x97\xa5",
-                                          "\0x"};
+                                          std::string(1, 0)};
 
 std::string random_template(std::mt19937& random) {
   std::uniform_int_distribution<std::size_t> piece(0, kPieces.size() - 1);
@@ -260,6 +260,18 @@ TEST(Robustness, DamagedTemplatesNeverCrash) {
   }
 }
 
+/// Loads and uses a tokenizer; the error's words when it is refused. A panic gets through.
+std::string attempt_tokenizer(const std::filesystem::path& folder) {
+  try {
+    const auto tokenizer = Tokenizer::load(folder);
+    return tokenizer.decode(tokenizer.encode("What color is <image>, don't 12 日?", true), true);
+  } catch (const UsageError& error) {
+    return error.what();
+  } catch (const InputError& error) {
+    return error.what();
+  }
+}
+
 TEST(Robustness, DamagedTokenizersNeverCrash) {
   std::mt19937 random(11);
   ModelFolder model("damaged");
@@ -268,12 +280,7 @@ TEST(Robustness, DamagedTokenizersNeverCrash) {
     const auto json = read_file(entry.path());
     for (int i = 0; i < 100; ++i) {
       model.write("tokenizer.json", damaged(json, random));
-      try {
-        const auto tokenizer = Tokenizer::load(model.path());
-        tokenizer.decode(tokenizer.encode("What color is <image>, don't 12 日?", true), true);
-      } catch (const UsageError&) {
-      } catch (const InputError&) {
-      }
+      EXPECT_NO_THROW(attempt_tokenizer(model.path()));
     }
   }
 }

@@ -42,9 +42,10 @@ TEST(NamedTemplates, DefaultIsTakenWhereverItStandsAndNamesAreLookedUp) {
     return ChatTemplate::load(model.path(), kNow, name).render_messages(messages, {});
   };
   const auto& renders = truth["renders"];
-  EXPECT_EQ(render(std::nullopt), renders["default_second"]["text"]);
-  EXPECT_EQ(render("rag"), renders["default_second, name rag"]["text"]);
-  EXPECT_EQ(render("tool_use"), renders["default_second, name tool_use"]["text"]);
+  EXPECT_EQ(render(std::nullopt), renders["default_second"]["text"].get<std::string>());
+  EXPECT_EQ(render("rag"), renders["default_second, name rag"]["text"].get<std::string>());
+  EXPECT_EQ(render("tool_use"),
+            renders["default_second, name tool_use"]["text"].get<std::string>());
   expect_words(message_of<UsageError>([&] { render("chat"); }),
                truth["errors"]["default_second, name chat"]["message_contains"]);
 }
@@ -100,7 +101,7 @@ TEST(RaiseException, GivesTheTemplatesOwnWords) {
   for (const auto& [name, truth] : renders.items()) {
     SCOPED_TRACE(name);
     if (truth.contains("text")) {
-      EXPECT_EQ(made.render_messages(conversations[name], {}), truth["text"]);
+      EXPECT_EQ(made.render_messages(conversations[name], {}), truth["text"].get<std::string>());
       continue;
     }
     try {
@@ -123,7 +124,7 @@ TEST(ToJson, IsByteEqualToTransformers) {
   for (const auto& [name, truth] : renders.items()) {
     const auto source = read_file(folder / "input" / (name + ".jinja"));
     const auto made = ChatTemplate::from_source(source, name, kNow);
-    EXPECT_EQ(made.render_messages(messages, variables), truth["text"]) << name;
+    EXPECT_EQ(made.render_messages(messages, variables), truth["text"].get<std::string>()) << name;
   }
 }
 
@@ -135,7 +136,8 @@ TEST(WhiteSpace, IsTrimmedAsByTransformers) {
                                   std::pair("chat_template_crlf.jinja", "renders_crlf")}) {
     const auto made = ChatTemplate::from_source(read_file(folder / "input" / file), file, kNow);
     for (const auto& [name, render] : truth[key].items()) {
-      EXPECT_EQ(made.render_messages(conversations[name], {}), render["text"]) << file << name;
+      EXPECT_EQ(made.render_messages(conversations[name], {}), render["text"].get<std::string>())
+          << file << name;
     }
   }
 }
@@ -157,11 +159,11 @@ class TemplatePrecedence : public ::testing::Test {
 
 TEST_F(TemplatePrecedence, JinjaFileBeforeJsonBeforeSettings) {
   with("tokenizer_config.json");
-  EXPECT_EQ(render(), truth_["renders"]["settings only"]["text"]);
+  EXPECT_EQ(render(), truth_["renders"]["settings only"]["text"].get<std::string>());
   with("chat_template.json");
-  EXPECT_EQ(render(), truth_["renders"]["json and settings"]["text"]);
+  EXPECT_EQ(render(), truth_["renders"]["json and settings"]["text"].get<std::string>());
   with("chat_template.jinja");
-  EXPECT_EQ(render(), truth_["renders"]["all three"]["text"]);
+  EXPECT_EQ(render(), truth_["renders"]["all three"]["text"].get<std::string>());
 }
 
 TEST_F(TemplatePrecedence, TheChosenFileAndTheDifferingOnesAreTold) {
@@ -181,7 +183,7 @@ TEST_F(TemplatePrecedence, NoneAtAllIsRefused) {
 
 TEST_F(TemplatePrecedence, ABrokenFileWithoutEffectDoesNotMatter) {
   with("chat_template.jinja").write("chat_template.json", "{");
-  EXPECT_EQ(render(), truth_["renders"]["all three"]["text"]);
+  EXPECT_EQ(render(), truth_["renders"]["all three"]["text"].get<std::string>());
 }
 
 struct BrokenTemplate {
@@ -220,6 +222,20 @@ INSTANTIATE_TEST_SUITE_P(
         BrokenTemplate{"tokenizer_config.json", "{\"chat_template\": [\"x\"]}", "string"},
         BrokenTemplate{
             "tokenizer_config.json", "{\"chat_template\": [{\"name\": \"default\"}]}", "object"}));
+
+TEST(ChatTemplate, SeesTheSpecialTokensOfItsFolder) {
+  ModelFolder model("tokens");
+  model.write("chat_template.jinja",
+              "{{ bos_token }}|{{ eos_token }}|{{ image_token }}|{{ unk_token }}");
+  model.write("tokenizer_config.json",
+              R"({"bos_token": "<s>", "eos_token": {"content": "</s>"}, "image_token": "<i>"})");
+  const Conversation conversation = {{"user", {Part::of_text("x")}}};
+  const auto made = ChatTemplate::load(model.path(), kNow);
+  EXPECT_EQ(made.render(conversation, {}), "<s>|</s>|<i>|");
+  TemplateVariables variables;
+  variables.extra["bos_token"] = "<b>";
+  EXPECT_EQ(made.render(conversation, variables), "<b>|</s>|<i>|");
+}
 
 TEST(ChatTemplate, AnErrorNamesTheLine) {
   const auto made = ChatTemplate::from_source(

@@ -76,7 +76,9 @@ TEST(TemplateGoldens, PublishedTemplatesRenderAsInTransformers) {
     TemplateVariables variables;
     variables.extra = inputs["variables"][row["variables"].get<std::string>()];
     const auto& messages = inputs["conversations"][row["conversation"].get<std::string>()];
-    EXPECT_EQ(outcome(read_file(kData + "templates/" + name), messages, variables), expected(row))
+    EXPECT_EQ(
+        outcome(read_file(std::filesystem::path(kData) / "templates" / name), messages, variables),
+        expected(row))
         << row.dump();
   }
 }
@@ -90,7 +92,9 @@ TEST(TemplateGoldens, DatesAreWrittenAsByPython) {
     TemplateVariables variables;
     variables.extra["f"] = row["format"];
     const auto made = ChatTemplate::from_source("{{ strftime_now(f) }}", "golden", now);
-    EXPECT_EQ(made.render({{"user", {Part::of_text("x")}}}, variables), row["text"]) << row["date"];
+    EXPECT_EQ(made.render({{"user", {Part::of_text("x")}}}, variables),
+              row["text"].get<std::string>())
+        << row["date"];
   }
 }
 

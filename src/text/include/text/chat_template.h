@@ -16,7 +16,9 @@ namespace headroom::text {
 /// What a template sees besides the messages.
 struct TemplateVariables {
   bool add_generation_prompt = true;
-  OrderedJson extra = OrderedJson::object();  ///< bos_token, eos_token, …
+  /// More names, or other values for those that the folder's settings give (bos_token, eos_token,
+  /// …).
+  OrderedJson extra = OrderedJson::object();
 };
 
 /// A checkpoint's chat template, rendered as Transformers does (trim_blocks, lstrip_blocks, tojson,
