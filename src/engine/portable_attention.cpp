@@ -4,52 +4,86 @@
 #include <vector>
 
 namespace headroom::engine {
-namespace {
-
-/// Index tables of a pass: where packed tokens go, and what each padded query may see.
-struct Layout {
-  std::vector<int> positions;  // [T]
-  std::vector<int> slots;      // [T]: in the cache
-  std::vector<int> rows;       // [R]: cache rows
-  std::vector<int> gather;     // [R * L]: packed token of each padded place
-  std::vector<int> unpack;     // [T]: padded place of each packed token
-  std::vector<char> mask;      // [R, L, P + S]
-  int length = 0;              // L
-  int span = 0;                // S
-  bool padded = false;
+/// Where packed tokens go, and what each padded query may see.
+/// Letters: T packed tokens, R rows of the pass, L longest segment, P prefix, S longest row.
+struct PassLayout {
+  mx::array positions;              // [T]
+  mx::array slots;                  // [T]: in the cache
+  std::optional<mx::array> rows;    // [R]: of the cache, where the pass has not all in order
+  std::optional<mx::array> gather;  // [R * L]: packed token of each padded place, where padded
+  std::optional<mx::array> unpack;  // [T]: padded place of each packed token, where padded
+  std::optional<mx::array> mask;    // [R, 1, L, P + S]; none where each query sees everything
+  int row_count = 0;
+  int length = 0;  // L
+  int span = 0;    // S
 };
 
-Layout make_layout(const Pass& pass, int capacity) {
-  Layout layout;
-  for (const Segment& segment : pass.segments) {
-    layout.length = std::max(layout.length, segment.count);
-    layout.span = std::max(layout.span, segment.cached + segment.count);
-    layout.rows.push_back(segment.row);
-  }
-  int packed = 0;
-  int place = 0;
-  for (const Segment& segment : pass.segments) {
-    for (int i = 0; i < layout.length; ++i) {
-      const int token = std::min(i, segment.count - 1);  // padding repeats the last token
-      layout.gather.push_back(packed + token);
-      for (int key = 0; key < pass.prefix + layout.span; ++key) {
-        layout.mask.push_back(key - pass.prefix <= segment.cached + token ? 1 : 0);
-      }
-    }
-    for (int i = 0; i < segment.count; ++i) {
-      layout.positions.push_back(pass.prefix + segment.cached + i);
-      layout.slots.push_back(segment.row * capacity + segment.cached + i);
-      layout.unpack.push_back(place + i);
-    }
-    layout.padded = layout.padded || segment.count < layout.length;
-    packed += segment.count;
-    place += layout.length;
-  }
-  return layout;
-}
+namespace {
 
 mx::array int_array(const std::vector<int>& values) {
   return mx::array(values.data(), {static_cast<int>(values.size())}, mx::int32);
+}
+
+mx::array make_mask(const Pass& pass, int length, int span) {
+  std::vector<char> mask;
+  for (const Segment& segment : pass.segments) {
+    for (int i = 0; i < length; ++i) {
+      const int token = std::min(i, segment.count - 1);  // padding repeats the last token
+      for (int key = 0; key < pass.prefix + span; ++key) {
+        mask.push_back(key - pass.prefix <= segment.cached + token ? 1 : 0);
+      }
+    }
+  }
+  return mx::array(reinterpret_cast<const bool*>(mask.data()),
+                   {static_cast<int>(pass.segments.size()), 1, length, pass.prefix + span},
+                   mx::bool_);
+}
+
+std::shared_ptr<const PassLayout> make_layout(const Pass& pass, const KvCache& cache) {
+  std::vector<int> positions;
+  std::vector<int> slots;
+  std::vector<int> rows;
+  int length = 0;
+  int span = 0;
+  bool in_order = static_cast<int>(pass.segments.size()) == cache.rows();
+  for (const Segment& segment : pass.segments) {
+    length = std::max(length, segment.count);
+    span = std::max(span, segment.cached + segment.count);
+    in_order = in_order && segment.row == static_cast<int>(rows.size());
+    rows.push_back(segment.row);
+    for (int i = 0; i < segment.count; ++i) {
+      positions.push_back(pass.prefix + segment.cached + i);
+      slots.push_back(segment.row * cache.capacity() + segment.cached + i);
+    }
+  }
+  std::vector<int> gather;
+  std::vector<int> unpack;
+  int packed = 0;
+  int place = 0;
+  for (const Segment& segment : pass.segments) {
+    for (int i = 0; i < length; ++i) {
+      gather.push_back(packed + std::min(i, segment.count - 1));
+      if (i < segment.count) {
+        unpack.push_back(place + i);
+      }
+    }
+    packed += segment.count;
+    place += length;
+  }
+  auto layout = std::make_shared<PassLayout>(
+      PassLayout{int_array(positions), int_array(slots), {}, {}, {}, {}, 0, length, span});
+  layout->row_count = static_cast<int>(rows.size());
+  if (!in_order) {
+    layout->rows = int_array(rows);
+  }
+  if (packed < place) {
+    layout->gather = int_array(gather);
+    layout->unpack = int_array(unpack);
+  }
+  if (layout->row_count > 1 || length > 1) {
+    layout->mask = make_mask(pass, length, span);
+  }
+  return layout;
 }
 
 /// Columns [from, from + heads * dim) as [T, heads, dim].
@@ -71,26 +105,22 @@ mx::array store(const mx::array& cache, const mx::array& slots, const mx::array&
 /// Prefix and the rows' slots, as the attention wants them: [R, Hkv, P + S, D].
 mx::array cached(const mx::array& slots,
                  const std::optional<mx::array>& prefix,
-                 const Layout& layout,
+                 const PassLayout& layout,
                  const KvCache& cache) {
   const KvShape& shape = cache.shape();
-  const int rows = static_cast<int>(layout.rows.size());
-  mx::array all = mx::reshape(slots, {cache.rows(), cache.capacity(), shape.width()});
-  all = mx::slice(all, {0, 0, 0}, {cache.rows(), layout.span, shape.width()});
-  bool every = rows == cache.rows();
-  for (int i = 0; i < rows && every; ++i) {
-    every = layout.rows[static_cast<std::size_t>(i)] == i;
-  }
-  if (!every) {
-    all = mx::take(all, int_array(layout.rows), 0);
+  const int width = shape.width();
+  mx::array all = mx::reshape(slots, {cache.rows(), cache.capacity(), width});
+  all = mx::slice(all, {0, 0, 0}, {cache.rows(), layout.span, width});
+  if (layout.rows) {
+    all = mx::take(all, *layout.rows, 0);
   }
   if (prefix) {
     const int length = prefix->shape(0);
-    const mx::array shared = mx::broadcast_to(mx::reshape(*prefix, {1, length, shape.width()}),
-                                              {rows, length, shape.width()});
+    const mx::array shared = mx::broadcast_to(mx::reshape(*prefix, {1, length, width}),
+                                              {layout.row_count, length, width});
     all = mx::concatenate({shared, all}, 1);
   }
-  all = mx::reshape(all, {rows, all.shape(1), shape.kv_heads, shape.head_dim});
+  all = mx::reshape(all, {layout.row_count, all.shape(1), shape.kv_heads, shape.head_dim});
   return mx::transpose(all, {0, 2, 1, 3});
 }
 
@@ -102,34 +132,29 @@ mx::array portable_decoder_attention(const mx::array& qkv,
                                      KvCache& cache,
                                      int layer_index,
                                      const Rope& rope) {
-  const Layout layout = make_layout(pass, cache.capacity());
-  const int rows = static_cast<int>(layout.rows.size());
-  const mx::array positions = int_array(layout.positions);
-  const mx::array slots = int_array(layout.slots);
-  mx::array q = rotate(columns(qkv, 0, heads.query, heads.dim), positions, rope);
+  if (pass.layout == nullptr) {
+    pass.layout = make_layout(pass, cache);
+  }
+  const PassLayout& layout = *pass.layout;
+  mx::array q = rotate(columns(qkv, 0, heads.query, heads.dim), layout.positions, rope);
   const mx::array k =
-      rotate(columns(qkv, heads.query * heads.dim, heads.kv, heads.dim), positions, rope);
+      rotate(columns(qkv, heads.query * heads.dim, heads.kv, heads.dim), layout.positions, rope);
   const mx::array v = columns(qkv, (heads.query + heads.kv) * heads.dim, heads.kv, heads.dim);
   KvCache::Layer& layer = cache.layer(layer_index);
-  layer.keys = store(*layer.keys, slots, k);
-  layer.values = store(*layer.values, slots, v);
-  if (layout.padded) {
-    q = mx::take(q, int_array(layout.gather), 0);
+  layer.keys = store(*layer.keys, layout.slots, k);
+  layer.values = store(*layer.values, layout.slots, v);
+  if (layout.gather) {
+    q = mx::take(q, *layout.gather, 0);
   }
-  q = mx::transpose(mx::reshape(q, {rows, layout.length, heads.query, heads.dim}), {0, 2, 1, 3});
+  q = mx::transpose(mx::reshape(q, {layout.row_count, layout.length, heads.query, heads.dim}),
+                    {0, 2, 1, 3});
   const mx::array keys = cached(*layer.keys, layer.prefix_keys, layout, cache);
   const mx::array values = cached(*layer.values, layer.prefix_values, layout, cache);
-  const bool all_seen = layout.length == 1 && rows == 1;
-  std::optional<mx::array> mask;
-  if (!all_seen) {
-    mask = mx::array(reinterpret_cast<const bool*>(layout.mask.data()),
-                     {rows, 1, layout.length, pass.prefix + layout.span},
-                     mx::bool_);
-  }
-  mx::array out = mx::fast::scaled_dot_product_attention(q, keys, values, heads.scale, "", mask);
+  mx::array out =
+      mx::fast::scaled_dot_product_attention(q, keys, values, heads.scale, "", layout.mask);
   out = mx::reshape(mx::transpose(out, {0, 2, 1, 3}),
-                    {rows * layout.length, heads.query * heads.dim});
-  return layout.padded ? mx::take(out, int_array(layout.unpack), 0) : out;
+                    {layout.row_count * layout.length, heads.query * heads.dim});
+  return layout.unpack ? mx::take(out, *layout.unpack, 0) : out;
 }
 
 mx::array portable_tile_attention(const mx::array& qkv,

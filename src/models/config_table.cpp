@@ -13,6 +13,13 @@ std::string shown(const Json& value) {
   return text.size() > 80 ? text.substr(0, 77) + "..." : text;
 }
 
+bool whole_number_from(const Json& value, std::int64_t least) {
+  if (value.is_number_unsigned() && value.get<std::uint64_t>() > 0x7FFFFFFFU) {
+    return false;
+  }
+  return value.is_number_integer() && value.get<std::int64_t>() >= least;
+}
+
 }  // namespace
 
 ConfigTable::ConfigTable(const Json& table, std::string where)
@@ -45,7 +52,7 @@ int ConfigTable::size_or(const char* key, int otherwise) {
   if (value == nullptr) {
     return otherwise;
   }
-  if (!value->is_number_unsigned() || *value < 1U || *value > 0x7FFFFFFFU) {
+  if (!whole_number_from(*value, 1)) {
     fail(key, fmt::format("is {}; a whole number from 1 is wanted", shown(*value)));
   }
   return value->get<int>();
@@ -56,7 +63,7 @@ int ConfigTable::token_or(const char* key, int otherwise) {
   if (value == nullptr) {
     return otherwise;
   }
-  if (!value->is_number_unsigned() || *value > 0x7FFFFFFFU) {
+  if (!whole_number_from(*value, 0)) {
     fail(key, fmt::format("is {}; a token id is wanted", shown(*value)));
   }
   return value->get<int>();

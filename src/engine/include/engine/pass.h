@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace headroom::engine {
@@ -12,12 +12,16 @@ struct Segment {
   int count = 0;
 };
 
+struct PassLayout;
+
 /// One forward pass over the new tokens of several rows, packed one after another without padding.
 /// The rows stand behind one shared prefix of `prefix` tokens: token i of a segment is at position
 /// prefix + cached + i.
 struct Pass {
   std::vector<Segment> segments;
   int prefix = 0;
+  /// Index tables of the portable attention, made by its first layer and used by the others.
+  mutable std::shared_ptr<const PassLayout> layout;
 
   int tokens() const {
     int n = 0;
