@@ -6,6 +6,7 @@
 #include <exception>
 #include <optional>
 #include <type_traits>
+#include <utility>
 
 #include "base/errors.h"
 #include "death.h"
@@ -318,6 +319,7 @@ class WorkerBackend::Impl::GroupAsk {
  private:
   /// Asks what is left, once. Afterwards something was settled, or the worker died.
   void attempt() {
+    skipped_.clear();
     AskRequest part = progress_.next();
     CallLimits limits{.silence = backend_.options_.silence_timeout,
                       .cancel_grace = backend_.options_.cancel_grace,
@@ -341,6 +343,10 @@ class WorkerBackend::Impl::GroupAsk {
           worker::from_json<AskDone>,
           [this](const std::string& method, const Json& params) { return hear(method, params); });
       done_.reading = done.reading;
+      take_skipped();
+      if (sink_error_ || backend_.interrupt_.raised()) {
+        return;
+      }
       settle(progress_.fail_rest_of(part,
                                     Outcome::kModel,
                                     "E-WORKER-SILENT",
@@ -368,6 +374,10 @@ class WorkerBackend::Impl::GroupAsk {
   }
 
   void take(Answer&& answer) {
+    if (answer.outcome == Outcome::kSkipped) {
+      skipped_.push_back(std::move(answer));  // by whose will shows at the end
+      return;
+    }
     if (!progress_.accept(answer)) {
       backend_.log_.warning(
           kPart,
@@ -383,6 +393,24 @@ class WorkerBackend::Impl::GroupAsk {
       answer.rung = "one by one after a worker's death";
     }
     give(std::move(answer));
+  }
+
+  /// What a worker that was told to stop leaves undone is not settled: after a cancel it is still
+  /// to be asked, after a deadline it ran out of time.
+  void take_skipped() {
+    std::vector<Answer> skipped = std::exchange(skipped_, {});
+    if (skipped.empty() || sink_error_ || backend_.interrupt_.raised()) {
+      return;
+    }
+    if (backend_.client_->last_call_timed_out()) {
+      time_out("");
+      return;
+    }
+    for (Answer& answer : skipped) {
+      if (progress_.accept(answer)) {
+        give(std::move(answer));
+      }
+    }
   }
 
   void give(Answer&& answer) {
@@ -457,7 +485,8 @@ class WorkerBackend::Impl::GroupAsk {
   const Sink& sink_;
   GroupProgress progress_;
   AskDone done_;
-  Duration asked_{0};  ///< time spent asking, without starts and loads
+  Duration asked_{0};            ///< time spent asking, without starts and loads
+  std::vector<Answer> skipped_;  ///< in this attempt
   std::exception_ptr sink_error_;
 };
 

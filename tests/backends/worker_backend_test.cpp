@@ -296,6 +296,29 @@ TEST(WorkerBackend, CancelStopsTheAskAndKeepsTheWorkerAndWhatWasAnswered) {
   rig.expect_all_answered_once(2);
 }
 
+TEST(WorkerBackend, DoesNotSettleWhatAWorkerSkippedBecauseOfACancel) {
+  Rig rig(rules(rule("before", "q2", "skip_on_cancel")));
+  rig.load();
+  EXPECT_THROW(rig.backend.ask(group_of("g", 3),
+                               [&](Answer&& answer) {
+                                 ++rig.given[answer.id];
+                                 rig.backend.cancel();
+                               }),
+               Cancelled);
+  EXPECT_EQ(rig.given, (std::map<std::string, int>{{"q1", 1}}));
+}
+
+TEST(WorkerBackend, TakesWhatAWorkerSkippedAfterTheDeadlineForOutOfTime) {
+  Rig rig(rules(rule("before", "q2", "skip_on_cancel")));
+  rig.load();
+  AskRequest request = group_of("g", 3);
+  request.limits.deadline_seconds = 0.1;
+  rig.ask(request);
+  EXPECT_EQ(rig.answers["q1"].outcome, Outcome::kAnswered);
+  EXPECT_EQ(rig.answers["q2"].outcome, Outcome::kTimeout);
+  EXPECT_EQ(rig.answers["q3"].outcome, Outcome::kTimeout);
+}
+
 TEST(WorkerBackend, CancelEndsAWorkerThatIsDeafToIt) {
   Rig rig(rules(rule("before", "q2", "hang", {{"times", 1}})));
   rig.load();
@@ -507,7 +530,7 @@ TEST(WorkerBackend, CleansReadsPlansVerifiesAndUnloads) {
   EXPECT_EQ(rig.backend.verify({rig.state.path().string()}).max_logit_difference, 0.25);
   EXPECT_EQ(rig.backend.unload().after.active, Bytes(0));
   rig.ask(group_of("g", 1));
-  EXPECT_EQ(rig.answers["q1"].error_code, "E-NO-MODEL");
+  EXPECT_EQ(rig.answers["q1"].error_code, "E-NOT-LOADED");
 }
 
 TEST(WorkerBackend, LeavesNoProcessBehind) {

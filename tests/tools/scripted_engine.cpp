@@ -186,11 +186,23 @@ worker::AskDone ScriptedEngine::ask(const worker::AskRequest& request,
   play("ask", "", &cancel);
   worker::AskDone done;
   done.group = request.group;
+  bool skip = false;
   for (const worker::AskItem& item : request.items) {
-    if (cancel.cancelled()) {
+    if (!skip && cancel.cancelled()) {
       throw Cancelled(fmt::format("group '{}' was cancelled", request.group));
     }
-    const Deed deed = play("before", item.id, &cancel);
+    const Deed deed = skip ? Deed::kSkipRest : play("before", item.id, &cancel);
+    skip = deed == Deed::kSkipRest;
+    if (skip) {
+      worker::Answer answer;
+      answer.group = request.group;
+      answer.id = item.id;
+      answer.outcome = Outcome::kSkipped;
+      answer.error = "cancelled";
+      ++done.failed;
+      sink(std::move(answer));
+      continue;
+    }
     if (deed != Deed::kDrop) {
       worker::Answer answer = answer_to(request, item);
       answer.before = answer.after = reading();
@@ -236,7 +248,7 @@ memory::Reading ScriptedEngine::reading() {
 
 void ScriptedEngine::require_model() const {
   if (!model_) {
-    throw UsageError("E-NO-MODEL", "no model is loaded: send load first");
+    throw UsageError("E-NOT-LOADED", "no model is loaded: send load first");
   }
 }
 
@@ -271,10 +283,11 @@ ScriptedEngine::Deed ScriptedEngine::act(const Rule& rule, const worker::CancelT
     while (std::chrono::steady_clock::now() < end && !(cancel != nullptr && cancel->cancelled())) {
       std::this_thread::sleep_for(kStep);
     }
-  } else if (what == "wait_cancel") {
+  } else if (what == "wait_cancel" || what == "skip_on_cancel") {
     while (!cancel->cancelled()) {
       std::this_thread::sleep_for(kStep);
     }
+    return what == "skip_on_cancel" ? Deed::kSkipRest : Deed::kNone;
   } else if (what == "garbage") {
     write_raw(1, action.value("text", "this is no JSON\n"));
   } else if (what == "oversized") {

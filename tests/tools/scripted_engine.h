@@ -10,9 +10,10 @@ namespace headroom::testing {
 
 /// An engine without a model that keeps the contract, except where its script says otherwise: it
 /// answers a question by repeating it. Actions: exit, signal, abort, hang, delay, wait_cancel,
-/// deaf_delay, garbage, oversized, wrong_response, impostor (answer to other names), twice, drop,
-/// error, bad_alloc, foreign, allocate, flood, flood_log, say (on standard error), close_output,
-/// half_line, orphan (a child that holds the pipes).
+/// skip_on_cancel (then answers the rest as skipped), deaf_delay, garbage, oversized,
+/// wrong_response, impostor (answer to other names), twice, drop, error, bad_alloc, foreign,
+/// allocate, flood, flood_log, say (on standard error), close_output, half_line, orphan (a child
+/// that holds the pipes).
 class ScriptedEngine final : public worker::Engine {
  public:
   explicit ScriptedEngine(Script& script) : script_(script) {}
@@ -30,7 +31,7 @@ class ScriptedEngine final : public worker::Engine {
   memory::Reading reading() override;
 
  private:
-  enum class Deed { kNone, kDrop, kTwice };
+  enum class Deed { kNone, kDrop, kTwice, kSkipRest };
 
   /// Does what the script says for this moment.
   Deed play(std::string_view moment,
