@@ -107,7 +107,7 @@ void require_answered(const std::vector<Answer>& answers) {
 // ---- the checks
 
 void says_hello(const Subject& subject) {
-  RawWorker worker(subject.command);
+  RawWorker worker(subject.command, subject.patience);
   const auto hello =
       worker::from_json<worker::Hello>(result_of(worker.call("hello", {{"protocol", 1}})));
   require(hello.protocol == worker::kProtocolVersion, "hello.protocol is not 1");
@@ -116,7 +116,7 @@ void says_hello(const Subject& subject) {
 }
 
 void plans_without_loading(const Subject& subject) {
-  RawWorker worker(subject.command);
+  RawWorker worker(subject.command, subject.patience);
   const worker::PlanRequest request{.model = subject.model, .pictures = {{64, 64}, {640, 480}}};
   const memory::Geometry geometry =
       memory::geometry_from_json(result_of(worker.call("plan", to_json(request))));
@@ -127,7 +127,7 @@ void plans_without_loading(const Subject& subject) {
 }
 
 void refuses_a_model_that_is_not_there(const Subject& subject) {
-  RawWorker worker(subject.command);
+  RawWorker worker(subject.command, subject.patience);
   const Json params = {{"model", subject.model + "/no/such/folder"}};
   require_error(worker.call("load", params), -32000, "usage");
   require_error(worker.call("plan", params), -32000, "usage");
@@ -135,7 +135,7 @@ void refuses_a_model_that_is_not_there(const Subject& subject) {
 }
 
 void answers_each_item_once(const Subject& subject) {
-  RawWorker worker(subject.command);
+  RawWorker worker(subject.command, subject.patience);
   load(worker, subject);
   require_answered(ask(worker, group_of(subject, "one", 1)));
   require_answered(ask(worker, group_of(subject, "five", 5)));
@@ -144,7 +144,7 @@ void answers_each_item_once(const Subject& subject) {
 }
 
 void answers_alike_one_by_one(const Subject& subject) {
-  RawWorker worker(subject.command);
+  RawWorker worker(subject.command, subject.patience);
   load(worker, subject);
   AskRequest request = group_of(subject, "g", 4);
   const auto ids_of = [&](std::uint32_t batch) {
@@ -159,7 +159,7 @@ void answers_alike_one_by_one(const Subject& subject) {
 }
 
 void keeps_the_order_one_by_one(const Subject& subject) {
-  RawWorker worker(subject.command);
+  RawWorker worker(subject.command, subject.patience);
   load(worker, subject);
   AskRequest request = group_of(subject, "g", 4);
   request.limits.batch = 1;
@@ -171,7 +171,7 @@ void keeps_the_order_one_by_one(const Subject& subject) {
 }
 
 void gives_what_was_wanted(const Subject& subject) {
-  RawWorker worker(subject.command);
+  RawWorker worker(subject.command, subject.patience);
   load(worker, subject);
   AskRequest request = group_of(subject, "g", 2);
   request.items[0].want_prompt = true;
@@ -189,7 +189,7 @@ void gives_what_was_wanted(const Subject& subject) {
 }
 
 void fails_a_missing_picture_by_its_items(const Subject& subject) {
-  RawWorker worker(subject.command);
+  RawWorker worker(subject.command, subject.patience);
   load(worker, subject);
   AskRequest request = group_of(subject, "g", 2);
   request.pictures = {{"/no/such/picture.png", "", "picture"}};
@@ -205,7 +205,7 @@ void fails_a_missing_picture_by_its_items(const Subject& subject) {
 }
 
 void prepares_and_then_answers(const Subject& subject) {
-  RawWorker worker(subject.command);
+  RawWorker worker(subject.command, subject.patience);
   load(worker, subject);
   const AskRequest next = group_of(subject, "next", 2);
   const int first = worker.request("ask", to_json(group_of(subject, "first", 2)));
@@ -217,7 +217,7 @@ void prepares_and_then_answers(const Subject& subject) {
 }
 
 void stops_on_cancel_and_goes_on(const Subject& subject) {
-  RawWorker worker(subject.command);
+  RawWorker worker(subject.command, subject.patience);
   load(worker, subject);
   AskRequest request = group_of(subject, "long", 64);
   for (worker::AskItem& item : request.items) {
@@ -244,7 +244,7 @@ void stops_on_cancel_and_goes_on(const Subject& subject) {
 }
 
 void cleans_reads_and_unloads(const Subject& subject) {
-  RawWorker worker(subject.command);
+  RawWorker worker(subject.command, subject.patience);
   load(worker, subject);
   ask(worker, group_of(subject, "g", 2));
   for (const char* level : {"normal", "aggressive"}) {
@@ -263,7 +263,7 @@ void cleans_reads_and_unloads(const Subject& subject) {
 }
 
 void refuses_what_it_does_not_know(const Subject& subject) {
-  RawWorker worker(subject.command);
+  RawWorker worker(subject.command, subject.patience);
   require_error(worker.call("dance", Json::object()), -32601);
   require_error(worker.call("load", {{"model", 5}}), -32602);
   require_error(worker.call("clean", {{"level", "deep"}}), -32602);
@@ -281,12 +281,12 @@ void refuses_what_it_does_not_know(const Subject& subject) {
 }
 
 void ends_with_its_input(const Subject& subject) {
-  RawWorker idle(subject.command);
+  RawWorker idle(subject.command, subject.patience);
   result_of(idle.call("hello", Json::object()));
   idle.close_input();
   require(idle.wait_exit().status == 0, "the end of input is a good end: exit status 0");
 
-  RawWorker busy(subject.command);
+  RawWorker busy(subject.command, subject.patience);
   load(busy, subject);
   AskRequest request = group_of(subject, "long", 64);
   for (worker::AskItem& item : request.items) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <stdexcept>
 #include <string>
@@ -12,8 +13,9 @@ namespace headroom::conformance {
 /// What the checks are run on.
 struct Subject {
   worker::WorkerCommand command;
-  std::string model;    ///< a folder that the worker can load
-  std::string picture;  ///< a file, or empty: questions without pictures
+  std::string model;                   ///< a folder that the worker can load
+  std::string picture;                 ///< a file, or empty: questions without pictures
+  std::chrono::seconds patience{120};  ///< longest wait for a message
 };
 
 /// Thrown by a check that finds the contract broken.

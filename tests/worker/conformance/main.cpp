@@ -1,8 +1,10 @@
 // Checks that a worker keeps the contract (docs/reference/worker-contract.md):
-//   worker_conformance MODEL-FOLDER [--picture FILE] -- WORKER [ARGUMENT…]
+//   worker_conformance MODEL-FOLDER [--picture FILE] [--patience SECONDS] -- WORKER [ARGUMENT…]
 // Prints a line for each check. Exit status 0: all hold; 1: some are broken; 2: wrong usage.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <exception>
 #include <string_view>
 
@@ -15,13 +17,16 @@ int main(int argc, char** argv) {
   for (; at < argc && std::string_view(argv[at]) != "--"; ++at) {
     if (std::string_view(argv[at]) == "--picture" && at + 1 < argc) {
       subject.picture = argv[++at];
+    } else if (std::string_view(argv[at]) == "--patience" && at + 1 < argc) {
+      subject.patience = std::chrono::seconds(std::max(1, std::atoi(argv[++at])));
     } else {
       subject.model = argv[at];
     }
   }
   if (subject.model.empty() || at + 1 >= argc) {
     fmt::print(stderr,
-               "usage: worker_conformance MODEL-FOLDER [--picture FILE] -- WORKER [ARGUMENT…]\n");
+               "usage: worker_conformance MODEL-FOLDER [--picture FILE] [--patience SECONDS] -- "
+               "WORKER [ARGUMENT…]\n");
     return 2;
   }
   subject.command.program = argv[at + 1];

@@ -12,13 +12,8 @@
 
 namespace headroom::conformance {
 
-namespace {
-
-constexpr auto kLimit = std::chrono::seconds(120);
-
-}  // namespace
-
-RawWorker::RawWorker(const worker::WorkerCommand& command) : child_(command) {}
+RawWorker::RawWorker(const worker::WorkerCommand& command, std::chrono::seconds patience)
+    : patience_(patience), child_(command) {}
 
 void RawWorker::send_line(const std::string& line) {
   if (!worker::write_all(child_.input(), line + "\n")) {
@@ -64,7 +59,7 @@ const std::vector<Json>& RawWorker::answers(std::size_t at_least) {
 }
 
 worker::ExitState RawWorker::wait_exit() {
-  const auto state = child_.wait_exit(kLimit, clock_);
+  const auto state = child_.wait_exit(patience_, clock_);
   if (!state) {
     throw std::runtime_error("the worker did not end");
   }
@@ -73,9 +68,9 @@ worker::ExitState RawWorker::wait_exit() {
 
 void RawWorker::pump() {
   std::array<pollfd, 2> watched{{{child_.output(), POLLIN, 0}, {child_.error(), POLLIN, 0}}};
-  const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(kLimit);
+  const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(patience_);
   if (::poll(watched.data(), watched.size(), static_cast<int>(limit.count())) == 0) {
-    throw std::runtime_error(fmt::format("no word from the worker for {} s", kLimit.count()));
+    throw std::runtime_error(fmt::format("no word from the worker for {} s", patience_.count()));
   }
   std::array<char, 65536> bytes;
   if (const ssize_t got = ::read(child_.error(), bytes.data(), bytes.size()); got > 0) {

@@ -12,11 +12,11 @@
 
 namespace headroom::conformance {
 
-/// A worker as bytes: sends any line, and keeps what comes back. All waits end after two minutes
-/// with an exception.
+/// A worker as bytes: sends any line, and keeps what comes back. All waits end after
+/// `patience` without a message with an exception.
 class RawWorker {
  public:
-  explicit RawWorker(const worker::WorkerCommand& command);
+  RawWorker(const worker::WorkerCommand& command, std::chrono::seconds patience);
 
   void send_line(const std::string& line);
   int request(const std::string& method, const Json& params);
@@ -41,6 +41,7 @@ class RawWorker {
   /// Reads once. Throws at the end of output and after the limit.
   void pump();
 
+  std::chrono::seconds patience_;
   SystemClock clock_;
   worker::ChildProcess child_;
   worker::LineBuffer lines_;
