@@ -79,7 +79,7 @@ void ask_one(Context& context,
   if (!fitting.budget.warning.empty()) {
     context.log.warning("memory", fitting.budget.warning);
   }
-  note(context, fmt::format("plan: {}", fitting.admission.text));
+  note(context, fitting.admission.text);
   memory::require_fit(fitting.admission);
 
   const InReach reach(interrupt, backend);

@@ -185,12 +185,16 @@ std::string overview() {
 }
 
 std::string short_help(const CommandInfo& command) {
+  constexpr std::size_t kColumn = 37;
   std::string text = fmt::format("{}\n\nUsage: {}\n", command.summary, usage_line(command));
   std::string rows;
   for (const Flag& row : flags()) {
     if ((row.commands & command.bit) != 0) {
       std::string help(row.help.substr(0, row.help.find_first_of(";:")));
-      rows += fmt::format("  {:<38} {}\n", signature(row), help);
+      const std::string name = signature(row);
+      const std::string_view separator = name.size() > kColumn ? "\n" : "";
+      const std::size_t pad = separator.empty() ? kColumn - name.size() : kColumn + 2;
+      rows += fmt::format("  {}{}{:{}} {}\n", name, separator, "", pad, help);
     }
   }
   return text + (rows.empty() ? "" : "\nFlags\n" + rows) + examples(command);

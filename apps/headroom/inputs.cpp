@@ -107,12 +107,20 @@ run::DataSpec data_spec(const std::string& word, const datasets::Dataset& datase
       word, dataset.name, dataset.label, fs::absolute(dataset.path).lexically_normal().string()};
 }
 
+/// From another working folder the word may mean nothing, or something else: then the path counts.
 datasets::Dataset reopen_data(Context& context, const run::DataSpec& spec) {
   std::error_code error;
-  if (fs::exists(spec.path, error)) {
-    return open_data(context, fmt::format("{}:{}", spec.reader, spec.path));
+  try {
+    datasets::Dataset dataset = open_data(context, spec.word);
+    if (data_spec(spec.word, dataset).path == spec.path || !fs::exists(spec.path, error)) {
+      return dataset;
+    }
+  } catch (const UsageError&) {
+    if (!fs::exists(spec.path, error)) {
+      throw;
+    }
   }
-  return open_data(context, spec.word);
+  return open_data(context, fmt::format("{}:{}", spec.reader, spec.path));
 }
 
 run::Specification specification(Context& context,

@@ -78,7 +78,7 @@ std::vector<std::string> node_texts(const toml::node& node, const std::string& o
   if (const auto* const real = node.as_floating_point()) {
     return {fmt::format("{}", real->get())};
   }
-  throw UsageError("E-CONFIG", fmt::format("{}: give a text, a number, true or false", origin));
+  throw UsageError("E-SETTINGS", fmt::format("{}: give a text, a number, true or false", origin));
 }
 
 const Flag* find_key(std::string_view key) {
@@ -100,7 +100,7 @@ void add_file(Settings& settings, const std::filesystem::path& path) {
   try {
     table = toml::parse(text, path.string());
   } catch (const toml::parse_error& error) {
-    throw UsageError("E-CONFIG",
+    throw UsageError("E-SETTINGS",
                      fmt::format("{}: line {}: not valid TOML: {}",
                                  path.string(),
                                  error.source().begin.line,
@@ -114,7 +114,7 @@ void add_file(Settings& settings, const std::filesystem::path& path) {
     const std::string name(key.str());
     const Flag* const row = find_key(name);
     if (row == nullptr) {
-      throw UsageError("E-CONFIG",
+      throw UsageError("E-SETTINGS",
                        fmt::format("{}: line {}: unknown key '{}'{}",
                                    path.string(),
                                    node.source().begin.line,
