@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "base/errors.h"
-#include "engine/counters.h"
 #include "smolvlm.h"
 #include "smolvlm_model.h"
 
@@ -140,7 +139,7 @@ memory::Geometry plan_smolvlm(const ModelFolder& folder,
   geometry.load_staging = load_staging(folder.checkpoint, dtype);
   geometry.context_tokens = static_cast<std::uint32_t>(model.context_tokens());
   geometry.engine_growth =
-      kEngineGrowth + engine::default_cache_limit().value_or(Bytes()) +
+      kEngineGrowth +
       Bytes(file_bytes(folder.folder / "tokenizer.json") * kTokenizerFactor) +
       Bytes(kernels ? kScoreRows * geometry.context_tokens * sizeof(float) : 0);
   geometry.kv_per_token = model.kv_shape().per_token();

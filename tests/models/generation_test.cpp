@@ -139,6 +139,39 @@ TEST(BrokenWeights, AllZeroIsTheModelsFailure) {
   EXPECT_EQ(failure_code(*model), "E-MODEL-ZERO");
 }
 
+/// The golden with the model's own intermediate results beside it, one of them moved by `shift`.
+void record_taps(VisionLanguageModel& model,
+                 const fs::path& path,
+                 const std::string& moved,
+                 float shift) {
+  auto tensors = mx::load_safetensors((tiny("smolvlm") / "golden.safetensors").string()).first;
+  model.tap = [&](const std::string& name, const mx::array& value) {
+    if (!tensors.contains(name)) {
+      tensors.insert_or_assign(name, mx::add(value, mx::array(name == moved ? shift : 0.0F)));
+      mx::eval(tensors.at(name));
+    }
+  };
+  const engine::Guard guard;
+  mx::eval(model.encode_pixels(tensors.at("pixel_values"), guard));
+  model.tap = nullptr;
+  mx::save_safetensors(path.string(), tensors);
+}
+
+TEST(Verify, NamesTheFirstIntermediateResultThatDiffers) {
+  const SystemClock clock;
+  const auto model = load(tiny("smolvlm"));
+  test::TemporaryFolder folder;
+  record_taps(*model, folder / "same.safetensors", "", 0);
+  const Verification same = verify(*model, folder / "same.safetensors", clock);
+  EXPECT_EQ(same.first_different_tap, "");
+  EXPECT_LT(same.tap_difference, 1e-5);
+  record_taps(*model, folder / "moved.safetensors", "vision.1", 0.25F);
+  const Verification moved = verify(*model, folder / "moved.safetensors", clock);
+  EXPECT_EQ(moved.first_different_tap, "vision.1");
+  EXPECT_NEAR(moved.tap_difference, 0.25, 1e-4);
+  EXPECT_LT(moved.max_logit_difference, 1e-4);
+}
+
 TEST(Verify, RecordOfAnotherModelIsRefused) {
   const SystemClock clock;
   const fs::path demo = fs::path(HEADROOM_SOURCE_DIR) / "assets/demo/model";
