@@ -6,18 +6,28 @@
 
 namespace headroom {
 
+namespace {
+
+/// The parser's words without its own numbering in front.
+std::string reason_of(const Json::exception& error) {
+  const std::string reason = error.what();
+  const auto at = reason.find("] ");
+  return at == std::string::npos ? reason : reason.substr(at + 2);
+}
+
+}  // namespace
+
 Json parse_json(std::string_view text, const std::string& where, const std::string& code) {
   try {
     return Json::parse(text);
   } catch (const Json::parse_error& error) {
     // Nested deeper than the stack allows is refused by the parser's own iterative design; what is
     // left is syntax.
-    std::string reason = error.what();
-    if (const auto at = reason.find("] "); at != std::string::npos) {
-      reason = reason.substr(at + 2);
-    }
-    throw InputError(code,
-                     fmt::format("{}: not valid JSON at byte {}: {}", where, error.byte, reason));
+    throw InputError(
+        code,
+        fmt::format("{}: not valid JSON at byte {}: {}", where, error.byte, reason_of(error)));
+  } catch (const Json::out_of_range& error) {  // 1e999
+    throw InputError(code, fmt::format("{}: not valid JSON: {}", where, reason_of(error)));
   }
 }
 
