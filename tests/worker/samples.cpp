@@ -143,7 +143,7 @@ std::vector<std::string> sample_reply_lines() {
           notification_line("answer", to_json(sample_answer())),
           notification_line("answer", to_json(sample_failure())),
           notification_line("reading", memory::to_json(sample_reading())),
-          notification_line("event", {{"name", "clean-up"}, {"reason", "high water"}})};
+          notification_line("event", {{"name", "compiled"}, {"seconds", 43.1}})};
 }
 
 }  // namespace headroom::testing
