@@ -129,6 +129,16 @@ void export_after_stop(Context& context, const run::Journal& journal) {
 
 }  // namespace
 
+bool nothing_answered(const run::JournalReader& journal) {
+  const std::size_t models = journal.run().spec.models.size();
+  for (std::uint32_t number = 0; number < models; ++number) {
+    if (journal.count_answers(number) > 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
 std::unique_ptr<backends::WorkerBackend> make_backend(Context& context) {
   return std::make_unique<backends::WorkerBackend>(
       backends::WorkerCommand{mlx_worker(context.settings).string(), {}, {}},
@@ -172,7 +182,12 @@ ExitCode ask_all(Context& context,
     export_after_stop(context, journal);
     say_how_to_go_on(context, journal);
     return watch.caught() == SIGTERM ? ExitCode::kTerminated : ExitCode::kInterrupted;
-  } catch (const Error&) {
+  } catch (const Error& error) {
+    const bool refused = dynamic_cast<const UsageError*>(&error) != nullptr ||
+                         dynamic_cast<const BudgetError*>(&error) != nullptr;
+    if (refused && nothing_answered(journal)) {
+      throw;
+    }
     export_after_stop(context, journal);
     say_how_to_go_on(context, journal);
     throw;

@@ -28,11 +28,15 @@ struct Asking {
 /// Asks every model of the journal what it has open, one model after another, each in a worker of
 /// its own; then writes the exports and prints the results. A first signal stops after the write in
 /// progress, and says how to go on.
-/// Throws what run::Runner throws; the way to go on has been told then, too.
+/// Throws what run::Runner throws; the way to go on has been told then, too, unless the model was
+/// refused before anything was answered.
 ExitCode ask_all(Context& context,
                  run::Journal& journal,
                  const run::Specification& spec,
                  Asking asking);
+
+/// By none of the run's models.
+bool nothing_answered(const run::JournalReader& journal);
 
 /// Results on standard output (a table, or summary.json with --json), ids without an answer beside.
 void print_results(Context& context, const run::RunResults& results);

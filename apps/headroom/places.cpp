@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 std::string joined(const std::vector<fs::path>& paths) {
   std::vector<std::string> texts;
   for (const fs::path& path : paths) {
-    texts.push_back(path.lexically_normal().string());
+    texts.push_back(path.string());
   }
   return fmt::format("{}", fmt::join(texts, ", "));
 }
@@ -58,11 +58,12 @@ fs::path assets_folder(const Settings& settings) {
     tried = {given};
   } else {
     const fs::path here = executable_folder();
-    tried = {here / ".." / "assets", here / ".." / "share" / "headroom"};
+    tried = {(here / ".." / "assets").lexically_normal(),
+             (here / ".." / "share" / "headroom").lexically_normal()};
   }
   for (const fs::path& folder : tried) {
     if (fs::is_directory(folder / "demo", error)) {
-      return folder.lexically_normal();
+      return folder;
     }
   }
   throw UsageError("E-ASSETS",
@@ -79,11 +80,11 @@ fs::path mlx_worker(const Settings& settings) {
   } else {
     const fs::path here = executable_folder();
     tried = {here / "headroom-worker-mlx",
-             here / ".." / "libexec" / "headroom" / "headroom-worker-mlx"};
+             (here / ".." / "libexec" / "headroom" / "headroom-worker-mlx").lexically_normal()};
   }
   for (const fs::path& file : tried) {
     if (::access(file.c_str(), X_OK) == 0) {
-      return file.lexically_normal();
+      return file;
     }
   }
   throw UsageError("E-WORKER-MISSING",

@@ -59,7 +59,7 @@ void ProgressLine::show(const run::Progress& progress) {
   const Duration pause =
       redraw ? Duration(std::chrono::milliseconds(100)) : Duration(std::chrono::seconds(30));
   const TimePoint now = clock_.now();
-  if (shown_ && now - *shown_ < pause) {
+  if (now - shown_ < pause) {
     return;
   }
   shown_ = now;

@@ -1,8 +1,5 @@
 #pragma once
 
-#include <mutex>
-#include <optional>
-
 #include "base/clock.h"
 #include "console.h"
 #include "report/terminal.h"
@@ -14,7 +11,8 @@ namespace headroom::cli {
 /// second), else a plain line every 30 seconds; with -v each clean-up, with -vv each prompt.
 class ProgressLine final : public run::Observer {
  public:
-  ProgressLine(Console& console, const Clock& clock) : console_(console), clock_(clock) {}
+  ProgressLine(Console& console, const Clock& clock)
+      : console_(console), clock_(clock), shown_(clock.now()) {}
 
   ~ProgressLine() override { console_.status(""); }
 
@@ -29,7 +27,7 @@ class ProgressLine final : public run::Observer {
 
   Console& console_;
   const Clock& clock_;
-  std::optional<TimePoint> shown_;
+  TimePoint shown_;  ///< when the last line was
 };
 
 /// The style of texts for one of the two outputs.

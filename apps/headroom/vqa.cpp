@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <filesystem>
+#include <optional>
+
 #include "asking.h"
 #include "commands.h"
 #include "inputs.h"
@@ -9,6 +12,20 @@
 #include "run/resume.h"
 
 namespace headroom::cli {
+
+namespace {
+
+/// A model that was refused before its first answer leaves no run behind.
+void discard_unanswered(std::optional<run::Journal>& journal, const std::filesystem::path& folder) {
+  if (!nothing_answered(*journal)) {
+    return;
+  }
+  journal.reset();
+  std::error_code ignored;
+  std::filesystem::remove_all(folder, ignored);
+}
+
+}  // namespace
 
 ExitCode run_vqa(Context& context) {
   const std::string word = context.settings.text("data");
@@ -27,8 +44,9 @@ ExitCode run_vqa(Context& context) {
   }
 
   const run::RunFolder folder = run::create_run_folder(spec.out, spec, context.clock);
-  run::Journal journal = run::Journal::create(folder.path, folder.id, spec, context.clock);
-  run::register_items(journal, dataset, selection);
+  std::optional<run::Journal> journal =
+      run::Journal::create(folder.path, folder.id, spec, context.clock);
+  run::register_items(*journal, dataset, selection);
   if (context.console.options().verbosity >= 0) {
     context.console.note(fmt::format("data {}: {} questions in {} groups; run {}",
                                      word,
@@ -36,7 +54,15 @@ ExitCode run_vqa(Context& context) {
                                      selection.groups,
                                      folder.path.string()));
   }
-  return ask_all(context, journal, spec, std::move(asking));
+  try {
+    return ask_all(context, *journal, spec, std::move(asking));
+  } catch (const UsageError&) {
+    discard_unanswered(journal, folder.path);
+    throw;
+  } catch (const BudgetError&) {
+    discard_unanswered(journal, folder.path);
+    throw;
+  }
 }
 
 }  // namespace headroom::cli

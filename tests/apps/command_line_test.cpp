@@ -1,0 +1,184 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include "base/version.h"
+#include "process.h"
+#include "support/temporary_folder.h"
+
+namespace headroom::test {
+namespace {
+
+class CommandLine : public ::testing::Test {
+ protected:
+  Finished headroom(std::vector<std::string> arguments,
+                    std::map<std::string, std::string> environment = {}) const {
+    return run({std::move(arguments), folder_.path(), std::move(environment), {}, false});
+  }
+
+  void write(const std::string& name, const std::string& text) const {
+    std::filesystem::create_directories((folder_ / name).parent_path());
+    std::ofstream(folder_ / name) << text;
+  }
+
+  TemporaryFolder folder_;
+};
+
+std::string content(const std::string& path) {
+  std::ifstream stream(path);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+std::ptrdiff_t occurrences(const std::string& text, const std::string& part) {
+  std::ptrdiff_t count = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
+    ++count;
+  }
+  return count;
+}
+
+TEST_F(CommandLine, SaysItsVersion) {
+  const Finished finished = headroom({"--version"});
+  EXPECT_EQ(finished.status, 0);
+  EXPECT_EQ(finished.out, std::string("headroom ") + kVersion + "\n");
+}
+
+TEST_F(CommandLine, LinksNoModelLibrary) {
+  const Finished finished =
+      run({{HEADROOM_BUILD_DIR "/headroom"}, folder_.path(), {}, "/usr/bin/ldd", false});
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  EXPECT_NE(finished.out.find("libc.so"), std::string::npos);
+  EXPECT_EQ(finished.out.find("mlx"), std::string::npos) << finished.out;
+  EXPECT_EQ(finished.out.find("blas"), std::string::npos) << finished.out;
+}
+
+TEST_F(CommandLine, WithoutACommandShowsTheOverviewAsAUsageError) {
+  const Finished finished = headroom({});
+  EXPECT_EQ(finished.status, 2);
+  EXPECT_TRUE(finished.out.empty());
+  EXPECT_NE(finished.err.find("Usage: headroom COMMAND"), std::string::npos);
+}
+
+TEST_F(CommandLine, HelpFitsOneScreenAndHasThreeExamples) {
+  for (const char* command : {"", "vqa", "resume", "runs", "show", "plan", "doctor", "verify"}) {
+    const Finished finished = *command == 0 ? headroom({"-h"}) : headroom({command, "-h"});
+    EXPECT_EQ(finished.status, 0) << command;
+    EXPECT_LE(occurrences(finished.out, "\n"), 48) << command << "\n" << finished.out;
+    const std::string examples = finished.out.substr(finished.out.find("Examples"));
+    EXPECT_EQ(occurrences(examples, "\n  headroom"), 3) << command << "\n" << finished.out;
+  }
+}
+
+TEST_F(CommandLine, LongHelpNamesEachFlagsVariable) {
+  const Finished finished = headroom({"vqa", "--help"});
+  EXPECT_EQ(finished.status, 0);
+  EXPECT_NE(finished.out.find("HEADROOM_MAX_IMAGE_SIDE"), std::string::npos);
+  EXPECT_NE(finished.out.find("default 100"), std::string::npos);
+}
+
+TEST_F(CommandLine, TheReferencePageIsTheTableOfFlags) {
+  const Finished finished = headroom({"reference-page"});
+  EXPECT_EQ(finished.status, 0);
+  EXPECT_EQ(finished.out, content(HEADROOM_SOURCE_DIR "/docs/reference/cli.md"))
+      << "write it with: build/headroom reference-page > docs/reference/cli.md";
+}
+
+TEST_F(CommandLine, BashCanReadTheCompletions) {
+  const Finished script = headroom({"completions", "bash"});
+  ASSERT_EQ(script.status, 0);
+  write("completions", script.out);
+  const Finished tried = run({{"-c",
+                               "source ./completions; COMP_WORDS=(headroom vqa --max-i); "
+                               "COMP_CWORD=2; _headroom; echo \"${COMPREPLY[@]}\""},
+                              folder_.path(),
+                              {},
+                              "/bin/bash",
+                              false});
+  EXPECT_EQ(tried.out, "--max-image-side\n") << tried.err;
+}
+
+struct Wrong {
+  std::vector<std::string> arguments;
+  std::string fragment;
+};
+
+TEST_F(CommandLine, WrongWordsGetTheNearestSpelling) {
+  const std::vector<Wrong> cases{
+      {{"vqq"}, "did you mean 'vqa'?"},
+      {{"vqa", "--memroy", "1GiB"}, "did you mean '--memory'?"},
+      {{"vqa", "--max_tokns=5"}, "did you mean '--max-tokens'?"},
+      {{"vqa", "--dtype", "float31"}, "did you mean 'float32'?"},
+      {{"runs", "--memory", "1GiB"}, "--memory does not belong here, but to vqa, resume, plan"},
+      {{"runs", "extra"}, "'extra' is one word too many"},
+      {{"verify", "demo"}, "GOLDEN is missing"},
+      {{"completions", "tcsh"}, "there are bash, zsh, fish"},
+      {{"vqa", "--max-tokens", "many"}, "--max-tokens: 'many' is not a whole number"},
+      {{"vqa", "--max-tokens", "0"}, "--max-tokens: 0 new tokens"},
+      {{"vqa", "--limit", "9-3"}, "9-3"},
+      {{"vqa", "--memory", "lots"}, "lots"},
+      {{"vqa", "--metric", "exactt"}, "exact"},
+      {{"vqa", "-d", "easy-vqq"}, "easy-vqa"},
+      {{"vqa", "-m", "demo", "demo"}, "E-MODEL-TWICE"},
+      {{"show", "nothing-here"}, "nothing-here"},
+  };
+  for (const Wrong& wrong : cases) {
+    const Finished finished = headroom(wrong.arguments);
+    EXPECT_EQ(finished.status, 2) << finished.err;
+    EXPECT_NE(finished.err.find("error[E-"), std::string::npos) << finished.err;
+    EXPECT_NE(finished.err.find(wrong.fragment), std::string::npos) << finished.err;
+    EXPECT_TRUE(finished.out.empty()) << finished.out;
+  }
+}
+
+/// What a layer says is seen by the data file that the command misses.
+TEST_F(CommandLine, FlagBeatsVariableBeatsProjectBeatsUser) {
+  write(".config/headroom/config.toml", "data = \"user.jsonl\"\n");
+  EXPECT_NE(headroom({"vqa"}).err.find("user.jsonl"), std::string::npos);
+  write("headroom.toml", "data = \"project.jsonl\"\n");
+  EXPECT_NE(headroom({"vqa"}).err.find("project.jsonl"), std::string::npos);
+  EXPECT_NE(headroom({"vqa"}, {{"HEADROOM_DATA", "variable.jsonl"}}).err.find("variable.jsonl"),
+            std::string::npos);
+  EXPECT_NE(headroom({"vqa", "-d", "flag.jsonl"}, {{"HEADROOM_DATA", "variable.jsonl"}})
+                .err.find("flag.jsonl"),
+            std::string::npos);
+}
+
+TEST_F(CommandLine, XdgConfigHomeIsLookedAt) {
+  write("xdg/headroom/config.toml", "data = \"user.jsonl\"\n");
+  const Finished finished = headroom({"vqa"}, {{"XDG_CONFIG_HOME", (folder_ / "xdg").string()}});
+  EXPECT_NE(finished.err.find("user.jsonl"), std::string::npos) << finished.err;
+}
+
+TEST_F(CommandLine, AWrongConfigurationIsNamedWithItsLine) {
+  write("headroom.toml", "seed = 1\nmax_tokns = 3\n");
+  const Finished unknown = headroom({"vqa"});
+  EXPECT_EQ(unknown.status, 2);
+  EXPECT_NE(unknown.err.find("headroom.toml: line 2: unknown key 'max_tokns'; did you mean "
+                             "'max-tokens'?"),
+            std::string::npos)
+      << unknown.err;
+  write("headroom.toml", "seed = 1\nmemory = = 3\n");
+  EXPECT_NE(headroom({"vqa"}).err.find("headroom.toml: line 2: not valid TOML"), std::string::npos);
+  write("headroom.toml", "max-tokens = \"many\"\n");
+  EXPECT_NE(headroom({"vqa"}).err.find("headroom.toml: max-tokens: 'many' is not a whole number"),
+            std::string::npos);
+}
+
+TEST_F(CommandLine, AClosedPipeIsSuccess) {
+  const Finished finished = run({{"completions", "fish"}, folder_.path(), {}, {}, true});
+  EXPECT_EQ(finished.status, 0) << finished.err;
+  EXPECT_TRUE(finished.err.empty()) << finished.err;
+}
+
+TEST_F(CommandLine, ColoursOnlyWhereAsked) {
+  EXPECT_EQ(headroom({"show", "x"}).err.find('\x1b'), std::string::npos);
+  EXPECT_NE(headroom({"show", "x", "--color", "always"}).err.find("\x1b[1;31m"), std::string::npos);
+  EXPECT_EQ(headroom({"show", "x"}, {{"HEADROOM_COLOR", "never"}}).err.find('\x1b'),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace headroom::test

@@ -1,0 +1,240 @@
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "demo_checkpoint.h"
+#include "process.h"
+#include "support/temporary_folder.h"
+
+namespace headroom::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+class RunningTest : public ::testing::Test {
+ protected:
+  Start command(std::vector<std::string> arguments) const {
+    return {std::move(arguments), folder_.path(), {}, {}, false};
+  }
+
+  std::vector<fs::path> runs() const {
+    std::vector<fs::path> folders;
+    if (fs::exists(folder_ / "runs")) {
+      for (const auto& entry : fs::directory_iterator(folder_ / "runs")) {
+        folders.push_back(entry.path());
+      }
+    }
+    return folders;
+  }
+
+  /// id -> answer, of one run.
+  static std::map<std::string, std::string> answers(const fs::path& run) {
+    std::map<std::string, std::string> all;
+    std::ifstream file(run / "answers.jsonl");
+    for (std::string line; std::getline(file, line);) {
+      const Json answer = Json::parse(line);
+      EXPECT_TRUE(all.emplace(answer["id"], dump_json(answer["answer"])).second) << line;
+    }
+    return all;
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(RunningTest, AsksAnswersScoresAndExports) {
+  const Finished finished = run(command(
+      {"vqa", "-m", "demo", "-d", "easy-vqa", "--limit", "50", "--memory", "512MiB", "--json"}));
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  const Json summary = Json::parse(finished.out);
+  EXPECT_EQ(summary["schema"], "headroom.summary/1");
+  const Json& model = summary["models"][0];
+  EXPECT_EQ(model["total"], 50);
+  EXPECT_EQ(model["answered"], 50);
+  EXPECT_GE(model["correct"], 49);
+  EXPECT_EQ(model["budget_bytes"], 512U << 20U);
+  EXPECT_LT(model["measured_peak_bytes"], 512U << 20U);
+  ASSERT_EQ(runs().size(), 1U);
+  EXPECT_EQ(answers(runs().front()).size(), 50U);
+  std::ifstream stored(runs().front() / "summary.json");
+  EXPECT_EQ(Json::parse(stored)["models"][0]["correct"], model["correct"]);
+}
+
+TEST_F(RunningTest, SameOutTwiceKeepsBothRuns) {
+  const std::vector<std::string> words{"vqa", "--limit", "3", "-q"};
+  ASSERT_EQ(run(command(words)).status, 0);
+  const auto first = runs();
+  ASSERT_EQ(run(command(words)).status, 0);
+  EXPECT_EQ(runs().size(), 2U);
+  EXPECT_EQ(answers(first.front()).size(), 3U);
+}
+
+TEST_F(RunningTest, BelowFailUnderExitsWithFour) {
+  std::ofstream(folder_ / "data.jsonl")
+      << R"({"id":"a","image":")" << (demo_assets() / "easy-vqa/test/images/0.png").string()
+      << R"(","question":"what is the color of the shape?","answer":"not a colour"})" << '\n';
+  EXPECT_EQ(run(command({"vqa", "-d", "data.jsonl", "--fail-under", "50", "-q"})).status, 4);
+  EXPECT_EQ(run(command({"vqa", "-d", "data.jsonl", "--fail-under", "0", "-q"})).status, 0);
+}
+
+/// Interrupted in its middle, then resumed: as if it had never been.
+TEST_F(RunningTest, AnInterruptedRunSaysHowToGoOnAndGoesOn) {
+  for (const int signal : {SIGINT, SIGTERM}) {
+    Running running(command({"vqa", "--limit", "2000", "-v", "--cleanup-every", "5"}));
+    ASSERT_TRUE(running.wait_for_error_text("clean-up"));
+    running.signal(signal);
+    const Finished stopped = running.wait();
+    EXPECT_EQ(stopped.status, 128 + signal) << stopped.err;
+    EXPECT_NE(stopped.err.find("headroom resume "), std::string::npos) << stopped.err;
+  }
+  for (const fs::path& folder : runs()) {
+    const auto before = answers(folder);
+    EXPECT_LT(before.size(), 2000U);
+    const Finished resumed = run(command({"resume", folder.string(), "-q"}));
+    EXPECT_EQ(resumed.status, 0) << resumed.err;
+    const auto after = answers(folder);
+    EXPECT_EQ(after.size(), 2000U);
+    for (const auto& [id, answer] : before) {
+      EXPECT_EQ(after.at(id), answer) << id;
+    }
+  }
+}
+
+TEST_F(RunningTest, ASecondRunOnOneJournalIsRefusedWithFolderAndProcess) {
+  Running running(command({"vqa", "--limit", "2000", "-v"}));
+  ASSERT_TRUE(running.wait_for_error_text("clean-up"));
+  ASSERT_EQ(runs().size(), 1U);
+  const Finished second = run(command({"resume", runs().front().string()}));
+  EXPECT_EQ(second.status, 2) << second.err;
+  EXPECT_NE(second.err.find("E-RUN-LOCKED"), std::string::npos) << second.err;
+  EXPECT_NE(second.err.find(runs().front().filename().string()), std::string::npos) << second.err;
+  EXPECT_NE(second.err.find(std::to_string(running.pid())), std::string::npos) << second.err;
+  const Finished shown = run(command({"show", runs().front().string(), "--json"}));
+  EXPECT_EQ(shown.status, 0) << shown.err;
+  running.signal(SIGKILL);
+  running.wait();
+  EXPECT_EQ(run(command({"resume", "-q"})).status, 0) << "the holder is dead";
+  EXPECT_EQ(answers(runs().front()).size(), 2000U);
+}
+
+TEST_F(RunningTest, AReaderThatLeavesIsNoError) {
+  Start start = command({"vqa", "--limit", "3", "-q"});
+  start.close_output = true;
+  const Finished finished = run(start);
+  EXPECT_EQ(finished.status, 0) << finished.err;
+  EXPECT_EQ(answers(runs().front()).size(), 3U);
+}
+
+TEST_F(RunningTest, ModelsAreAskedOneAfterAnother) {
+  const DemoCheckpoint other(folder_ / "other");
+  const Finished finished =
+      run(command({"vqa", "--models", "demo", "./other", "--questions", "5", "--json"}));
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  const Json summary = Json::parse(finished.out);
+  ASSERT_EQ(summary["models"].size(), 2U);
+  EXPECT_EQ(summary["models"][0]["correct"], summary["models"][1]["correct"]);
+  EXPECT_EQ(summary["models"][1]["answered"], 5);
+}
+
+TEST_F(RunningTest, ACachedModelIsUsedAndItsSnapshotPrinted) {
+  const DemoCheckpoint checkpoint(folder_ / "download");
+  make_hub_cache(folder_ / "hub",
+                 "someone/demo-vlm",
+                 "0123456789abcdef0123456789abcdef01234567",
+                 checkpoint.path(),
+                 "\n");
+  Start start = command({"vqa", "-m", "someone/demo-vlm", "--limit", "3"});
+  start.environment["HF_HUB_CACHE"] = (folder_ / "hub").string();
+  const Finished finished = run(start);
+  EXPECT_EQ(finished.status, 0) << finished.err;
+  EXPECT_NE(finished.err.find("snapshot 01234567"), std::string::npos) << finished.err;
+}
+
+TEST_F(RunningTest, VeryVerboseShowsPromptsAsTheModelGotThem) {
+  const Finished finished = run(command({"vqa", "--limit", "1", "-vv"}));
+  EXPECT_EQ(finished.status, 0);
+  EXPECT_NE(finished.err.find("prompt of "), std::string::npos) << finished.err;
+  EXPECT_NE(finished.err.find("what is the red shape?"), std::string::npos) << finished.err;
+}
+
+TEST_F(RunningTest, AsciiMeansAscii) {
+  const Finished finished = run(command({"vqa", "--limit", "3", "--ascii", "-v"}));
+  EXPECT_EQ(finished.status, 0);
+  for (const char c : finished.out + finished.err) {
+    ASSERT_GE(c, 0) << finished.out << finished.err;
+  }
+}
+
+TEST_F(RunningTest, ThePlanLoadsNothingAndComparesTheNumbers) {
+  const Finished fits = run(command({"plan", "--memory", "512MiB"}));
+  EXPECT_EQ(fits.status, 0) << fits.err;
+  EXPECT_NE(fits.out.find("fits"), std::string::npos) << fits.out;
+  EXPECT_NE(fits.out.find("weights"), std::string::npos) << fits.out;
+  const Finished refused = run(command({"plan", "--memory", "24MiB"}));
+  EXPECT_EQ(refused.status, 5) << refused.out;
+  EXPECT_NE(refused.out.find("does not fit"), std::string::npos) << refused.out;
+  EXPECT_TRUE(runs().empty());
+}
+
+TEST_F(RunningTest, TheDoctorNamesEngineAndMemory) {
+  const Finished finished = run(command({"doctor", "--json"}));
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  const Json json = Json::parse(finished.out);
+  EXPECT_EQ(json["engines"][0]["engine"], "mlx");
+  EXPECT_GT(json["memory"]["system_available_bytes"], 0);
+  EXPECT_TRUE(json["missing"].empty()) << finished.out;
+}
+
+/// A file system of its own, taken away at the end.
+class SmallDisk {
+ public:
+  SmallDisk(fs::path folder, const char* size) : folder_(std::move(folder)) {
+    fs::create_directory(folder_);
+    mounted_ = ::mount("tmpfs", folder_.c_str(), "tmpfs", 0, size) == 0;
+  }
+
+  ~SmallDisk() {
+    if (mounted_) {
+      ::umount(folder_.c_str());
+    }
+  }
+
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+
+  bool mounted() const { return mounted_; }
+
+  const fs::path& folder() const { return folder_; }
+
+ private:
+  fs::path folder_;
+  bool mounted_ = false;
+};
+
+TEST_F(RunningTest, AFullDiskStopsTheRunWhichGoesOnWhenThereIsSpace) {
+  const SmallDisk disk(folder_ / "disk", "size=3m");
+  if (!disk.mounted()) {
+    GTEST_SKIP() << "needs the right to mount a tmpfs (root): " << std::strerror(errno);
+  }
+  const Finished full = run(command({"vqa", "--limit", "3000", "-o", disk.folder().string()}));
+  EXPECT_EQ(full.status, 1) << full.err;
+  EXPECT_NE(full.err.find("E-DISK-FULL"), std::string::npos) << full.err;
+  EXPECT_NE(full.err.find("headroom resume"), std::string::npos) << full.err;
+  ASSERT_EQ(::mount("tmpfs", disk.folder().c_str(), "tmpfs", MS_REMOUNT, "size=64m"), 0);
+  const Finished resumed = run(command({"resume", "-o", disk.folder().string(), "--json", "-q"}));
+  EXPECT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_EQ(Json::parse(resumed.out)["models"][0]["answered"], 3000);
+}
+
+}  // namespace
+}  // namespace headroom::test
