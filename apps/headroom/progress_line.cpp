@@ -71,6 +71,16 @@ void ProgressLine::show(const run::Progress& progress) {
   }
 }
 
+namespace {
+
+/// Budget and plan were told before the run; a group is in the progress line.
+bool tells_something_new(memory::MemoryEvent::Kind kind) {
+  using Kind = memory::MemoryEvent::Kind;
+  return kind != Kind::kBudget && kind != Kind::kPlan && kind != Kind::kGroup;
+}
+
+}  // namespace
+
 void ProgressLine::on_memory_event(const memory::MemoryEvent& event) {
   using Kind = memory::MemoryEvent::Kind;
   const int verbosity = console_.options().verbosity;
@@ -84,14 +94,9 @@ void ProgressLine::on_memory_event(const memory::MemoryEvent& event) {
     console_.note(fmt::format("warning: memory: {}{}", event.reason, group));
   } else if (event.kind == Kind::kClean && verbosity >= 1) {
     console_.note(fmt::format("clean-up, {}: {}{}{}", event.detail, event.reason, freed, group));
-  } else if (event.kind != Kind::kGroup && verbosity >= 1) {
-    console_.note(fmt::format("memory, {}{}{}: {}{}{}",
-                              memory::to_string(event.kind),
-                              event.detail.empty() ? "" : " ",
-                              event.detail,
-                              event.reason,
-                              freed,
-                              group));
+  } else if (tells_something_new(event.kind) && verbosity >= 1) {
+    console_.note(
+        fmt::format("memory, {}: {}{}", memory::to_string(event.kind), event.reason, group));
   }
 }
 

@@ -48,7 +48,7 @@ ExitCode run_vqa(Context& context) {
       run::Journal::create(folder.path, folder.id, spec, context.clock);
   run::register_items(*journal, dataset, selection);
   if (context.console.options().verbosity >= 0) {
-    context.console.note(fmt::format("data {}: {} questions in {} groups; run {}",
+    context.console.note(fmt::format("data {}: questions {}, sets of pictures {}; run {}",
                                      word,
                                      selection.positions.size(),
                                      selection.groups,

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/errors.h"
+#include "engine/evaluate.h"
 #include "engine/foreign.h"
 
 namespace headroom::mlx_worker {
@@ -186,7 +187,7 @@ std::optional<mx::array> GroupAsker::encode() {
     return std::nullopt;
   }
   mx::array features = model_.model->encode(prepared, guard_);
-  mx::eval(features);
+  engine::evaluate(features);
   pictures_.clear();  // the pixels are not needed any more
   shared_.encode = seconds(clock_.now() - start);
   return features;

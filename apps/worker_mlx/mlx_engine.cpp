@@ -10,6 +10,7 @@
 #include "base/errors.h"
 #include "engine/counters.h"
 #include "engine/device.h"
+#include "engine/evaluate.h"
 #include "engine/foreign.h"
 #include "group_asker.h"
 #include "models/verify.h"
@@ -45,7 +46,7 @@ models::PictureSides limited(const worker::PictureSize& size, std::uint32_t most
 }  // namespace
 
 MlxEngine::MlxEngine(const Clock& clock, Log& log) : clock_(clock), log_(log) {
-  engine::mx::eval(engine::mx::zeros({1}));  // the library's own threads and streams count with it
+  engine::evaluate(engine::mx::zeros({1}));  // the library's own threads and streams count with it
   if (const auto footprint = process_.footprint(getpid())) {
     footprint_at_start_ = footprint->now;
   }

@@ -32,6 +32,8 @@ constexpr std::array<std::pair<const char*, Sensor>, 11> kSensors = {{
 }};
 
 constexpr std::int64_t kMillisecondsASecond = 1000;
+// The clock counts nanoseconds in 64 bits, which ends in 2262.
+constexpr std::time_t kLastSecond = 7'258'118'400;  // 2200-01-01
 
 std::int64_t milliseconds(WallTime time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
@@ -59,14 +61,16 @@ WallTime time_from_text(const std::string& text) {
                                  &milli,
                                  &zone);
   const bool whole_seconds = fields == 6 && text.size() == 20 && text.back() == 'Z';
-  if (!whole_seconds && !(fields == 8 && zone == 'Z')) {
+  parts.tm_year -= 1900;
+  parts.tm_mon -= 1;
+  const std::time_t count = timegm(&parts);
+  const bool in_range = count >= 0 && count <= kLastSecond && milli >= 0;
+  if (!in_range || (!whole_seconds && !(fields == 8 && zone == 'Z'))) {
     throw InputError(
         "E-CONTRACT",
         fmt::format("reading: 'time' must read like 2026-01-02T03:04:05.678Z, got '{}'", text));
   }
-  parts.tm_year -= 1900;
-  parts.tm_mon -= 1;
-  return std::chrono::system_clock::from_time_t(timegm(&parts)) + std::chrono::milliseconds(milli);
+  return std::chrono::system_clock::from_time_t(count) + std::chrono::milliseconds(milli);
 }
 
 }  // namespace

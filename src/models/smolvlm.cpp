@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "base/errors.h"
+#include "engine/evaluate.h"
 #include "smolvlm_model.h"
 
 namespace headroom::models {
@@ -56,16 +57,6 @@ std::shared_ptr<const PictureProcessor> make_processor(const std::filesystem::pa
   return std::make_shared<SmolVlmPictures>(
       std::move(*settings),
       static_cast<std::uint32_t>(config.vision.patch_size * config.scale_factor));
-}
-
-/// The pixels as an array [1, tiles, 3, H, W] without a copy: the picture must outlive it.
-mx::array borrow_pixels(const ProcessedPicture& picture) {
-  const mx::Shape shape{1,
-                        static_cast<int>(picture.tiles),
-                        3,
-                        static_cast<int>(picture.tile_height),
-                        static_cast<int>(picture.tile_width)};
-  return mx::array(const_cast<float*>(picture.pixels.data()), shape, mx::float32, [](void*) {});
 }
 
 }  // namespace
@@ -148,34 +139,49 @@ mx::array SmolVlm::logits(const mx::array& hidden) const { return text_.logits(h
 
 mx::array SmolVlm::encode(std::span<const PreparedPicture* const> pictures,
                           const engine::Guard& guard) const {
-  std::vector<mx::array> features;
+  std::vector<mx::array> parts;
   for (const PreparedPicture* picture : pictures) {
     const auto& processed = dynamic_cast<const SmolVlmPicture&>(*picture).processed;
-    features.push_back(encode_pixels(borrow_pixels(processed), guard));
+    encode_tiles(processed.pixels.data(),
+                 {static_cast<int>(processed.tiles),
+                  3,
+                  static_cast<int>(processed.tile_height),
+                  static_cast<int>(processed.tile_width)},
+                 guard,
+                 parts);
   }
-  return features.size() == 1 ? features.front() : mx::concatenate(std::move(features), 0);
+  return parts.size() == 1 ? parts.front() : mx::concatenate(std::move(parts), 0);
 }
 
 mx::array SmolVlm::encode_pixels(const mx::array& pixels, const engine::Guard& guard) const {
   if (pixels.ndim() != 5 || pixels.shape(0) != 1 || pixels.shape(2) != 3) {
     throw InputError("E-PIXELS", "pixel_values: the shape [1, tiles, 3, height, width] is wanted");
   }
-  const int tiles = pixels.shape(1);
-  const mx::array all = mx::reshape(pixels, {tiles, 3, pixels.shape(3), pixels.shape(4)});
-  const int patches =
-      (pixels.shape(3) / config_.vision.patch_size) * (pixels.shape(4) / config_.vision.patch_size);
-  const int at_once = std::max(1, SmolVlmVision::kPatchesAtOnce / std::max(1, patches));
+  engine::evaluate(pixels);
   std::vector<mx::array> parts;
-  for (int from = 0; from < tiles; from += at_once) {
-    const int to = std::min(tiles, from + at_once);
-    const mx::array part =
-        from == 0 && to == tiles
-            ? all
-            : mx::slice(all, {from, 0, 0, 0}, {to, 3, all.shape(2), all.shape(3)});
-    parts.push_back(vision_.encode(part, guard, tap));
-    mx::eval(parts.back());
-  }
+  encode_tiles(
+      pixels.data<float>(), {pixels.shape(1), 3, pixels.shape(3), pixels.shape(4)}, guard, parts);
   return parts.size() == 1 ? parts.front() : mx::concatenate(std::move(parts), 0);
+}
+
+/// Some tiles at a time: only theirs are copied to arrays, and only their transient is held.
+void SmolVlm::encode_tiles(const float* pixels,
+                           const mx::Shape& shape,
+                           const engine::Guard& guard,
+                           std::vector<mx::array>& parts) const {
+  const int tiles = shape[0];
+  const auto tile_size = static_cast<std::ptrdiff_t>(shape[1]) * shape[2] * shape[3];
+  const int patches =
+      (shape[2] / config_.vision.patch_size) * (shape[3] / config_.vision.patch_size);
+  const int at_once = std::max(1, SmolVlmVision::kPatchesAtOnce / std::max(1, patches));
+  for (int from = 0; from < tiles; from += at_once) {
+    const int count = std::min(tiles - from, at_once);
+    parts.push_back(vision_.encode(
+        mx::array(pixels + from * tile_size, {count, shape[1], shape[2], shape[3]}, mx::float32),
+        guard,
+        tap));
+    engine::evaluate(parts.back());
+  }
 }
 
 std::unique_ptr<VisionLanguageModel> make_smolvlm(const ModelFolder& folder,

@@ -42,10 +42,10 @@ class SmolVlmVision {
   static constexpr int kPatchesAtOnce = 1024;
 
   /// pixels [N, 3, H, W] -> [N * P / s^2, text E].
-  mx::array encode(const mx::array& pixels, const engine::Guard& guard, const Tap& tap) const;
+  mx::array encode(mx::array&& pixels, const engine::Guard& guard, const Tap& tap) const;
 
  private:
-  mx::array embed(const mx::array& pixels) const;
+  mx::array embed(mx::array&& pixels) const;
   mx::array connect(const mx::array& x, int tiles, int rows, int cols) const;
   mx::array position_ids(int rows, int cols) const;
 
@@ -144,6 +144,11 @@ class SmolVlm final : public VisionLanguageModel {
   mx::array encode_pixels(const mx::array& pixels, const engine::Guard& guard) const override;
 
  private:
+  void encode_tiles(const float* pixels,
+                    const mx::Shape& shape,
+                    const engine::Guard& guard,
+                    std::vector<mx::array>& parts) const;
+
   SmolVlmConfig config_;
   std::shared_ptr<const PictureProcessor> processor_;
   mx::Dtype dtype_;

@@ -64,7 +64,7 @@ Bytes encode_transient(const Sizes& s,
   const std::uint64_t patches = std::max<std::uint64_t>(grid * grid, 1);
   const std::uint64_t at_once = std::min<std::uint64_t>(
       tiles.tiles, std::max<std::uint64_t>(1, SmolVlmVision::kPatchesAtOnce / patches));
-  const std::uint64_t embedding = s.patch_pixels + 2 * s.vision_width;
+  const std::uint64_t embedding = 2 * s.patch_pixels + 2 * s.vision_width;
   const std::uint64_t attention = 7 * s.vision_width + (kernels ? 0 : 3 * s.vision_width);
   const std::uint64_t mlp = 3 * s.vision_width + (kernels ? 1 : 4) * s.vision_inner;
   std::uint64_t bytes = std::max({embedding, attention, mlp}) * patches * at_once * s.item;
@@ -139,8 +139,7 @@ memory::Geometry plan_smolvlm(const ModelFolder& folder,
   geometry.load_staging = load_staging(folder.checkpoint, dtype);
   geometry.context_tokens = static_cast<std::uint32_t>(model.context_tokens());
   geometry.engine_growth =
-      kEngineGrowth +
-      Bytes(file_bytes(folder.folder / "tokenizer.json") * kTokenizerFactor) +
+      kEngineGrowth + Bytes(file_bytes(folder.folder / "tokenizer.json") * kTokenizerFactor) +
       Bytes(kernels ? kScoreRows * geometry.context_tokens * sizeof(float) : 0);
   geometry.kv_per_token = model.kv_shape().per_token();
   geometry.prefill_per_token = prefill_per_token(sizes, kernels);

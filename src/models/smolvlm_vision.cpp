@@ -88,14 +88,16 @@ mx::array SmolVlmVision::position_ids(int rows, int cols) const {
 }
 
 /// [N, 3, H, W] -> [N * P, E]. A convolution whose stride is its size is a product over patches.
-mx::array SmolVlmVision::embed(const mx::array& pixels) const {
+mx::array SmolVlmVision::embed(mx::array&& pixels) const {
   const int tiles = pixels.shape(0);
   const int side = config_.patch_size;
   const int rows = pixels.shape(2) / side;
   const int cols = pixels.shape(3) / side;
   const int channels = config_.channels;
-  mx::array x = pixels;
-  if (rows * side != pixels.shape(2) || cols * side != pixels.shape(3)) {
+  const int height = pixels.shape(2);
+  const int width = pixels.shape(3);
+  mx::array x = std::move(pixels);
+  if (rows * side != height || cols * side != width) {
     x = mx::slice(x, {0, 0, 0, 0}, {tiles, channels, rows * side, cols * side});
   }
   x = mx::reshape(x, {tiles, channels, rows, side, cols, side});
@@ -121,7 +123,7 @@ mx::array SmolVlmVision::connect(const mx::array& x, int tiles, int rows, int co
   return ops_.linear(y, connector_);
 }
 
-mx::array SmolVlmVision::encode(const mx::array& pixels,
+mx::array SmolVlmVision::encode(mx::array&& pixels,
                                 const engine::Guard& guard,
                                 const Tap& tap) const {
   const int tiles = pixels.shape(0);
@@ -143,7 +145,7 @@ mx::array SmolVlmVision::encode(const mx::array& pixels,
       config_.heads,
       config_.hidden_size / config_.heads,
       1.0F / std::sqrt(static_cast<float>(config_.hidden_size / config_.heads))};
-  mx::array x = embed(pixels);
+  mx::array x = guard.watch(embed(std::move(pixels)));
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const VisionLayer& layer = layers_[i];
     mx::array h = ops_.layer_norm(x, layer.norm1.weight, layer.norm1.bias, config_.norm_eps);

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/errors.h"
+#include "engine/evaluate.h"
 #include "engine/generate.h"
 #include "engine/tensor_file.h"
 
@@ -28,7 +29,7 @@ double largest_difference(const mx::array& ours, const mx::array& theirs, const 
                                  ours.size()));
   }
   const mx::array flat = mx::contiguous(mx::astype(ours, mx::float32));
-  mx::eval(flat, theirs);
+  engine::evaluate({flat, theirs});
   const float* a = flat.data<float>();
   const float* b = theirs.data<float>();
   double largest = 0;
@@ -128,7 +129,7 @@ Verification verify(VisionLanguageModel& model,
   std::optional<mx::array> features;
   if (file.has("pixel_values")) {
     features = model.encode_pixels(file.floats("pixel_values"), guard);
-    mx::eval(*features);
+    engine::evaluate(*features);
   }
   const auto prompt = read_prompt(file, model.image_token(), features ? features->shape(0) : 0);
   const std::set<std::int32_t> none;

@@ -1,20 +1,17 @@
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/mount.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <iterator>
-#include <set>
-#include <sstream>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "base/json.h"
 #include "demo_checkpoint.h"
 #include "process.h"
+#include "small_disk.h"
 #include "support/temporary_folder.h"
 
 namespace headroom::test {
@@ -195,32 +192,6 @@ TEST_F(RunningTest, TheDoctorNamesEngineAndMemory) {
   EXPECT_TRUE(json["missing"].empty()) << finished.out;
 }
 
-/// A file system of its own, taken away at the end.
-class SmallDisk {
- public:
-  SmallDisk(fs::path folder, const char* size) : folder_(std::move(folder)) {
-    fs::create_directory(folder_);
-    mounted_ = ::mount("tmpfs", folder_.c_str(), "tmpfs", 0, size) == 0;
-  }
-
-  ~SmallDisk() {
-    if (mounted_) {
-      ::umount(folder_.c_str());
-    }
-  }
-
-  SmallDisk(const SmallDisk&) = delete;
-  SmallDisk& operator=(const SmallDisk&) = delete;
-
-  bool mounted() const { return mounted_; }
-
-  const fs::path& folder() const { return folder_; }
-
- private:
-  fs::path folder_;
-  bool mounted_ = false;
-};
-
 TEST_F(RunningTest, AFullDiskStopsTheRunWhichGoesOnWhenThereIsSpace) {
   const SmallDisk disk(folder_ / "disk", "size=3m");
   if (!disk.mounted()) {
@@ -230,7 +201,7 @@ TEST_F(RunningTest, AFullDiskStopsTheRunWhichGoesOnWhenThereIsSpace) {
   EXPECT_EQ(full.status, 1) << full.err;
   EXPECT_NE(full.err.find("E-DISK-FULL"), std::string::npos) << full.err;
   EXPECT_NE(full.err.find("headroom resume"), std::string::npos) << full.err;
-  ASSERT_EQ(::mount("tmpfs", disk.folder().c_str(), "tmpfs", MS_REMOUNT, "size=64m"), 0);
+  ASSERT_TRUE(disk.resize("size=64m"));
   const Finished resumed = run(command({"resume", "-o", disk.folder().string(), "--json", "-q"}));
   EXPECT_EQ(resumed.status, 0) << resumed.err;
   EXPECT_EQ(Json::parse(resumed.out)["models"][0]["answered"], 3000);

@@ -51,9 +51,9 @@ class DatasetReader {
 
 /// A data set: how to read it and how its answers are scored.
 struct Dataset {
-  std::string name;    ///< "easy-vqa", "vqav2", "jsonl"
-  std::string label;   ///< short, for run folders: "easy-vqa", the file's stem
-  std::string metric;  ///< default scorer: "exact", "vqa-accuracy"
+  std::string name;            ///< "easy-vqa", "vqav2", "jsonl"
+  std::string label;           ///< short, for run folders: "easy-vqa", the file's stem
+  std::string metric;          ///< default scorer: "exact", "vqa-accuracy"
   std::filesystem::path path;  ///< "name:path" opens the same data again
   std::function<std::unique_ptr<DatasetReader>()> open;  ///< a fresh pass, callable again and again
 };
