@@ -1,6 +1,6 @@
 target_link_libraries(headroom_engine PUBLIC headroom_mlx)
 # Our float32 kernels need a CBLAS and MLX's CPU backend; other builds use MLX's own operations.
-if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND NOT HEADROOM_MLX_CUDA)
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND HEADROOM_MLX_VARIANT STREQUAL "cpu")
   find_path(HEADROOM_CBLAS_INCLUDE cblas.h PATH_SUFFIXES openblas REQUIRED)
   target_include_directories(headroom_engine SYSTEM PRIVATE ${HEADROOM_CBLAS_INCLUDE})
   set(kernels attention.cpp dense.cpp loops.cpp primitive.cpp)
