@@ -1,5 +1,5 @@
 # The few things one does here. Everything is set up on the way; see CONTRIBUTING.md.
-.PHONY: help setup configure build demo test test-asan test-kill lint format bench clean
+.PHONY: help setup configure build all demo test test-asan test-kill lint format bench clean
 
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 CTEST = ctest --test-dir build --output-on-failure --no-tests=error -j$(JOBS)
@@ -7,7 +7,7 @@ CTEST = ctest --test-dir build --output-on-failure --no-tests=error -j$(JOBS)
 help:
 	@echo "make demo     set up, build, and answer questions about pictures with the embedded model"
 	@echo "make test     set up, build, run the tests"
-	@echo "make build    build/headroom and build/headroom-worker-mlx"
+	@echo "make build    build/headroom and build/headroom-worker-mlx;  make all  also the tests"
 	@echo "make test-kill  kill -9 at random moments, resumed (minutes)"
 	@echo "make test-asan  the tests under address and undefined-behaviour sanitizers"
 	@echo "make lint     clang-format and clang-tidy;  make format  rewrites"
@@ -21,12 +21,15 @@ configure: setup
 	@cmake --preset release > build.log 2>&1 || { cat build.log; rm -f build.log; exit 1; }; rm -f build.log
 
 build: configure
+	cmake --build build -j$(JOBS) --target headroom headroom-worker-mlx
+
+all: configure
 	cmake --build build -j$(JOBS)
 
 demo: build
 	build/headroom vqa -m demo -d easy-vqa --memory 512MiB
 
-test: build
+test: all
 	$(CTEST) -LE slow
 
 test-kill: build

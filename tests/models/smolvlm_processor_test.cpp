@@ -77,6 +77,36 @@ INSTANTIATE_TEST_SUITE_P(Reference,
                          testing::Values("smolvlm", "smolvlm_no_split", "idefics3_364"),
                          [](const auto& setting) { return setting.param; });
 
+TEST(DemoProcessor, GivesThePixelsOfTheDemosGoldens) {
+  const auto config = SmolVlmProcessorConfig::from_json(demo("preprocessor_config.json"),
+                                                        demo("processor_config.json"));
+  const Json goldens = read_table(test_data("demo/demo_goldens.json"));
+  std::size_t compared = 0;
+  const auto compare = [&](const std::string& name, const Json& step) {
+    if (!step.contains("pixel_samples")) {
+      return;  // of a turn, or a text alone, without a picture of its own
+    }
+    SCOPED_TRACE(name);
+    const auto path = name.starts_with("test/") ? std::filesystem::path(HEADROOM_SOURCE_DIR) /
+                                                      "assets/demo/easy-vqa" / name
+                                                : test_data("demo") / name;
+    const Json expected{{"shape", step.at("pixel_shape")},
+                        {"mean", step.at("pixel_mean")},
+                        {"samples", step.at("pixel_samples")}};
+    expect_pixels(process(picture(path), config), expected, 1e-5);
+    ++compared;
+  };
+  for (const Json& golden : goldens.at("single")) {
+    compare(golden.at("image"), golden);
+  }
+  for (const Json& golden : goldens.at("conversations")) {
+    for (const Json& step : golden.at("steps")) {
+      compare(golden.at("image"), step);
+    }
+  }
+  EXPECT_GE(compared, 44U);
+}
+
 TEST(DemoProcessor, TakesStripsOfOneAndThreePixels) {
   const auto folder = test_data("cases/35-one-pixel-strips");
   const Json expected = read_table(folder / "expected.json").at("processor");
