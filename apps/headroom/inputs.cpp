@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <limits>
 #include <set>
+#include <utility>
 
 #include "base/version.h"
 #include "datasets/open.h"
@@ -64,7 +65,9 @@ run::ModelSpec resolve_one_model(Context& context, const std::string& word) {
   spec.engine = "mlx";
   spec.folder = folder.string();
   spec.revision = source.revision;
-  spec.hash = run::model_fingerprint(folder).hash;
+  run::ModelFingerprint fingerprint = run::model_fingerprint(folder);
+  spec.hash = std::move(fingerprint.hash);
+  spec.files = std::move(fingerprint.files);
   spec.dtype = dtype(context.settings);
   return spec;
 }

@@ -53,6 +53,9 @@ ExitCode run_vqa(Context& context) {
                                      selection.positions.size(),
                                      selection.groups,
                                      folder.path.string()));
+    for (const std::string& notice : selection.notices) {
+      context.console.note(fmt::format("data {}: {}", word, notice));
+    }
   }
   try {
     return ask_all(context, *journal, spec, std::move(asking));

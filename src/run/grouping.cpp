@@ -228,6 +228,7 @@ Selection select(const datasets::Dataset& dataset, const Specification& spec) {
     selection.places[index] = grouper.add(key == kNone ? none : collector.keys()[key]);
   }
   selection.groups = grouper.groups();
+  selection.notices = reader->notices();
   return selection;
 }
 

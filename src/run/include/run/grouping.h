@@ -60,6 +60,7 @@ struct Selection {
       positions;              ///< in the data, from 0, ascending; one for each item taken
   std::vector<Place> places;  ///< of the same items
   std::uint32_t groups = 0;
+  std::vector<std::string> notices;  ///< the reader's, of what it has read: DatasetReader::notices
 };
 
 /// Reads the data once (twice with `shuffle`), opens no picture.
