@@ -48,9 +48,7 @@ format:
 	@scripts/setup --lint
 	scripts/lint --fix-format
 
-bench: setup
-	cmake --preset bench
-	cmake --build build -j$(JOBS)
+bench: build
 	bench/run
 
 clean:
