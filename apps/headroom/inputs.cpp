@@ -96,8 +96,12 @@ std::vector<run::ModelSpec> resolve_models(Context& context) {
   return models;
 }
 
-datasets::Dataset open_data(Context& context, const std::string& word) {
+namespace {
+
+datasets::Dataset open_word(Context& context, const run::DataSpec& spec, const std::string& word) {
   datasets::OpenOptions options;
+  options.map = datasets::parse_field_map(spec.map);
+  options.pictures = spec.pictures;
   std::error_code error;
   if (word == "easy-vqa" && !fs::exists(word, error)) {
     options.assets = assets_folder(context.settings) / "demo";
@@ -105,17 +109,37 @@ datasets::Dataset open_data(Context& context, const std::string& word) {
   return datasets::open_dataset(word, options);
 }
 
-run::DataSpec data_spec(const std::string& word, const datasets::Dataset& dataset) {
-  return {
-      word, dataset.name, dataset.label, fs::absolute(dataset.path).lexically_normal().string()};
+std::string absolute_path(const fs::path& path) {
+  return fs::absolute(path).lexically_normal().string();
+}
+
+}  // namespace
+
+OpenedData open_data(Context& context) {
+  run::DataSpec spec;
+  spec.word = context.settings.text("data");
+  spec.map = context.settings.texts("map");
+  if (context.settings.given("images")) {
+    spec.pictures = absolute_path(context.settings.text("images"));
+    std::error_code error;
+    if (!fs::is_directory(spec.pictures, error)) {
+      throw UsageError("E-DATA-IMAGES",
+                       fmt::format("--images {}: there is no such folder", spec.pictures));
+    }
+  }
+  datasets::Dataset dataset = open_word(context, spec, spec.word);
+  spec.reader = dataset.name;
+  spec.label = dataset.label;
+  spec.path = absolute_path(dataset.path);
+  return {std::move(spec), std::move(dataset)};
 }
 
 /// From another working folder the word may mean nothing, or something else: then the path counts.
 datasets::Dataset reopen_data(Context& context, const run::DataSpec& spec) {
   std::error_code error;
   try {
-    datasets::Dataset dataset = open_data(context, spec.word);
-    if (data_spec(spec.word, dataset).path == spec.path || !fs::exists(spec.path, error)) {
+    datasets::Dataset dataset = open_word(context, spec, spec.word);
+    if (absolute_path(dataset.path) == spec.path || !fs::exists(spec.path, error)) {
       return dataset;
     }
   } catch (const UsageError&) {
@@ -123,18 +147,17 @@ datasets::Dataset reopen_data(Context& context, const run::DataSpec& spec) {
       throw;
     }
   }
-  return open_data(context, fmt::format("{}:{}", spec.reader, spec.path));
+  return open_word(context, spec, fmt::format("{}:{}", spec.reader, spec.path));
 }
 
 run::Specification specification(Context& context,
                                  std::vector<run::ModelSpec> models,
-                                 const std::string& word,
-                                 const datasets::Dataset& dataset) {
+                                 const OpenedData& data) {
   const Settings& settings = context.settings;
   run::Specification spec;
   spec.models = std::move(models);
-  spec.data = data_spec(word, dataset);
-  spec.metric = dataset.metric;
+  spec.data = data.spec;
+  spec.metric = data.dataset.metric;
   if (settings.given("limit")) {
     spec.limit = run::parse_range(settings.text("limit"));
   }

@@ -17,15 +17,20 @@ std::vector<run::ModelSpec> resolve_models(Context& context);
 /// One model's word, resolved and told to the user.
 run::ModelSpec resolve_one_model(Context& context, const std::string& word);
 
-/// The data that a word means, now and (from its stored form) when a run goes on.
-datasets::Dataset open_data(Context& context, const std::string& word);
-run::DataSpec data_spec(const std::string& word, const datasets::Dataset& dataset);
+/// Data as the flags name them: their stored form, and opened.
+struct OpenedData {
+  run::DataSpec spec;
+  datasets::Dataset dataset;
+};
+
+/// What --data, --map and --images mean now.
+OpenedData open_data(Context& context);
+/// The same data from their stored form, when a run goes on.
 datasets::Dataset reopen_data(Context& context, const run::DataSpec& spec);
 
 /// Everything that the flags of `vqa` and `plan` say about what is asked and how.
 run::Specification specification(Context& context,
                                  std::vector<run::ModelSpec> models,
-                                 const std::string& word,
-                                 const datasets::Dataset& dataset);
+                                 const OpenedData& data);
 
 }  // namespace headroom::cli

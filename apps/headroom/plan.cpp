@@ -12,12 +12,11 @@
 namespace headroom::cli {
 
 ExitCode run_plan(Context& context) {
-  const std::string word = context.settings.text("data");
   std::vector<run::ModelSpec> models = resolve_models(context);
-  const datasets::Dataset dataset = open_data(context, word);
-  const run::Specification spec = specification(context, std::move(models), word, dataset);
-  const run::Selection selection = run::select(dataset, spec);
-  const run::WorkloadFacts facts = run::survey_workload(dataset, selection);
+  const OpenedData data = open_data(context);
+  const run::Specification spec = specification(context, std::move(models), data);
+  const run::Selection selection = run::select(data.dataset, spec);
+  const run::WorkloadFacts facts = run::survey_workload(data.dataset, selection);
   const auto backend = make_backend(context);
   memory::SystemMemorySource source(context.clock);
 
@@ -32,7 +31,7 @@ ExitCode run_plan(Context& context) {
     all.push_back(std::move(one));
     text += fmt::format("{} with {}: {} questions, largest group {}\n{}",
                         model.name,
-                        word,
+                        spec.data.word,
                         selection.positions.size(),
                         facts.largest_group,
                         fitting_text(fitting));

@@ -28,10 +28,10 @@ void discard_unanswered(std::optional<run::Journal>& journal, const std::filesys
 }  // namespace
 
 ExitCode run_vqa(Context& context) {
-  const std::string word = context.settings.text("data");
   std::vector<run::ModelSpec> models = resolve_models(context);
-  const datasets::Dataset dataset = open_data(context, word);
-  const run::Specification spec = specification(context, std::move(models), word, dataset);
+  const OpenedData data = open_data(context);
+  const datasets::Dataset& dataset = data.dataset;
+  const run::Specification spec = specification(context, std::move(models), data);
   const run::Selection selection = run::select(dataset, spec);
 
   Asking asking;
@@ -48,13 +48,13 @@ ExitCode run_vqa(Context& context) {
       run::Journal::create(folder.path, folder.id, spec, context.clock);
   run::register_items(*journal, dataset, selection);
   if (context.console.options().verbosity >= 0) {
-    context.console.note(fmt::format("data {}: questions {}, sets of pictures {}; run {}",
-                                     word,
+    context.console.note(fmt::format("data {}: {} questions in {} groups; run {}",
+                                     spec.data.word,
                                      selection.positions.size(),
                                      selection.groups,
                                      folder.path.string()));
     for (const std::string& notice : selection.notices) {
-      context.console.note(fmt::format("data {}: {}", word, notice));
+      context.console.note(fmt::format("data {}: {}", spec.data.word, notice));
     }
   }
   try {

@@ -205,9 +205,7 @@ std::vector<std::string> similar_candidates(const fs::path& path) {
   return candidates;
 }
 
-}  // namespace
-
-Dataset open_dataset(const std::string& word, const OpenOptions& options) {
+Dataset open_word(const std::string& word, const OpenOptions& options) {
   if (on_disk(word)) {
     return open_path(word, options);
   }
@@ -223,6 +221,26 @@ Dataset open_dataset(const std::string& word, const OpenOptions& options) {
                                word,
                                did_you_mean(word, similar_candidates(word)),
                                kPossible));
+}
+
+}  // namespace
+
+Dataset open_dataset(const std::string& word, const OpenOptions& options) {
+  Dataset dataset = open_word(word, options);
+  const bool rows = dataset.name == "jsonl" || dataset.name == "json";
+  if (!rows && !options.map.empty()) {
+    throw UsageError(
+        "E-DATA-MAP",
+        fmt::format(
+            "data '{}': its fields are fixed ({}), so --map does not apply", word, dataset.name));
+  }
+  if (dataset.name == "easy-vqa" && !options.pictures.empty()) {
+    throw UsageError("E-DATA-IMAGES",
+                     fmt::format("data '{}': its pictures are in its own folder, so --images does "
+                                 "not apply",
+                                 word));
+  }
+  return dataset;
 }
 
 Survey survey(const Dataset& dataset) {

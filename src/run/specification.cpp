@@ -167,7 +167,9 @@ Json to_json(const Specification& spec) {
                 {{"word", spec.data.word},
                  {"reader", spec.data.reader},
                  {"label", spec.data.label},
-                 {"path", spec.data.path}}},
+                 {"path", spec.data.path},
+                 {"map", spec.data.map},
+                 {"pictures", spec.data.pictures}}},
                {"metric", spec.metric},
                {"sample_ids", spec.sample_ids},
                {"shuffle", spec.shuffle},
@@ -210,6 +212,8 @@ Specification specification_from_json(const Json& json) {
     take(*data, "reader", spec.data.reader);
     take(*data, "label", spec.data.label);
     take(*data, "path", spec.data.path);
+    take(*data, "map", spec.data.map);
+    take(*data, "pictures", spec.data.pictures);
   }
   take(json, "metric", spec.metric);
   std::string limit;

@@ -122,6 +122,10 @@ TEST_F(CommandLine, WrongWordsGetTheNearestSpelling) {
       {{"vqa", "--metric", "exactt"}, "exact"},
       {{"vqa", "-d", "easy-vqq"}, "easy-vqa"},
       {{"vqa", "-m", "demo", "demo"}, "E-MODEL-TWICE"},
+      {{"vqa", "--map", "question=Q"}, "its fields are fixed"},
+      {{"vqa", "--map", "questoin=Q"}, "did you mean 'question'?"},
+      {{"vqa", "--images", "."}, "pictures are in its own folder"},
+      {{"vqa", "--images", "nowhere"}, "there is no such folder"},
       {{"show", "nothing-here"}, "nothing-here"},
   };
   for (const Wrong& wrong : cases) {

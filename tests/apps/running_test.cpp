@@ -107,6 +107,36 @@ TEST_F(RunningTest, AnInterruptedRunSaysHowToGoOnAndGoesOn) {
   }
 }
 
+/// The data's own field names and picture folder are part of the run: it goes on with them.
+TEST_F(RunningTest, MappedFieldsAndAPictureFolderAreKeptForResume) {
+  std::ofstream data(folder_ / "mine.jsonl");
+  for (int i = 0; i < 2000; ++i) {
+    data << R"({"key":"k)" << i << R"(","file":")" << i % 100
+         << R"(.png","Q":"is there a circle?"})" << '\n';
+  }
+  data.close();
+  const std::string images = (demo_assets() / "easy-vqa/test/images").string();
+  Running running(command({"vqa",
+                           "-d",
+                           "mine.jsonl",
+                           "--map",
+                           "id=key,image=file",
+                           "--map",
+                           "question=Q",
+                           "--images",
+                           images,
+                           "-v",
+                           "--cleanup-every",
+                           "5"}));
+  ASSERT_TRUE(running.wait_for_error_text("clean-up"));
+  running.signal(SIGINT);
+  ASSERT_EQ(running.wait().status, 130);
+  ASSERT_EQ(runs().size(), 1U);
+  const Finished resumed = run(command({"resume", "-q"}));
+  EXPECT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_EQ(answers(runs().front()).size(), 2000U);
+}
+
 TEST_F(RunningTest, ASecondRunOnOneJournalIsRefusedWithFolderAndProcess) {
   Running running(command({"vqa", "--limit", "2000", "-v"}));
   ASSERT_TRUE(running.wait_for_error_text("clean-up"));

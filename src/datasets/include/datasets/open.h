@@ -17,7 +17,7 @@ using FieldMap = std::map<std::string, std::string>;
 struct OpenOptions {
   std::filesystem::path assets;    ///< holds easy-vqa/; only the word "easy-vqa" needs it
   std::filesystem::path pictures;  ///< where relative picture names start; empty: the data's folder
-  FieldMap map;                    ///< from --map; JSONL only
+  FieldMap map;                    ///< JSONL and JSON lists only
 };
 
 /// Reads "question=Q" and "question=Q,answer=A", one entry or several. Throws UsageError naming the
@@ -32,8 +32,9 @@ FieldMap parse_field_map(const std::vector<std::string>& entries);
 ///   vqav2:QUESTIONS.json[,ANNOTATIONS.json]   the same, named; annotations beside it when left out
 ///   easy-vqa:DIR                    DIR or DIR/test with questions.json and images/
 /// An existing path wins over a word. Throws UsageError("E-DATA-…"): unknown word (with the nearest
-/// spelling and all that is possible), missing or unsuitable file. Reads only what it takes to
-/// recognise the data; faults inside are found by a pass over the reader.
+/// spelling and all that is possible), missing or unsuitable file, options that the data have no
+/// use for. Reads only what it takes to recognise the data; faults inside are found by a pass over
+/// the reader.
 Dataset open_dataset(const std::string& word, const OpenOptions& options);
 
 /// What one pass over a data set found.

@@ -40,10 +40,12 @@ struct ModelSpec {
 
 /// The data of a run, resolved.
 struct DataSpec {
-  std::string word;    ///< as the user wrote it: "easy-vqa", "vqav2:DIR"
-  std::string reader;  ///< Dataset::name
-  std::string label;   ///< Dataset::label
-  std::string path;    ///< absolute
+  std::string word;              ///< as the user wrote it: "easy-vqa", "vqav2:DIR"
+  std::string reader;            ///< Dataset::name
+  std::string label;             ///< Dataset::label
+  std::string path;              ///< absolute
+  std::vector<std::string> map;  ///< as given to --map: "question=Q"
+  std::string pictures;  ///< where relative picture names start, absolute; empty: the data's folder
 
   bool operator==(const DataSpec&) const = default;
 };
