@@ -1,13 +1,15 @@
 #include "group_asker.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <set>
 
 #include "base/errors.h"
+#include "engine/counters.h"
 #include "engine/evaluate.h"
 #include "engine/foreign.h"
+#include "trim.h"
 
 namespace headroom::mlx_worker {
 namespace {
@@ -71,7 +73,7 @@ void describe_failure(const std::exception_ptr& failure, worker::Answer& answer)
   }
 }
 
-GroupAsker::GroupAsker(const models::LoadedModel& model,
+GroupAsker::GroupAsker(models::LoadedModel& model,
                        const worker::AskRequest& request,
                        const engine::Guard& guard,
                        const Clock& clock)
@@ -124,8 +126,9 @@ void GroupAsker::build(const worker::AskItem& item) {
   answer.group = request_.group;
   answer.id = item.id;
   try {
-    const auto used = models::pictures_of(item.conversation);
-    for (const std::size_t index : std::set(used.begin(), used.end())) {
+    const auto named = models::pictures_of(item.conversation);
+    const std::set<std::size_t> used(named.begin(), named.end());
+    for (const std::size_t index : used) {
       if (index < pictures_.size()) {
         const ShelfPicture& picture = pictures_[index];
         if (picture.failure) {
@@ -135,6 +138,7 @@ void GroupAsker::build(const worker::AskItem& item) {
         answer.notices.insert(answer.notices.end(), picture.notices.begin(), picture.notices.end());
       }
     }
+    answer.rung = reductions(used);
     models::Prompt prompt = models::build_prompt(item.conversation,
                                                  placed_,
                                                  *text_.processor,
@@ -169,6 +173,37 @@ void GroupAsker::build(const worker::AskItem& item) {
   }
 }
 
+/// What the limits take from an item with these pictures.
+std::string GroupAsker::reductions(const std::set<std::size_t>& pictures) const {
+  std::vector<std::string> all;
+  if (request_.limits.release_vision) {
+    all.emplace_back("vision tower released");
+  }
+  std::uint32_t tiles = 0;
+  std::uint32_t whole = 0;
+  for (const std::size_t index : pictures) {
+    if (index < pictures_.size()) {
+      tiles += pictures_[index].prepared->tiles;
+      whole += pictures_[index].prepared->whole_tiles;
+    }
+  }
+  if (tiles < whole) {
+    all.push_back(fmt::format("image tiles {} -> {}", whole, tiles));
+  }
+  if (request_.limits.kv_bits != 0) {
+    all.push_back(fmt::format("KV cache of {} bits", request_.limits.kv_bits));
+  }
+  return fmt::format("{}", fmt::join(all, ", "));
+}
+
+/// The cache of the allocator goes too: of what is encoded and of what is generated, each finds the
+/// other's memory free.
+void GroupAsker::release_vision() {
+  model_.model->release_vision();
+  engine::clear_cache();
+  trim_heap();
+}
+
 /// Features of all pictures that an open item looks at.
 std::optional<mx::array> GroupAsker::encode() {
   const TimePoint start = clock_.now();
@@ -182,13 +217,24 @@ std::optional<mx::array> GroupAsker::encode() {
       prepared.push_back(picture.prepared.get());
     }
   }
+  const bool release = request_.limits.release_vision;
   if (!wanted || prepared.empty()) {
     pictures_.clear();
+    if (release) {
+      release_vision();
+    }
     return std::nullopt;
   }
+  if (release) {
+    engine::clear_cache();
+  }
+  model_.model->hold_vision();
   mx::array features = model_.model->encode(prepared, guard_);
   engine::evaluate(features);
   pictures_.clear();  // the pixels are not needed any more
+  if (release) {
+    release_vision();
+  }
   shared_.encode = seconds(clock_.now() - start);
   return features;
 }
@@ -205,7 +251,8 @@ void GroupAsker::generate(const mx::array* features) {
   const engine::Generator generator(*model_.model, text_.stops.ids, clock_);
   const engine::GenerationLimits limits{static_cast<int>(request_.limits.batch),
                                         static_cast<int>(request_.limits.prefill_chunk),
-                                        request_.limits.share_prefix};
+                                        request_.limits.share_prefix,
+                                        request_.limits.kv_bits != 0};
   generator.run(sequences,
                 features,
                 limits,

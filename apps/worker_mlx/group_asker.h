@@ -4,6 +4,8 @@
 #include <exception>
 #include <functional>
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "base/clock.h"
@@ -24,7 +26,7 @@ void describe_failure(const std::exception_ptr& failure, worker::Answer& answer)
 class GroupAsker {
  public:
   /// Borrows everything.
-  GroupAsker(const models::LoadedModel& model,
+  GroupAsker(models::LoadedModel& model,
              const worker::AskRequest& request,
              const engine::Guard& guard,
              const Clock& clock);
@@ -45,12 +47,14 @@ class GroupAsker {
   void place_pictures();
   void build(const worker::AskItem& item);
   std::optional<engine::mx::array> encode();
+  void release_vision();
+  std::string reductions(const std::set<std::size_t>& pictures) const;
   void generate(const engine::mx::array* features);
   void finish(Open& open, engine::Continuation&& continuation);
   void fail_open(const std::exception_ptr& failure);
   void hand_over(Open& open);
 
-  const models::LoadedModel& model_;
+  models::LoadedModel& model_;
   const models::LoadedModel::Text& text_;
   const worker::AskRequest& request_;
   const engine::Guard& guard_;

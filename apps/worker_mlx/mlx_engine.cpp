@@ -73,7 +73,8 @@ memory::Geometry MlxEngine::plan(const worker::PlanRequest& request) {
   for (const worker::PictureSize& size : request.pictures) {
     sides.push_back(limited(size, request.max_image_side));
   }
-  memory::Geometry geometry = models::find_family(folder).plan(folder, dtype, sides);
+  memory::Geometry geometry =
+      models::find_family(folder).plan(folder, dtype, sides, request.max_tiles);
   for (std::size_t i = 0; i < request.pictures.size(); ++i) {
     memory::PictureCost& cost = geometry.pictures[i];
     cost.width = request.pictures[i].width;
@@ -130,7 +131,7 @@ void MlxEngine::prepare(const worker::AskRequest& request) { shelf_.prepare(requ
 worker::AskDone MlxEngine::ask(const worker::AskRequest& request,
                                const worker::AnswerSink& sink,
                                const worker::CancelToken& cancel) {
-  const models::LoadedModel& model = loaded();
+  models::LoadedModel& model = loaded();
   const TimePoint start = clock_.now();
   reset_peaks();
   const memory::Reading before = reading();
@@ -214,7 +215,7 @@ void MlxEngine::reset_peaks() {
   process_.reset_peak(getpid());
 }
 
-const models::LoadedModel& MlxEngine::loaded() const {
+models::LoadedModel& MlxEngine::loaded() {
   if (!model_) {
     throw UsageError("E-NOT-LOADED", "no model is loaded: send load first");
   }

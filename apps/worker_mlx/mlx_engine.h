@@ -34,7 +34,7 @@ class MlxEngine final : public worker::Engine {
 
  private:
   void drop_model();
-  const models::LoadedModel& loaded() const;
+  models::LoadedModel& loaded();
   void warm_up();
   void reset_peaks();
 

@@ -11,7 +11,7 @@ namespace headroom::mlx_worker {
 namespace {
 
 ShelfPicture make_picture(const worker::PictureRef& reference,
-                          std::uint32_t max_image_side,
+                          const Reduction& reduction,
                           const models::PictureProcessor& processor) {
   ShelfPicture picture;
   try {
@@ -21,8 +21,9 @@ ShelfPicture make_picture(const worker::PictureRef& reference,
             : images::decode_file(reference.path);
     picture.hash = images::pixel_hash(decoded.image);
     picture.notices = std::move(decoded.notices);
-    picture.prepared =
-        processor.prepare(images::limit_side(std::move(decoded.image), max_image_side));
+    picture.prepared = processor.prepare(
+        images::limit_side(std::move(decoded.image), reduction.max_image_side),
+        reduction.max_tiles);
   } catch (...) {
     picture.failure = std::current_exception();
   }
@@ -30,20 +31,25 @@ ShelfPicture make_picture(const worker::PictureRef& reference,
 }
 
 std::vector<ShelfPicture> make_pictures(const std::vector<worker::PictureRef>& references,
-                                        std::uint32_t max_image_side,
+                                        const Reduction& reduction,
                                         const models::PictureProcessor& processor) {
   std::vector<ShelfPicture> pictures;
   pictures.reserve(references.size());
   for (const worker::PictureRef& reference : references) {
-    pictures.push_back(make_picture(reference, max_image_side, processor));
+    pictures.push_back(make_picture(reference, reduction, processor));
   }
   return pictures;
+}
+
+Reduction reduction_of(const worker::AskRequest& request) {
+  return {request.max_image_side, request.limits.max_tiles};
 }
 
 std::string key_of(const worker::AskRequest& request) {
   Hasher hasher;
   hasher.update_field(request.group);
   hasher.update_field(std::to_string(request.max_image_side));
+  hasher.update_field(std::to_string(request.limits.max_tiles));
   for (const worker::PictureRef& picture : request.pictures) {
     hasher.update_field(picture.path);
     hasher.update_field(picture.bytes);
@@ -83,8 +89,9 @@ void PictureShelf::prepare(const worker::AskRequest& request) {
   }
   job_ = std::make_shared<Job>();
   job_->key = key_of(request);
+  job_->group = request.group;
   job_->pictures = request.pictures;
-  job_->max_image_side = request.max_image_side;
+  job_->reduction = reduction_of(request);
   job_->processor = processor_;
   begun_ = false;
   changed_.notify_all();
@@ -95,6 +102,12 @@ std::vector<ShelfPicture> PictureShelf::take(const worker::AskRequest& request) 
   {
     std::unique_lock lock(mutex_);
     processor = processor_;
+    if (job_ != nullptr && job_->group == request.group && job_->key != key_of(request)) {
+      // Prepared with other limits than it is asked with: of no use, and not to be held beside.
+      const std::shared_ptr<Job> job = job_;
+      changed_.wait(lock, [&] { return job->done; });
+      job_ = job_ == job ? nullptr : job_;
+    }
     if (job_ != nullptr && job_->key == key_of(request)) {
       const std::shared_ptr<Job> job = job_;
       changed_.wait(lock, [&] { return job->done; });
@@ -107,7 +120,7 @@ std::vector<ShelfPicture> PictureShelf::take(const worker::AskRequest& request) 
   if (processor == nullptr) {
     throw InternalError("pictures: asked for without a loaded model");
   }
-  return make_pictures(request.pictures, request.max_image_side, *processor);
+  return make_pictures(request.pictures, reduction_of(request), *processor);
 }
 
 void PictureShelf::work() {
@@ -120,7 +133,7 @@ void PictureShelf::work() {
     begun_ = true;
     const std::shared_ptr<Job> job = job_;
     lock.unlock();
-    auto result = make_pictures(job->pictures, job->max_image_side, *job->processor);
+    auto result = make_pictures(job->pictures, job->reduction, *job->processor);
     lock.lock();
     job->result = std::move(result);
     job->done = true;

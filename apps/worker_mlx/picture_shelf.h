@@ -15,6 +15,12 @@
 
 namespace headroom::mlx_worker {
 
+/// How far a picture is reduced; 0: not.
+struct Reduction {
+  std::uint32_t max_image_side = 0;
+  std::uint32_t max_tiles = 0;
+};
+
 /// One picture of a group, decoded and processed, or the reason why not.
 struct ShelfPicture {
   std::unique_ptr<models::PreparedPicture> prepared;
@@ -43,9 +49,10 @@ class PictureShelf {
 
  private:
   struct Job {
-    std::string key;  // group, pictures and side
+    std::string key;    // group, pictures, side and tiles
+    std::string group;  // which of them it is
     std::vector<worker::PictureRef> pictures;
-    std::uint32_t max_image_side = 0;
+    Reduction reduction;
     std::shared_ptr<const models::PictureProcessor> processor;
     std::vector<ShelfPicture> result;
     bool done = false;

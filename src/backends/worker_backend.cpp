@@ -389,8 +389,9 @@ class WorkerBackend::Impl::GroupAsk {
     }
     backend_.deaths_without_answer_ = 0;
     backend_.last_reading_ = answer.after;
-    if (progress_.careful() && answer.rung.empty()) {
-      answer.rung = "one by one after a worker's death";
+    if (progress_.careful()) {
+      answer.rung += answer.rung.empty() ? "" : ", ";
+      answer.rung += "one by one after a worker's death";
     }
     give(std::move(answer));
   }

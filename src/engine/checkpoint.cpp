@@ -142,6 +142,9 @@ Checkpoint Checkpoint::open(const fs::path& folder) {
                        kIndex,
                        names.empty() ? "nothing" : listing(names)));
   }
+  for (const fs::path& file : checkpoint.files_) {
+    checkpoint.stamps_.push_back(stamp_of(file));
+  }
   checkpoint.note_strays();
   return checkpoint;
 }
@@ -201,6 +204,26 @@ void Checkpoint::add_tensors(std::size_t file,
                          files_[file].string(),
                          name,
                          files_[tensors_.at(name).file].filename().string()));
+    }
+  }
+}
+
+Checkpoint::Stamp Checkpoint::stamp_of(const fs::path& file) {
+  std::error_code failure;
+  const auto bytes = fs::file_size(file, failure);
+  const auto written = failure ? fs::file_time_type() : fs::last_write_time(file, failure);
+  if (failure) {
+    throw UsageError("E-WEIGHTS-FILE", fmt::format("{}: {}", file.string(), failure.message()));
+  }
+  return {bytes, written};
+}
+
+void Checkpoint::require_unchanged() const {
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    if (stamp_of(files_[i]) != stamps_[i]) {
+      throw UsageError("E-WEIGHTS-FILE",
+                       fmt::format("{}: has changed since the model was loaded; load it again",
+                                   files_[i].string()));
     }
   }
 }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "engine/evaluate.h"
 #include "engine/sampling.h"
 
 namespace headroom::engine {
@@ -85,13 +86,12 @@ std::size_t common_prefix(const std::vector<Sequence>& sequences) {
 }
 
 void Generator::evaluate(const mx::array& result, const KvCache& cache) const {
-  if (model_.in_place_cache()) {
-    mx::eval(result);
-    return;
+  std::vector<mx::array> all;
+  if (!model_.in_place_cache()) {
+    all = cache.arrays();
   }
-  std::vector<mx::array> all = cache.arrays();
   all.push_back(result);
-  mx::eval(std::move(all));
+  engine::evaluate(std::move(all));
 }
 
 mx::array Generator::step(const std::vector<PromptToken>& tokens,
@@ -215,7 +215,9 @@ void Generator::run(const std::vector<Sequence>& sequences,
                     const Guard& guard,
                     const std::function<void(std::size_t, Continuation&&)>& done) const {
   Stopwatch watch(clock_);
-  KvCache cache(model_.kv_shape());
+  KvShape shape = model_.kv_shape();
+  shape.quantised = limits.quantised_kv;
+  KvCache cache(shape);
   double prefix_share = 0;
   const std::size_t shared = limits.share_prefix ? common_prefix(sequences) : 0;
   if (shared > 0) {

@@ -5,6 +5,29 @@
 #include "base/errors.h"
 
 namespace headroom::engine {
+namespace {
+
+KvRows empty_rows(int count, const KvShape& shape) {
+  if (!shape.quantised) {
+    return {mx::zeros({count, shape.width()}, shape.dtype), std::nullopt};
+  }
+  return {mx::zeros({count, shape.width()}, mx::int8),
+          mx::zeros({count, shape.scales()}, mx::float16)};
+}
+
+mx::array first(const mx::array& rows, int count) {
+  return count == rows.shape(0) ? rows : mx::slice(rows, {0, 0}, {count, rows.shape(1)});
+}
+
+KvRows first(const KvRows& rows, int count) {
+  KvRows taken{first(rows.numbers, count), std::nullopt};
+  if (rows.scales) {
+    taken.scales = first(*rows.scales, count);
+  }
+  return taken;
+}
+
+}  // namespace
 
 void KvCache::reserve(int rows, int capacity) {
   rows_ = rows;
@@ -13,10 +36,9 @@ void KvCache::reserve(int rows, int capacity) {
     layer.keys.reset();
     layer.values.reset();
   }
-  const mx::Shape slots{rows * capacity, shape_.width()};
   for (Layer& layer : layers_) {
-    layer.keys = mx::zeros(slots, shape_.dtype);
-    layer.values = mx::zeros(slots, shape_.dtype);
+    layer.keys = empty_rows(rows * capacity, shape_);
+    layer.values = empty_rows(rows * capacity, shape_);
   }
   mx::eval(arrays());
 }
@@ -32,11 +54,8 @@ void KvCache::share(int tokens) {
                     capacity_));
   }
   for (Layer& layer : layers_) {
-    const mx::Shape end{tokens, shape_.width()};
-    layer.prefix_keys =
-        tokens == rows_ * capacity_ ? *layer.keys : mx::slice(*layer.keys, {0, 0}, end);
-    layer.prefix_values =
-        tokens == rows_ * capacity_ ? *layer.values : mx::slice(*layer.values, {0, 0}, end);
+    layer.prefix_keys = first(*layer.keys, tokens);
+    layer.prefix_values = first(*layer.values, tokens);
     layer.keys.reset();
     layer.values.reset();
   }
@@ -51,7 +70,10 @@ std::vector<mx::array> KvCache::arrays() const {
     for (const auto* slot :
          {&layer.prefix_keys, &layer.prefix_values, &layer.keys, &layer.values}) {
       if (*slot) {
-        all.push_back(**slot);
+        all.push_back((*slot)->numbers);
+      }
+      if (*slot && (*slot)->scales) {
+        all.push_back(*(*slot)->scales);
       }
     }
   }

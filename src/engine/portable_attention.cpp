@@ -98,26 +98,74 @@ mx::array rotate(const mx::array& x, const mx::array& positions, const Rope& rop
   return mx::reshape(mx::fast::rope(rows, rope.dim(), false, rope.theta(), 1.0F, positions), shape);
 }
 
-mx::array store(const mx::array& cache, const mx::array& slots, const mx::array& x) {
+mx::array scattered(const mx::array& cache, const mx::array& slots, const mx::array& x) {
   return mx::scatter(cache, slots, mx::reshape(x, {x.shape(0), 1, cache.shape(1)}), 0);
 }
 
+/// x [T, Hkv, D] as the cache keeps it. Zeros have scale 0.
+KvRows packed(const mx::array& x, const KvShape& shape) {
+  const int tokens = x.shape(0);
+  if (!shape.quantised) {
+    return {mx::reshape(x, {tokens, shape.width()}), std::nullopt};
+  }
+  const mx::array runs =
+      mx::reshape(mx::astype(x, mx::float32), {tokens, shape.scales(), shape.run()});
+  const mx::array scales = mx::astype(
+      mx::multiply(mx::max(mx::abs(runs), -1, true), mx::array(1.0F / 127.0F)), mx::float16);
+  const mx::array divisor = mx::astype(scales, mx::float32);
+  const mx::array safe =
+      mx::where(mx::equal(divisor, mx::array(0.0F)), mx::array(1.0F), divisor);
+  const mx::array numbers =
+      mx::clip(mx::round(mx::divide(runs, safe)), mx::array(-127.0F), mx::array(127.0F));
+  return {mx::reshape(mx::astype(numbers, mx::int8), {tokens, shape.width()}),
+          mx::reshape(scales, {tokens, shape.scales()})};
+}
+
+/// The values of [R, S, numbers] and [R, S, scales], in the shape's dtype: [R, S, Hkv*D].
+mx::array unpacked(const mx::array& numbers, const mx::array& scales, const KvShape& shape) {
+  const int rows = numbers.shape(0);
+  const int span = numbers.shape(1);
+  const mx::array runs =
+      mx::reshape(mx::astype(numbers, shape.dtype), {rows, span, shape.scales(), shape.run()});
+  const mx::array factors =
+      mx::reshape(mx::astype(scales, shape.dtype), {rows, span, shape.scales(), 1});
+  return mx::reshape(mx::multiply(runs, factors), {rows, span, shape.width()});
+}
+
+void store(KvRows& rows, const mx::array& slots, const mx::array& x, const KvShape& shape) {
+  const KvRows fresh = packed(x, shape);
+  rows.numbers = scattered(rows.numbers, slots, fresh.numbers);
+  if (rows.scales) {
+    rows.scales = scattered(*rows.scales, slots, *fresh.scales);
+  }
+}
+
+/// The first S slots of the pass's rows: [R, S, width].
+mx::array in_use(const mx::array& slots, const PassLayout& layout, const KvCache& cache) {
+  const int width = slots.shape(1);
+  mx::array all = mx::reshape(slots, {cache.rows(), cache.capacity(), width});
+  all = mx::slice(all, {0, 0, 0}, {cache.rows(), layout.span, width});
+  return layout.rows ? mx::take(all, *layout.rows, 0) : all;
+}
+
 /// Prefix and the rows' slots, as the attention wants them: [R, Hkv, P + S, D].
-mx::array cached(const mx::array& slots,
-                 const std::optional<mx::array>& prefix,
+mx::array cached(const KvRows& slots,
+                 const std::optional<KvRows>& prefix,
                  const PassLayout& layout,
                  const KvCache& cache) {
   const KvShape& shape = cache.shape();
   const int width = shape.width();
-  mx::array all = mx::reshape(slots, {cache.rows(), cache.capacity(), width});
-  all = mx::slice(all, {0, 0, 0}, {cache.rows(), layout.span, width});
-  if (layout.rows) {
-    all = mx::take(all, *layout.rows, 0);
+  mx::array all = in_use(slots.numbers, layout, cache);
+  if (slots.scales) {
+    all = unpacked(all, in_use(*slots.scales, layout, cache), shape);
   }
   if (prefix) {
-    const int length = prefix->shape(0);
-    const mx::array shared = mx::broadcast_to(mx::reshape(*prefix, {1, length, width}),
-                                              {layout.row_count, length, width});
+    const int length = prefix->numbers.shape(0);
+    mx::array shared = mx::reshape(prefix->numbers, {1, length, width});
+    if (prefix->scales) {
+      shared = unpacked(shared, mx::reshape(*prefix->scales, {1, length, shape.scales()}), shape);
+    }
+    shared = mx::broadcast_to(shared, {layout.row_count, length, width});
     all = mx::concatenate({shared, all}, 1);
   }
   all = mx::reshape(all, {layout.row_count, all.shape(1), shape.kv_heads, shape.head_dim});
@@ -141,8 +189,8 @@ mx::array portable_decoder_attention(const mx::array& qkv,
       rotate(columns(qkv, heads.query * heads.dim, heads.kv, heads.dim), layout.positions, rope);
   const mx::array v = columns(qkv, (heads.query + heads.kv) * heads.dim, heads.kv, heads.dim);
   KvCache::Layer& layer = cache.layer(layer_index);
-  layer.keys = store(*layer.keys, layout.slots, k);
-  layer.values = store(*layer.values, layout.slots, v);
+  store(*layer.keys, layout.slots, k, cache.shape());
+  store(*layer.values, layout.slots, v, cache.shape());
   if (layout.gather) {
     q = mx::take(q, *layout.gather, 0);
   }

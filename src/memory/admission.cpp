@@ -267,6 +267,8 @@ Json to_json(const Plan& plan) {
                {"dtype", plan.geometry.dtype},
                {"batch", plan.workload.batch},
                {"prefill_chunk", plan.workload.prefill_chunk},
+               {"release_vision", plan.workload.release_vision},
+               {"kv_quantised", plan.workload.kv_quantised},
                {"max_tokens", plan.workload.max_tokens},
                {"text_tokens", plan.workload.text_tokens},
                {"worst_phase", to_string(plan.worst().phase)},

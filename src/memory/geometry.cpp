@@ -36,10 +36,13 @@ Json to_json(const Geometry& geometry) {
           {"dtype", geometry.dtype},
           {"parameters", geometry.parameters},
           {"weights_bytes", geometry.weights.count()},
+          {"vision_weights_bytes", geometry.vision_weights.count()},
           {"load_staging_bytes", geometry.load_staging.count()},
           {"engine_bytes", geometry.engine.count()},
           {"engine_growth_bytes", geometry.engine_growth.count()},
           {"kv_per_token_bytes", geometry.kv_per_token.count()},
+          {"kv_per_token_quantised_bytes", geometry.kv_per_token_quantised.count()},
+          {"kv_dequantised_per_token_bytes", geometry.kv_dequantised_per_token.count()},
           {"prefill_per_token_bytes", geometry.prefill_per_token.count()},
           {"scores_per_token_pair_bytes", geometry.scores_per_token_pair.count()},
           {"logits_per_row_bytes", geometry.logits_per_row.count()},
@@ -54,10 +57,13 @@ Geometry geometry_from_json(const Json& json) {
   geometry.dtype = fields.text("dtype");
   geometry.parameters = fields.whole("parameters");
   geometry.weights = fields.bytes("weights_bytes");
+  geometry.vision_weights = fields.bytes_or_none("vision_weights_bytes");
   geometry.load_staging = fields.bytes("load_staging_bytes");
   geometry.engine = fields.bytes("engine_bytes");
   geometry.engine_growth = fields.bytes("engine_growth_bytes");
   geometry.kv_per_token = fields.bytes("kv_per_token_bytes");
+  geometry.kv_per_token_quantised = fields.bytes_or_none("kv_per_token_quantised_bytes");
+  geometry.kv_dequantised_per_token = fields.bytes_or_none("kv_dequantised_per_token_bytes");
   geometry.prefill_per_token = fields.bytes("prefill_per_token_bytes");
   geometry.scores_per_token_pair = fields.bytes("scores_per_token_pair_bytes");
   geometry.logits_per_row = fields.bytes("logits_per_row_bytes");

@@ -50,6 +50,14 @@ struct Inputs {
   const Workload& workload;
   Tokens tokens;
   bool describe;
+
+  bool quantised() const {
+    return workload.kv_quantised && geometry.kv_per_token_quantised > Bytes();
+  }
+
+  Bytes kv_per_token() const {
+    return quantised() ? geometry.kv_per_token_quantised : geometry.kv_per_token;
+  }
 };
 
 /// Collects the parts of one phase.
@@ -66,7 +74,7 @@ class PhaseBuilder {
         device_,
         "process and libraries");
     add(PartKind::kWeights,
-        model.weights,
+        saturating_minus(model.weights, released(phase)),
         false,
         "{} parameters in {}",
         model.parameters,
@@ -106,7 +114,7 @@ class PhaseBuilder {
   void add_prefix_kv() {
     const std::uint64_t copies = in_.workload.share_prefix ? 1 : in_.tokens.batch;
     add(PartKind::kPrefixKv,
-        in_.geometry.kv_per_token * in_.tokens.prefix * copies,
+        in_.kv_per_token() * in_.tokens.prefix * copies,
         false,
         "{} tokens x {}",
         in_.tokens.prefix,
@@ -115,17 +123,19 @@ class PhaseBuilder {
 
   void add_question_kv(std::uint64_t each) {
     add(PartKind::kQuestionKv,
-        in_.geometry.kv_per_token * each * in_.tokens.batch,
+        in_.kv_per_token() * each * in_.tokens.batch,
         false,
         "{} tokens x {}",
         each,
         in_.tokens.batch);
   }
 
-  /// One forward pass: `fresh` new tokens in all, each looking at `cached` ones.
-  void add_forward(std::uint64_t fresh, std::uint64_t cached) {
+  /// One forward pass of `rows` sequences: `fresh` new tokens in all, each looking at `cached` ones.
+  void add_forward(std::uint64_t fresh, std::uint64_t cached, std::uint64_t rows) {
+    const Bytes dequantised =
+        in_.quantised() ? in_.geometry.kv_dequantised_per_token * cached * rows : Bytes();
     add(PartKind::kActivations,
-        in_.geometry.prefill_per_token * fresh,
+        in_.geometry.prefill_per_token * fresh + dequantised,
         false,
         "{} new tokens",
         fresh);
@@ -148,6 +158,11 @@ class PhaseBuilder {
   PhasePlan take() { return std::move(plan_); }
 
  private:
+  Bytes released(Phase phase) const {
+    const bool without = phase == Phase::kPrefill || phase == Phase::kDecode;
+    return without && in_.workload.release_vision ? in_.geometry.vision_weights : Bytes();
+  }
+
   const Inputs& in_;
   bool device_;
   PhasePlan plan_;
@@ -168,7 +183,12 @@ PhasePlan encode_phase(const Inputs& in) {
   PhaseBuilder phase(Phase::kEncode, in);
   phase.add_pictures(in.workload.decode_ahead ? 2 : 1);
   phase.add_features();
-  if (const PictureCost* largest = largest_picture(in.workload.pictures)) {
+  const PictureCost* largest = largest_picture(in.workload.pictures);
+  // A released tower is read again before the first picture is encoded.
+  const Bytes reading = in.workload.release_vision ? in.geometry.load_staging : Bytes();
+  if (largest != nullptr && largest->encode < reading) {
+    phase.add(PartKind::kLoadStaging, reading, false, "the vision tower is read again");
+  } else if (largest != nullptr) {
     phase.add(PartKind::kVision,
               largest->encode,
               false,
@@ -186,7 +206,7 @@ PhasePlan prefix_stage(const Inputs& in) {
   phase.add_pictures(in.workload.decode_ahead ? 1 : 0);
   phase.add_features();
   phase.add_prefix_kv();
-  phase.add_forward(chunked(in.workload, in.tokens.prefix), in.tokens.prefix);
+  phase.add_forward(chunked(in.workload, in.tokens.prefix), in.tokens.prefix, 1);
   return phase.take();
 }
 
@@ -201,7 +221,7 @@ PhasePlan question_stage(const Inputs& in) {
     phase.add_features();
     fresh += tokens.prefix * tokens.batch;
   }
-  phase.add_forward(chunked(in.workload, fresh), tokens.prefix + tokens.question);
+  phase.add_forward(chunked(in.workload, fresh), tokens.prefix + tokens.question, tokens.batch);
   phase.add_logits();
   return phase.take();
 }
@@ -220,7 +240,7 @@ PhasePlan decode_phase(const Inputs& in) {
   phase.add_pictures(in.workload.decode_ahead ? 1 : 0);
   phase.add_prefix_kv();
   phase.add_question_kv(in.tokens.question + in.tokens.answer);
-  phase.add_forward(in.tokens.batch, in.tokens.whole());
+  phase.add_forward(in.tokens.batch, in.tokens.whole(), in.tokens.batch);
   phase.add_logits();
   return phase.take();
 }
@@ -230,8 +250,9 @@ bool transient(PartKind kind) {
          kind == PartKind::kLogits;
 }
 
-/// What a phase frees at its end may stay in the allocator's cache while the others run.
-void add_cache(std::vector<PhasePlan>& phases, Bytes most) {
+/// What a phase frees at its end may stay in the allocator's cache while the others run. Where the
+/// vision tower is released, the cache is given back before and after pictures are encoded.
+void add_cache(std::vector<PhasePlan>& phases, Bytes most, bool encode_apart) {
   std::vector<Bytes> freed;
   for (const PhasePlan& phase : phases) {
     Bytes sum;
@@ -246,7 +267,9 @@ void add_cache(std::vector<PhasePlan>& phases, Bytes most) {
     }
     Bytes others;
     for (std::size_t other = 0; other < phases.size(); ++other) {
-      others = other == at ? others : std::max(others, freed[other]);
+      const bool apart = encode_apart && (phases[at].phase == Phase::kEncode ||
+                                          phases[other].phase == Phase::kEncode);
+      others = other == at || apart ? others : std::max(others, freed[other]);
     }
     const Bytes cache = std::min(most, others);
     if (cache > Bytes()) {
@@ -343,7 +366,7 @@ std::vector<PhasePlan> plan_phases(const Geometry& geometry,
   }
   phases.push_back(prefill_phase(in));
   phases.push_back(decode_phase(in));
-  add_cache(phases, workload.allocator_cache);
+  add_cache(phases, workload.allocator_cache, workload.release_vision);
   return phases;
 }
 

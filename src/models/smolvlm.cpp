@@ -25,10 +25,14 @@ class SmolVlmPictures final : public PictureProcessor {
   SmolVlmPictures(SmolVlmProcessorConfig config, std::uint32_t patches_merged)
       : config_(std::move(config)), merged_(patches_merged) {}
 
-  std::unique_ptr<PreparedPicture> prepare(const images::Image& image) const override {
+  std::unique_ptr<PreparedPicture> prepare(const images::Image& image,
+                                           std::uint32_t max_tiles) const override {
+    const auto config = within_tiles(config_, image.width, image.height, max_tiles);
     auto picture = std::make_unique<SmolVlmPicture>();
-    picture->plan = tiles_for(image.width, image.height, config_);
-    picture->processed = process(image, config_);
+    picture->plan = tiles_for(image.width, image.height, config);
+    picture->processed = process(image, config);
+    picture->tiles = picture->processed.tiles;
+    picture->whole_tiles = tiles_for(image.width, image.height, config_).tiles;
     picture->features = picture->processed.tiles * (picture->processed.tile_height / merged_) *
                         (picture->processed.tile_width / merged_);
     return picture;
@@ -79,14 +83,17 @@ std::optional<SmolVlmProcessorConfig> load_smolvlm_processor(const std::filesyst
 
 SmolVlm::SmolVlm(SmolVlmConfig config,
                  std::shared_ptr<const PictureProcessor> processor,
+                 const engine::Checkpoint& checkpoint,
                  engine::Weights& weights,
                  engine::Ops::Path path,
                  std::vector<std::string> notices)
     : config_(std::move(config)),
       processor_(std::move(processor)),
+      checkpoint_(checkpoint),
       dtype_(weights.dtype()),
       ops_(weights.dtype(), path),
-      vision_(config_, weights, ops_),
+      vision_(std::in_place, config_, weights, ops_),
+      vision_bytes_(weights.bytes()),
       text_(config_, weights, ops_),
       bytes_(weights.bytes()),
       parameters_(weights.parameters()),
@@ -137,6 +144,15 @@ mx::array SmolVlm::forward(mx::array&& x,
 
 mx::array SmolVlm::logits(const mx::array& hidden) const { return text_.logits(hidden); }
 
+void SmolVlm::hold_vision() {
+  if (vision_) {
+    return;
+  }
+  checkpoint_.require_unchanged();
+  engine::Weights weights(checkpoint_, dtype_, engine::Weights::Mode::kRead, smolvlm_name);
+  vision_.emplace(config_, weights, ops_);
+}
+
 mx::array SmolVlm::encode(std::span<const PreparedPicture* const> pictures,
                           const engine::Guard& guard) const {
   std::vector<mx::array> parts;
@@ -169,6 +185,9 @@ void SmolVlm::encode_tiles(const float* pixels,
                            const mx::Shape& shape,
                            const engine::Guard& guard,
                            std::vector<mx::array>& parts) const {
+  if (!vision_) {
+    throw InternalError("encode: the vision tower is released; hold_vision reads it again");
+  }
   const int tiles = shape[0];
   const auto tile_size = static_cast<std::ptrdiff_t>(shape[1]) * shape[2] * shape[3];
   const int patches =
@@ -176,7 +195,7 @@ void SmolVlm::encode_tiles(const float* pixels,
   const int at_once = std::max(1, SmolVlmVision::kPatchesAtOnce / std::max(1, patches));
   for (int from = 0; from < tiles; from += at_once) {
     const int count = std::min(tiles - from, at_once);
-    parts.push_back(vision_.encode(
+    parts.push_back(vision_->encode(
         mx::array(pixels + from * tile_size, {count, shape[1], shape[2], shape[3]}, mx::float32),
         guard,
         tap));
@@ -190,12 +209,13 @@ std::unique_ptr<VisionLanguageModel> make_smolvlm(const ModelFolder& folder,
   const SmolVlmConfig config = SmolVlmConfig::from_json(folder.config, folder.config_path());
   const auto processor = make_processor(folder.folder, config);
   engine::Weights shapes(folder.checkpoint, dtype, engine::Weights::Mode::kCheck, smolvlm_name);
-  SmolVlm(config, processor, shapes, path, {});
+  SmolVlm(config, processor, folder.checkpoint, shapes, path, {});
   engine::Weights weights(folder.checkpoint, dtype, engine::Weights::Mode::kRead, smolvlm_name);
   std::vector<std::string> notices = config.notices;
   const auto& more = folder.checkpoint.notices();
   notices.insert(notices.end(), more.begin(), more.end());
-  return std::make_unique<SmolVlm>(config, processor, weights, path, std::move(notices));
+  return std::make_unique<SmolVlm>(
+      config, processor, folder.checkpoint, weights, path, std::move(notices));
 }
 
 }  // namespace headroom::models

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -13,6 +14,7 @@ std::unique_ptr<VisionLanguageModel> make_smolvlm(const ModelFolder& folder,
 
 memory::Geometry plan_smolvlm(const ModelFolder& folder,
                               mx::Dtype dtype,
-                              const std::vector<PictureSides>& pictures);
+                              const std::vector<PictureSides>& pictures,
+                              std::uint32_t max_tiles);
 
 }  // namespace headroom::models

@@ -106,6 +106,7 @@ class SmolVlm final : public VisionLanguageModel {
  public:
   SmolVlm(SmolVlmConfig config,
           std::shared_ptr<const PictureProcessor> processor,
+          const engine::Checkpoint& checkpoint,
           engine::Weights& weights,
           engine::Ops::Path path,
           std::vector<std::string> notices);
@@ -129,6 +130,8 @@ class SmolVlm final : public VisionLanguageModel {
 
   Bytes weight_bytes() const override { return bytes_; }
 
+  Bytes vision_bytes() const override { return vision_bytes_; }
+
   std::uint64_t parameters() const override { return parameters_; }
 
   mx::Dtype dtype() const override { return dtype_; }
@@ -138,6 +141,10 @@ class SmolVlm final : public VisionLanguageModel {
   const std::vector<std::string>& notices() const override { return notices_; }
 
   std::shared_ptr<const PictureProcessor> processor() const override { return processor_; }
+
+  void release_vision() override { vision_.reset(); }
+
+  void hold_vision() override;
 
   mx::array encode(std::span<const PreparedPicture* const> pictures,
                    const engine::Guard& guard) const override;
@@ -151,9 +158,11 @@ class SmolVlm final : public VisionLanguageModel {
 
   SmolVlmConfig config_;
   std::shared_ptr<const PictureProcessor> processor_;
+  engine::Checkpoint checkpoint_;  // where a released vision tower is read again
   mx::Dtype dtype_;
   engine::Ops ops_;
-  SmolVlmVision vision_;
+  std::optional<SmolVlmVision> vision_;  // empty: released
+  Bytes vision_bytes_;
   SmolVlmText text_;
   Bytes bytes_;
   std::uint64_t parameters_ = 0;

@@ -84,10 +84,13 @@ std::uint32_t prompt_tokens(const TilePlan& tiles) {
 
 memory::PictureCost picture_cost(const PictureSides& sides,
                                  const SmolVlmProcessorConfig& processor,
+                                 std::uint32_t max_tiles,
                                  const SmolVlmConfig& config,
                                  const Sizes& sizes,
                                  bool kernels) {
-  const TilePlan tiles = tiles_for(sides.width, sides.height, processor);
+  const TilePlan tiles = tiles_for(sides.width,
+                                   sides.height,
+                                   within_tiles(processor, sides.width, sides.height, max_tiles));
   memory::PictureCost cost;
   cost.width = sides.width;
   cost.height = sides.height;
@@ -125,10 +128,12 @@ Bytes load_staging(const engine::Checkpoint& checkpoint, mx::Dtype dtype) {
 
 memory::Geometry plan_smolvlm(const ModelFolder& folder,
                               mx::Dtype dtype,
-                              const std::vector<PictureSides>& pictures) {
+                              const std::vector<PictureSides>& pictures,
+                              std::uint32_t max_tiles) {
   const SmolVlmConfig config = SmolVlmConfig::from_json(folder.config, folder.config_path());
   engine::Weights shapes(folder.checkpoint, dtype, engine::Weights::Mode::kCheck, smolvlm_name);
-  const SmolVlm model(config, nullptr, shapes, engine::Ops::Path::kBest, {});
+  const SmolVlm model(
+      config, nullptr, folder.checkpoint, shapes, engine::Ops::Path::kBest, {});
   const bool kernels = model.in_place_cache();
   const Sizes sizes(config, dtype);
   memory::Geometry geometry;
@@ -136,12 +141,17 @@ memory::Geometry plan_smolvlm(const ModelFolder& folder,
   geometry.dtype = engine::dtype_name(dtype);
   geometry.parameters = model.parameters();
   geometry.weights = model.weight_bytes();
+  geometry.vision_weights = model.vision_bytes();
   geometry.load_staging = load_staging(folder.checkpoint, dtype);
   geometry.context_tokens = static_cast<std::uint32_t>(model.context_tokens());
   geometry.engine_growth =
       kEngineGrowth + Bytes(file_bytes(folder.folder / "tokenizer.json") * kTokenizerFactor) +
       Bytes(kernels ? kScoreRows * geometry.context_tokens * sizeof(float) : 0);
-  geometry.kv_per_token = model.kv_shape().per_token();
+  engine::KvShape kv = model.kv_shape();
+  geometry.kv_per_token = kv.per_token();
+  kv.quantised = true;
+  geometry.kv_per_token_quantised = kv.per_token();
+  geometry.kv_dequantised_per_token = Bytes(kernels ? 0 : 2 * sizes.keys * sizes.item);
   geometry.prefill_per_token = prefill_per_token(sizes, kernels);
   const bool scores = !kernels && !engine::on_gpu();
   geometry.scores_per_token_pair =
@@ -159,7 +169,8 @@ memory::Geometry plan_smolvlm(const ModelFolder& folder,
                                  folder.folder.string()));
   }
   for (const PictureSides& sides : pictures) {
-    geometry.pictures.push_back(picture_cost(sides, *processor, config, sizes, kernels));
+    geometry.pictures.push_back(
+        picture_cost(sides, *processor, max_tiles, config, sizes, kernels));
   }
   return geometry;
 }

@@ -173,6 +173,28 @@ TilePlan tiles_for(std::uint32_t width,
   return plan;
 }
 
+SmolVlmProcessorConfig within_tiles(const SmolVlmProcessorConfig& config,
+                                    std::uint32_t width,
+                                    std::uint32_t height,
+                                    std::uint32_t most) {
+  const TilePlan whole = tiles_for(width, height, config);
+  if (most == 0 || whole.tiles <= most) {
+    return config;
+  }
+  SmolVlmProcessorConfig smaller = config;
+  smaller.do_resize = true;
+  // A grid of n by m tiles has n * m + 1, so no side of one that fits has as many as `most`.
+  std::uint32_t side = std::min(std::max(whole.rows, whole.cols), std::max(most, 2U)) - 1;
+  for (; side > 0; --side) {
+    smaller.size = {.longest_edge = side * config.tile_side};
+    if (tiles_for(width, height, smaller).tiles <= most) {
+      return smaller;
+    }
+  }
+  smaller.do_image_splitting = false;
+  return smaller;
+}
+
 ProcessedPicture process(const Image& image, const SmolVlmProcessorConfig& config) {
   const TilePlan plan = tiles_for(image.width, image.height, config);
   const auto resized_to = [&config](const Image& from, std::uint32_t width, std::uint32_t height) {

@@ -128,6 +128,7 @@ Verification verify(VisionLanguageModel& model,
   const engine::Guard guard;
   std::optional<mx::array> features;
   if (file.has("pixel_values")) {
+    model.hold_vision();
     features = model.encode_pixels(file.floats("pixel_values"), guard);
     engine::evaluate(*features);
   }

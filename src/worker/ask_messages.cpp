@@ -101,7 +101,10 @@ Json limits_to_json(const AskLimits& limits) {
   Json json = {{"batch", limits.batch},
                {"prefill_chunk", limits.prefill_chunk},
                {"share_prefix", limits.share_prefix},
-               {"deadline_seconds", limits.deadline_seconds}};
+               {"deadline_seconds", limits.deadline_seconds},
+               {"release_vision", limits.release_vision},
+               {"max_tiles", limits.max_tiles},
+               {"kv_bits", limits.kv_bits}};
   if (limits.memory) {
     json["memory_bytes"] = limits.memory->count();
   }
@@ -116,6 +119,12 @@ AskLimits limits_from_json(const Json& json) {
   limits.share_prefix = fields.flag("share_prefix", limits.share_prefix);
   limits.memory = fields.bytes("memory_bytes");
   limits.deadline_seconds = fields.number("deadline_seconds", limits.deadline_seconds);
+  limits.release_vision = fields.flag("release_vision", limits.release_vision);
+  limits.max_tiles = fields.unsigned32("max_tiles", limits.max_tiles);
+  limits.kv_bits = fields.unsigned32("kv_bits", limits.kv_bits);
+  if (limits.kv_bits != 0 && limits.kv_bits != 8) {
+    fields.fail("kv_bits", fmt::format("expected 0 or 8, got {}", limits.kv_bits));
+  }
   return limits;
 }
 

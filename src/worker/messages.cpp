@@ -67,6 +67,7 @@ Json to_json(const PlanRequest& request) {
   put_raw(json, "model", request.model);
   json["dtype"] = request.dtype;
   json["max_image_side"] = request.max_image_side;
+  json["max_tiles"] = request.max_tiles;
   Json pictures = Json::array();
   for (const PictureSize& size : request.pictures) {
     pictures.push_back({{"width", size.width}, {"height", size.height}});
@@ -85,6 +86,7 @@ PlanRequest from_json<PlanRequest>(const Json& json) {
   }
   request.dtype = fields.text("dtype", "");
   request.max_image_side = fields.unsigned32("max_image_side", 0);
+  request.max_tiles = fields.unsigned32("max_tiles", 0);
   if (const Json* pictures = fields.find_array("pictures")) {
     for (const Json& entry : *pictures) {
       const Fields size(entry, fmt::format("plan.pictures[{}]", request.pictures.size()));

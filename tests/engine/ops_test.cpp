@@ -96,53 +96,139 @@ struct Scene {
   std::vector<Segment> segments;
 };
 
-/// Fills prefix and rows by passes, then compares the last pass's outputs and the caches.
-TEST_F(OpsTest, DecoderAttentionOverPrefixRowsAndPositions) {
-  const Heads heads{4, 2, 16, 0.25F};
-  const KvShape shape{1, 2, 16, mx::float32};
-  const Rope rope(16, 10000.0F);
-  const std::vector<Scene> scenes = {
+const std::vector<Scene>& scenes() {
+  static const std::vector<Scene> kScenes = {
       {0, {{0, 0, 9}}},
       {0, {{0, 0, 4}, {1, 0, 7}, {2, 0, 1}}},
       {5, {{0, 0, 4}, {1, 0, 7}}},
       {150, {{0, 0, 140}, {1, 0, 3}}},
+      {300, {{0, 0, 4}, {1, 0, 2}}},
   };
-  for (const Scene& scene : scenes) {
-    const auto run = [&](const Ops& ops, std::mt19937 generator) {
-      generator_ = generator;
-      KvCache cache(shape);
-      std::vector<mx::array> outputs;
-      const auto pass = [&](std::vector<Segment> segments) {
-        auto now = std::make_shared<Pass>();
-        now->segments = std::move(segments);
-        now->prefix = cache.prefix();
-        outputs.push_back(
-            ops.decoder_attention(random({now->tokens(), 8 * 16}), heads, now, cache, 0, rope));
-        std::vector<mx::array> all = cache.arrays();
-        all.push_back(outputs.back());
-        mx::eval(all);
-      };
-      if (scene.prefix > 0) {
-        cache.reserve(1, scene.prefix);
-        pass({{0, 0, scene.prefix}});
-        cache.share(scene.prefix);
-      }
-      cache.reserve(3, 200);
-      pass(scene.segments);
-      std::vector<Segment> next;  // one more token each, the rows in another order
-      for (auto it = scene.segments.rbegin(); it != scene.segments.rend(); ++it) {
-        next.push_back({it->row, it->cached + it->count, 1});
-      }
-      pass(next);
-      return outputs;
+  return kScenes;
+}
+
+/// Fills prefix and rows by passes, and gives each pass's output.
+class SceneTest : public OpsTest {
+ protected:
+  std::vector<mx::array> run(const Ops& ops, const KvShape& shape, const Scene& scene) {
+    const Heads heads{2 * shape.kv_heads, shape.kv_heads, shape.head_dim, 0.25F};
+    const Rope rope(shape.head_dim, 10000.0F);
+    generator_.seed(20261125);
+    KvCache cache(shape);
+    std::vector<mx::array> outputs;
+    const auto pass = [&](std::vector<Segment> segments) {
+      auto now = std::make_shared<Pass>();
+      now->segments = std::move(segments);
+      now->prefix = cache.prefix();
+      outputs.push_back(ops.decoder_attention(
+          random({now->tokens(), 2 * heads.query * heads.dim}), heads, now, cache, 0, rope));
+      std::vector<mx::array> all = cache.arrays();
+      all.push_back(outputs.back());
+      mx::eval(all);
     };
-    const std::mt19937 start = generator_;
-    const auto ours = run(best_, start);
-    const auto theirs = run(portable_, start);
-    for (std::size_t i = 0; i < ours.size(); ++i) {
-      expect_near(ours[i], theirs[i]);
+    if (scene.prefix > 0) {
+      cache.reserve(1, scene.prefix);
+      pass({{0, 0, scene.prefix}});
+      cache.share(scene.prefix);
+    }
+    cache.reserve(3, 200);
+    pass(scene.segments);
+    std::vector<Segment> next;  // one more token each, the rows in another order
+    for (auto it = scene.segments.rbegin(); it != scene.segments.rend(); ++it) {
+      next.push_back({it->row, it->cached + it->count, 1});
+    }
+    pass(next);
+    return outputs;
+  }
+
+  static void expect_all_near(const std::vector<mx::array>& a,
+                              const std::vector<mx::array>& b,
+                              double tolerance) {
+    ASSERT_EQ(a.size(), b.size());
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      expect_near(a[i], b[i], tolerance);
     }
   }
+};
+
+TEST_F(SceneTest, DecoderAttentionOverPrefixRowsAndPositions) {
+  const KvShape shape{1, 2, 16, mx::float32};
+  for (const Scene& scene : scenes()) {
+    expect_all_near(run(best_, shape, scene), run(portable_, shape, scene), 2e-5);
+  }
+}
+
+/// Keys and values of unit spread: a number of 8 bits is off by at most the largest of its run, 4,
+/// over 254.
+TEST_F(SceneTest, QuantisedCacheStaysNearTheWholeOneOnBothPaths) {
+  for (const int dim : {16, 64, 80}) {
+    const KvShape whole{1, 2, dim, mx::float32};
+    KvShape quantised = whole;
+    quantised.quantised = true;
+    for (const Scene& scene : scenes()) {
+      const auto exact = run(best_, whole, scene);
+      const auto ours = run(best_, quantised, scene);
+      expect_all_near(ours, exact, 0.06);
+      // Where a number falls in the middle of two steps, the paths may round it apart.
+      expect_all_near(ours, run(portable_, quantised, scene), 0.02);
+      double off = 0;
+      for (std::size_t i = 0; i < exact.size(); ++i) {
+        off += mx::max(mx::abs(mx::subtract(ours[i], exact[i]))).item<float>();
+      }
+      EXPECT_GT(off, 0) << "nothing was quantised";
+    }
+  }
+}
+
+TEST_F(SceneTest, QuantisedZerosAndOutliersKeepTheirRuns) {
+  const KvShape shape{1, 1, 64, mx::float32, true};
+  const Heads heads{1, 1, 64, 0.125F};
+  const Rope rope(64, 10000.0F);
+  std::vector<float> qkv(3 * 64, 0.0F);
+  qkv[128] = 1000.0F;  // in the values' first run, whose other numbers are lost beside it
+  qkv[128 + 5] = 1.0F;
+  qkv[128 + 40] = 0.5F;  // in the second
+  for (const Ops* ops : {&best_, &portable_}) {
+    KvCache cache(shape);
+    cache.reserve(1, 1);
+    auto pass = std::make_shared<Pass>();
+    pass->segments = {{0, 0, 1}};
+    const mx::array out = ops->decoder_attention(
+        mx::array(qkv.data(), {1, 3 * 64}, mx::float32), heads, pass, cache, 0, rope);
+    mx::eval(out);
+    EXPECT_NEAR(out.data<float>()[0], 1000.0F, 1.0F);
+    EXPECT_EQ(out.data<float>()[5], 0.0F);
+    EXPECT_NEAR(out.data<float>()[40], 0.5F, 1e-3F);
+    EXPECT_EQ(out.data<float>()[41], 0.0F);
+  }
+}
+
+TEST(KvCache, HoldsTheBytesThatItsShapeSays) {
+  for (const mx::Dtype dtype : {mx::float32, mx::bfloat16}) {
+    for (const bool quantised : {false, true}) {
+      for (const int dim : {16, 64, 80}) {
+        const KvShape shape{3, 2, dim, dtype, quantised};
+        KvCache cache(shape);
+        cache.reserve(1, 10);
+        cache.share(7);
+        cache.reserve(4, 5);
+        std::size_t held = 0;
+        for (const mx::array& array : cache.arrays()) {
+          held += array.nbytes();
+        }
+        EXPECT_EQ(cache.bytes(), Bytes(held));
+        EXPECT_EQ(cache.bytes(), shape.per_token() * 27);
+      }
+    }
+  }
+}
+
+TEST(KvCache, QuantisedTakesLittleMoreThanAQuarterOfFloat32) {
+  const KvShape whole{30, 3, 64, mx::float32};
+  KvShape quantised = whole;
+  quantised.quantised = true;
+  EXPECT_EQ(whole.per_token(), Bytes(2 * 30 * 192 * 4));
+  EXPECT_EQ(quantised.per_token(), Bytes(2 * 30 * (192 + 6 * 2)));
 }
 
 TEST_F(OpsTest, FailureInAKernelComesOutOfEvaluation) {

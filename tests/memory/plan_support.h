@@ -14,6 +14,8 @@ inline memory::Workload workload_from(const Json& json) {
   workload.prefill_chunk = json.value("prefill_chunk", 0U);
   workload.share_prefix = json.value("share_prefix", true);
   workload.decode_ahead = json.value("decode_ahead", true);
+  workload.release_vision = json.value("release_vision", false);
+  workload.kv_quantised = json.value("kv_quantised", false);
   workload.supervisor = Bytes(json.value("supervisor_mib", std::uint64_t{0}) << 20U);
   workload.allocator_cache = Bytes(json.value("allocator_cache_mib", std::uint64_t{0}) << 20U);
   if (json.value("counter", "footprint") == "device") {
@@ -32,10 +34,12 @@ inline memory::Geometry small_geometry() {
   geometry.dtype = "float32";
   geometry.parameters = 7'500'000;
   geometry.weights = 29_MiB;
+  geometry.vision_weights = 11_MiB;
   geometry.load_staging = 8_MiB;
   geometry.engine = 60_MiB;
   geometry.engine_growth = 16_MiB;
   geometry.kv_per_token = 6_KiB;
+  geometry.kv_per_token_quantised = Bytes(1632);
   geometry.prefill_per_token = 24_KiB;
   geometry.scores_per_token_pair = 16_B;
   geometry.logits_per_row = 4_KiB;

@@ -161,6 +161,88 @@ TEST(Plan, ADeviceThatHasRoomDoesNotHelpAHostThatHasNone) {
   EXPECT_NE(admission.text.find("the host needs"), std::string::npos) << admission.text;
 }
 
+Bytes part_of(const Plan& plan, Phase phase, PartKind kind) {
+  Bytes sum;
+  for (const PhasePlan& one : plan.phases) {
+    for (const PlanPart& part : one.parts) {
+      sum += one.phase == phase && part.kind == kind ? part.bytes : Bytes();
+    }
+  }
+  return sum;
+}
+
+TEST(Plan, AReleasedVisionTowerIsHeldToLoadAndEncodeOnly) {
+  Workload workload = small_workload();
+  workload.release_vision = true;
+  const Plan plan = make_plan(test::small_geometry(), workload);
+  EXPECT_EQ(part_of(plan, Phase::kLoad, PartKind::kWeights), 29_MiB);
+  EXPECT_EQ(part_of(plan, Phase::kEncode, PartKind::kWeights), 29_MiB);
+  EXPECT_EQ(part_of(plan, Phase::kPrefill, PartKind::kWeights), 18_MiB);
+  EXPECT_EQ(part_of(plan, Phase::kDecode, PartKind::kWeights), 18_MiB);
+}
+
+TEST(Plan, ReadingTheVisionTowerAgainCountsWhereItIsMoreThanTheEncode) {
+  Workload workload = small_workload();
+  workload.pictures[0].encode = 1_MiB;
+  EXPECT_EQ(part_of(make_plan(test::small_geometry(), workload),
+                    Phase::kEncode,
+                    PartKind::kLoadStaging),
+            Bytes());
+  workload.release_vision = true;
+  const Plan plan = make_plan(test::small_geometry(), workload);
+  EXPECT_EQ(part_of(plan, Phase::kEncode, PartKind::kLoadStaging), 8_MiB);
+  EXPECT_EQ(part_of(plan, Phase::kEncode, PartKind::kVision), Bytes());
+}
+
+TEST(Plan, ReleaseLeavesNothingOfTheEncodeInTheCacheOfOtherPhases) {
+  Workload workload = small_workload();
+  workload.allocator_cache = 1_GiB;
+  const Plan held = make_plan(test::small_geometry(), workload);
+  EXPECT_EQ(part_of(held, Phase::kDecode, PartKind::kCache),
+            part_of(held, Phase::kEncode, PartKind::kVision));
+  workload.release_vision = true;
+  const Plan released = make_plan(test::small_geometry(), workload);
+  EXPECT_EQ(part_of(released, Phase::kEncode, PartKind::kCache), Bytes());
+  EXPECT_LT(part_of(released, Phase::kDecode, PartKind::kCache),
+            part_of(released, Phase::kEncode, PartKind::kVision));
+  EXPECT_GT(part_of(released, Phase::kDecode, PartKind::kCache), Bytes());
+}
+
+TEST(Plan, AQuantisedCacheHasItsOwnFigureAndWhatIsReadOfIt) {
+  Geometry geometry = test::small_geometry();
+  Workload workload = small_workload();
+  workload.kv_quantised = true;
+  const Plan plan = make_plan(geometry, workload);
+  EXPECT_EQ(part_of(plan, Phase::kDecode, PartKind::kPrefixKv), Bytes(1632ULL * 128));
+  EXPECT_EQ(part_of(plan, Phase::kDecode, PartKind::kQuestionKv), Bytes(1632ULL * 160 * 16));
+  const Bytes before = part_of(plan, Phase::kDecode, PartKind::kActivations);
+  geometry.kv_dequantised_per_token = Bytes(1024);
+  EXPECT_EQ(part_of(make_plan(geometry, workload), Phase::kDecode, PartKind::kActivations) - before,
+            Bytes(1024ULL * (128 + 160) * 16));
+}
+
+TEST(Plan, AModelWithoutAQuantisedCacheIsPlannedWithItsWholeOne) {
+  Geometry geometry = test::small_geometry();
+  geometry.kv_per_token_quantised = Bytes();
+  geometry.kv_dequantised_per_token = Bytes(1024);
+  Workload workload = small_workload();
+  const Plan whole = make_plan(geometry, workload);
+  workload.kv_quantised = true;
+  EXPECT_EQ(make_plan(geometry, workload).planned_peak(), whole.planned_peak());
+}
+
+TEST(Geometry, KeysOfLowerRungsMayBeAbsent) {
+  const Geometry geometry = test::small_geometry();
+  EXPECT_EQ(geometry_from_json(to_json(geometry)).vision_weights, geometry.vision_weights);
+  EXPECT_EQ(geometry_from_json(to_json(geometry)).kv_per_token_quantised, Bytes(1632));
+  Json json = to_json(geometry);
+  json.erase("vision_weights_bytes");
+  json.erase("kv_per_token_quantised_bytes");
+  json.erase("kv_dequantised_per_token_bytes");
+  EXPECT_EQ(geometry_from_json(json).vision_weights, Bytes());
+  EXPECT_EQ(geometry_from_json(json).kv_per_token_quantised, Bytes());
+}
+
 TEST(ChooseBatch, KeepsWhatFits) {
   const Workload wished = small_workload();
   const Workload chosen = choose_batch(test::small_geometry(), wished, test::budget_of(512_MiB));

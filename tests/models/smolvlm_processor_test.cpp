@@ -210,6 +210,70 @@ TEST(TilesFor, RefusesACanvasBeyondArithmetic) {
   EXPECT_THROW(tiles_for(178'000'000, 1, config), InputError);
 }
 
+struct TileCase {
+  std::uint32_t width;
+  std::uint32_t height;
+  std::uint32_t most;
+  std::uint32_t rows;
+  std::uint32_t cols;
+};
+
+TEST(WithinTiles, TakesTheLargestGridOfAReducedSideThatFits) {
+  const SmolVlmProcessorConfig config;  // 1456, tiles of 364
+  for (const TileCase& c : std::vector<TileCase>{{1000, 1000, 0, 4, 4},
+                                                 {1000, 1000, 17, 4, 4},
+                                                 {1000, 1000, 16, 3, 3},
+                                                 {1000, 1000, 10, 3, 3},
+                                                 {1000, 1000, 9, 2, 2},
+                                                 {1000, 1000, 5, 2, 2},
+                                                 {1000, 1000, 4, 0, 0},
+                                                 {1000, 1000, 1, 0, 0},
+                                                 {4000, 1000, 5, 1, 4},
+                                                 {4000, 1000, 4, 1, 3},
+                                                 {1000, 4000, 3, 2, 1},
+                                                 {1000, 4000, 2, 0, 0}}) {
+    const auto reduced = within_tiles(config, c.width, c.height, c.most);
+    const TilePlan plan = tiles_for(c.width, c.height, reduced);
+    SCOPED_TRACE(std::to_string(c.width) + " x " + std::to_string(c.height) + " within " +
+                 std::to_string(c.most));
+    EXPECT_EQ(plan.rows, c.rows);
+    EXPECT_EQ(plan.cols, c.cols);
+    EXPECT_EQ(plan.image_tokens, plan.tiles * 169ULL);
+  }
+}
+
+TEST(WithinTiles, FitsForEverySizeAndLimitAndNeverHoldsMore) {
+  for (const bool resize : {true, false}) {
+    for (const std::uint32_t tile : {364U, 365U, 64U}) {
+      SmolVlmProcessorConfig config;
+      config.do_resize = resize;
+      config.tile_side = tile;
+      for (const auto& [width, height] :
+           {std::pair(1U, 1U), {64U, 8000U}, {8000U, 8000U}, {365U, 365U}, {3000U, 700U}}) {
+        const TilePlan whole = tiles_for(width, height, config);
+        for (std::uint32_t most = 1; most < 20; ++most) {
+          const TilePlan plan = tiles_for(width, height, within_tiles(config, width, height, most));
+          EXPECT_LE(plan.tiles, most) << width << " x " << height << ", tiles of " << tile;
+          EXPECT_LE(plan.pixel_bytes, whole.pixel_bytes);
+        }
+      }
+    }
+  }
+}
+
+/// A reduced grid is what the reference makes with that longest side, so its goldens hold for it.
+TEST(WithinTiles, IsTheProcessorWithASmallerLongestSide) {
+  const SmolVlmProcessorConfig config;
+  SmolVlmProcessorConfig smaller;
+  smaller.size = {.longest_edge = 2 * 364};
+  images::Image image{600, 400, std::vector<std::uint8_t>(600 * 400 * 3)};
+  for (std::size_t i = 0; i < image.rgb.size(); ++i) {
+    image.rgb[i] = static_cast<std::uint8_t>(i * 7 % 251);
+  }
+  EXPECT_EQ(process(image, within_tiles(config, 600, 400, 5)).pixels,
+            process(image, smaller).pixels);
+}
+
 TEST(TilesFor, CountsTheResultAndThePicturesBeforeIt) {
   const SmolVlmProcessorConfig config;  // 1456, tiles of 364
   const TilePlan plan = tiles_for(1456, 1456, config);

@@ -66,6 +66,9 @@ TEST(Messages, AnAskKeepsEveryField) {
   EXPECT_EQ(got.limits.share_prefix, sent.limits.share_prefix);
   EXPECT_EQ(got.limits.memory, sent.limits.memory);
   EXPECT_EQ(got.limits.deadline_seconds, sent.limits.deadline_seconds);
+  EXPECT_EQ(got.limits.release_vision, sent.limits.release_vision);
+  EXPECT_EQ(got.limits.max_tiles, sent.limits.max_tiles);
+  EXPECT_EQ(got.limits.kv_bits, sent.limits.kv_bits);
 }
 
 TEST(Messages, AnAnswerKeepsEveryField) {
@@ -160,6 +163,13 @@ TEST(Messages, RefusalsNameTheKeyAndWhatWasThere) {
       {"/limits/memory_bytes",
        "1GiB",
        "ask.limits.memory_bytes: expected an unsigned 64-bit integer, got string"},
+      {"/limits/release_vision",
+       1,
+       "ask.limits.release_vision: expected true or false, got 1"},
+      {"/limits/max_tiles",
+       -1,
+       "ask.limits.max_tiles: expected an unsigned 32-bit integer, got -1"},
+      {"/limits/kv_bits", 4, "ask.limits.kv_bits: expected 0 or 8, got 4"},
       {"/limits/deadline_seconds",
        "soon",
        "ask.limits.deadline_seconds: expected a number, got string"},

@@ -31,7 +31,8 @@ worker::PlanRequest sample_plan_request() {
   return {.model = "models/demo",
           .dtype = "float32",
           .pictures = {{64, 64}, {640, 480}},
-          .max_image_side = 512};
+          .max_image_side = 512,
+          .max_tiles = 5};
 }
 
 worker::LoadRequest sample_load_request() {
@@ -66,7 +67,7 @@ worker::AskRequest sample_ask() {
                     8,
                     5,
                     true}};
-  request.limits = {4, 256, false, Bytes(300'000'000), 30.5};
+  request.limits = {4, 256, false, Bytes(300'000'000), 30.5, true, 5, 8};
   return request;
 }
 

@@ -13,15 +13,59 @@ namespace {
 
 /// Queries of one block: enough for BLAS to be efficient, few enough that the scores stay in cache.
 constexpr int kBlock = 128;
+/// Keys or values of a quantised run that are floats at one time.
+constexpr long kDequantised = 256;
 /// Multiplications below which the plain loops beat a BLAS call.
 constexpr long kSmall = 64L * 64 * 64;
 
-/// A run of keys or values of one head: row j at data + j * stride.
+/// A run of keys or values of one head: row j at data + j * stride; or, quantised, its numbers at
+/// numbers + j * stride and their scales at scales + j * scale_stride.
 struct Run2d {
   const float* data = nullptr;
   long stride = 0;
   long count = 0;
+  const std::int8_t* numbers = nullptr;
+  const mx::float16_t* scales = nullptr;
+  long scale_stride = 0;
+  long scaled = 0;  // numbers that share a scale
 };
+
+/// Memory that one head after the other uses again.
+struct Workspace {
+  std::vector<float> queries;
+  std::vector<float> scores;
+  std::vector<float> dequantised;
+};
+
+std::vector<float>& with_room(std::vector<float>& values, long count) {
+  values.resize(std::max(values.size(), static_cast<std::size_t>(count)));
+  return values;
+}
+
+/// Calls `use(from, part)` with the run as floats: the whole at once, or block by block where it is
+/// quantised.
+template <typename Use>
+void for_parts(const Run2d& run, long dim, std::vector<float>& block, const Use& use) {
+  if (run.numbers == nullptr) {
+    if (run.count > 0) {
+      use(0L, run);
+    }
+    return;
+  }
+  with_room(block, kDequantised * dim);
+  for (long from = 0; from < run.count; from += kDequantised) {
+    const long n = std::min(kDequantised, run.count - from);
+    dequantise_rows(run.numbers + from * run.stride,
+                    run.stride,
+                    run.scales + from * run.scale_stride,
+                    run.scale_stride,
+                    block.data(),
+                    n,
+                    dim,
+                    run.scaled);
+    use(from, Run2d{block.data(), dim, n});
+  }
+}
 
 void scores(const float* q, long ldq, const Run2d& keys, float* s, long lds, long n, long dim) {
   if (n * keys.count * dim < kSmall) {
@@ -83,16 +127,18 @@ struct Block {
   long dim = 0;
 };
 
-void attend(const Block& block, std::vector<float>& workspace) {
+void attend(const Block& block, Workspace& workspace) {
   const long shared = block.shared_keys.count;
   const long own = block.own_keys.count;
   const long lds = shared + own;
-  workspace.resize(std::max(workspace.size(), static_cast<std::size_t>(block.n * lds)));
-  float* s = workspace.data();
-  if (shared > 0) {
-    scores(block.q, block.ldq, block.shared_keys, s, lds, block.n, block.dim);
-  }
-  scores(block.q, block.ldq, block.own_keys, s + shared, lds, block.n, block.dim);
+  float* s = with_room(workspace.scores, block.n * lds).data();
+  const auto score = [&](const Run2d& keys, float* to) {
+    for_parts(keys, block.dim, workspace.dequantised, [&](long from, const Run2d& part) {
+      scores(block.q, block.ldq, part, to + from, lds, block.n, block.dim);
+    });
+  };
+  score(block.shared_keys, s);
+  score(block.own_keys, s + shared);
   std::vector<float> sums(static_cast<std::size_t>(block.n));
   for (long i = 0; i < block.n; ++i) {
     float* row = s + i * lds;
@@ -101,18 +147,56 @@ void attend(const Block& block, std::vector<float>& workspace) {
     std::fill(row + shared + visible, row + lds, 0.0F);
     std::fill(block.out + i * block.ldo, block.out + i * block.ldo + block.dim, 0.0F);
   }
-  if (shared > 0) {
-    mix(s, lds, block.shared_values, block.out, block.ldo, block.n, block.dim);
-  }
-  mix(s + shared, lds, block.own_values, block.out, block.ldo, block.n, block.dim);
+  const auto add = [&](const Run2d& values, const float* weights) {
+    for_parts(values, block.dim, workspace.dequantised, [&](long from, const Run2d& part) {
+      mix(weights + from, lds, part, block.out, block.ldo, block.n, block.dim);
+    });
+  };
+  add(block.shared_values, s);
+  add(block.own_values, s + shared);
   for (long i = 0; i < block.n; ++i) {
     scale_row(block.out + i * block.ldo, block.dim, 1.0F / sums[static_cast<std::size_t>(i)]);
   }
 }
 
+/// Keys or values of the cache, of all heads and slots.
+struct Stored {
+  const void* numbers = nullptr;
+  const mx::float16_t* scales = nullptr;  // where they are quantised
+
+  /// Row `slot` on, from number `column` on.
+  Run2d at(long slot, long column, const KvShape& shape, long count) const {
+    const long from = slot * shape.width() + column;
+    if (scales == nullptr) {
+      return {static_cast<const float*>(numbers) + from, shape.width(), count};
+    }
+    Run2d run{nullptr, shape.width(), count};
+    run.numbers = static_cast<const std::int8_t*>(numbers) + from;
+    run.scales = scales + slot * shape.scales() + column / shape.run();
+    run.scale_stride = shape.scales();
+    run.scaled = shape.run();
+    return run;
+  }
+
+  /// The cache belongs to this pass: written here in place, read by nobody before the next pass.
+  void put(long slot, long column, const float* x, long count, const KvShape& shape) const {
+    const Run2d place = at(slot, column, shape, 1);
+    if (scales == nullptr) {
+      std::copy(x, x + count, const_cast<float*>(place.data));
+      return;
+    }
+    quantise_row(x,
+                 const_cast<std::int8_t*>(place.numbers),
+                 const_cast<mx::float16_t*>(place.scales),
+                 count,
+                 shape.run());
+  }
+};
+
 /// Everything a decoder pass needs beside the arrays.
 struct DecoderRun {
   Heads heads;
+  KvShape shape;
   std::shared_ptr<const Pass> pass;
   std::shared_ptr<const Rope::Table> table;
   int capacity = 0;
@@ -124,18 +208,19 @@ struct DecoderRun {
   long qkv_width() const { return long{heads.query + 2 * heads.kv} * heads.dim; }
 
   /// Rotated keys and the values go to their slots.
-  void append(const float* qkv, float* keys, float* values) const {
+  void append(const float* qkv, const Stored& keys, const Stored& values) const {
     const float* token = qkv;
+    std::vector<float> rotated(static_cast<std::size_t>(dim()));
     for (const Segment& segment : pass->segments) {
       for (int i = 0; i < segment.count; ++i, token += qkv_width()) {
         const long slot = long{segment.row} * capacity + segment.cached + i;
         const float* angle = angles(segment, i);
         const float* k = token + long{heads.query} * dim();
         for (int head = 0; head < heads.kv; ++head) {
-          rotate_head(
-              k + head * dim(), angle, keys + slot * kv_width() + head * dim(), dim(), 1.0F);
+          rotate_head(k + head * dim(), angle, rotated.data(), dim(), 1.0F);
+          keys.put(slot, head * dim(), rotated.data(), dim(), shape);
         }
-        std::copy(k + kv_width(), k + 2 * kv_width(), values + slot * kv_width());
+        values.put(slot, 0, k + kv_width(), kv_width(), shape);
       }
     }
   }
@@ -149,20 +234,19 @@ struct DecoderRun {
                       const Segment& segment,
                       int head,
                       Block block,
-                      std::vector<float>& rotated,
-                      std::vector<float>& workspace) const {
+                      Workspace& workspace) const {
     float* const out = block.out;
     for (int from = 0; from < segment.count; from += kBlock) {
       const int n = std::min(kBlock, segment.count - from);
-      rotated.resize(std::max(rotated.size(), static_cast<std::size_t>(n * dim())));
+      float* rotated = with_room(workspace.queries, n * dim()).data();
       for (int i = 0; i < n; ++i) {
         rotate_head(qkv + (from + i) * qkv_width() + head * dim(),
                     angles(segment, from + i),
-                    rotated.data() + i * dim(),
+                    rotated + i * dim(),
                     dim(),
                     heads.scale);
       }
-      block.q = rotated.data();
+      block.q = rotated;
       block.ldq = dim();
       block.n = n;
       block.seen = segment.cached + from + 1;
@@ -172,14 +256,21 @@ struct DecoderRun {
     }
   }
 
-  void operator()(const std::vector<const float*>& in, float* out) const {
-    const float* qkv = in[0];
-    // The cache belongs to this pass: written here in place, read by nobody before the next pass.
-    auto* keys = const_cast<float*>(in[1]);
-    auto* values = const_cast<float*>(in[2]);
+  /// The cache's arrays stand behind the queries, keys before values, the rows' before the
+  /// prefix's, each with its scales behind it.
+  Stored stored(const std::vector<const void*>& in, std::size_t index) const {
+    if (!shape.quantised) {
+      return {in[1 + index]};
+    }
+    return {in[1 + 2 * index], static_cast<const mx::float16_t*>(in[2 + 2 * index])};
+  }
+
+  void operator()(const std::vector<const void*>& in, float* out) const {
+    const auto* qkv = static_cast<const float*>(in[0]);
+    const Stored keys = stored(in, 0);
+    const Stored values = stored(in, 1);
     append(qkv, keys, values);
-    std::vector<float> rotated;
-    std::vector<float> workspace;
+    Workspace workspace;
     Block block;
     block.causal = true;
     block.dim = dim();
@@ -187,15 +278,15 @@ struct DecoderRun {
     for (const Segment& segment : pass->segments) {
       for (int head = 0; head < heads.query; ++head) {
         const long column = long{head / (heads.query / heads.kv)} * dim();
-        const long row = long{segment.row} * capacity * kv_width() + column;
-        block.own_keys = {keys + row, kv_width(), 0};
-        block.own_values = {values + row, kv_width(), 0};
+        const long slot = long{segment.row} * capacity;
+        block.own_keys = keys.at(slot, column, shape, 0);
+        block.own_values = values.at(slot, column, shape, 0);
         if (pass->prefix > 0) {
-          block.shared_keys = {in[3] + column, kv_width(), pass->prefix};
-          block.shared_values = {in[4] + column, kv_width(), pass->prefix};
+          block.shared_keys = stored(in, 2).at(0, column, shape, pass->prefix);
+          block.shared_values = stored(in, 3).at(0, column, shape, pass->prefix);
         }
         block.out = out + head * dim();
-        attend_segment(qkv, segment, head, block, rotated, workspace);
+        attend_segment(qkv, segment, head, block, workspace);
       }
       qkv += segment.count * qkv_width();
       out += segment.count * block.ldo;
@@ -215,14 +306,20 @@ mx::array decoder_attention(mx::array&& qkv,
   const KvCache::Layer& layer = cache.layer(layer_index);
   std::vector<mx::array> inputs;
   inputs.push_back(std::move(qkv));
-  inputs.push_back(*layer.keys);
-  inputs.push_back(*layer.values);
+  const auto read = [&inputs](const KvRows& rows) {
+    inputs.push_back(rows.numbers);
+    if (rows.scales) {
+      inputs.push_back(*rows.scales);
+    }
+  };
+  read(*layer.keys);
+  read(*layer.values);
   if (pass->prefix > 0) {
-    inputs.push_back(*layer.prefix_keys);
-    inputs.push_back(*layer.prefix_values);
+    read(*layer.prefix_keys);
+    read(*layer.prefix_values);
   }
-  DecoderRun run{heads, pass, rope.table(pass->reach()), cache.capacity()};
-  return make_array(
+  DecoderRun run{heads, cache.shape(), pass, rope.table(pass->reach()), cache.capacity()};
+  return make_mixed_array(
       "DecoderAttention", {tokens, heads.query * heads.dim}, std::move(inputs), std::move(run));
 }
 
@@ -230,21 +327,20 @@ mx::array tile_attention(mx::array&& qkv, const Heads& heads, int tiles, int pat
   const auto run = [=](const std::vector<const float*>& in, float* out) {
     const long dim = heads.dim;
     const long width = long{heads.query} * dim;
-    std::vector<float> workspace;
-    std::vector<float> scaled;
+    Workspace workspace;
     for (int tile = 0; tile < tiles; ++tile) {
       const float* tokens = in[0] + long{tile} * patches * 3 * width;
       for (int head = 0; head < heads.query; ++head) {
         for (int from = 0; from < patches; from += kBlock) {
           const int n = std::min(kBlock, patches - from);
-          scaled.resize(std::max(scaled.size(), static_cast<std::size_t>(n * dim)));
+          float* scaled = with_room(workspace.queries, n * dim).data();
           for (int i = 0; i < n; ++i) {
             const float* q = tokens + (from + i) * 3 * width + head * dim;
-            std::copy(q, q + dim, scaled.data() + i * dim);
-            scale_row(scaled.data() + i * dim, dim, heads.scale);
+            std::copy(q, q + dim, scaled + i * dim);
+            scale_row(scaled + i * dim, dim, heads.scale);
           }
           Block block;
-          block.q = scaled.data();
+          block.q = scaled;
           block.ldq = dim;
           block.own_keys = {tokens + width + head * dim, 3 * width, patches};
           block.own_values = {tokens + 2 * width + head * dim, 3 * width, patches};

@@ -201,6 +201,42 @@ HEADROOM_VERSIONS void rotate_head(
   }
 }
 
+HEADROOM_VERSIONS void quantise_row(
+    const float* x, std::int8_t* numbers, mlx::core::float16_t* scales, long width, long run) {
+  for (long from = 0; from < width; from += run, x += run, numbers += run, ++scales) {
+    float top = 0;
+    for (long i = 0; i < run; ++i) {
+      top = std::max(top, std::abs(x[i]));
+    }
+    *scales = static_cast<mlx::core::float16_t>(top * (1.0F / 127.0F));
+    // As rounded, so that the numbers fit the scale that is kept.
+    const auto scale = static_cast<float>(*scales);
+    const float factor = scale == 0.0F ? 0.0F : 1.0F / scale;
+    for (long i = 0; i < run; ++i) {
+      numbers[i] =
+          static_cast<std::int8_t>(std::clamp(std::nearbyint(x[i] * factor), -127.0F, 127.0F));
+    }
+  }
+}
+
+HEADROOM_VERSIONS void dequantise_rows(const std::int8_t* numbers,
+                                       long ldn,
+                                       const mlx::core::float16_t* scales,
+                                       long lds,
+                                       float* y,
+                                       long rows,
+                                       long width,
+                                       long run) {
+  for (long row = 0; row < rows; ++row, numbers += ldn, scales += lds) {
+    for (long from = 0; from < width; from += run, y += run) {
+      const auto scale = static_cast<float>(scales[from / run]);
+      for (long i = 0; i < run; ++i) {
+        y[i] = static_cast<float>(numbers[from + i]) * scale;
+      }
+    }
+  }
+}
+
 HEADROOM_VERSIONS void small_scores(const float* q,
                                     long ldq,
                                     const float* k,

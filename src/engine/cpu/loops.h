@@ -1,5 +1,9 @@
 #pragma once
 
+#include <mlx/types/half_types.h>
+
+#include <cstdint>
+
 /// The inner loops of the kernels: plain C++ on float pointers, written so that the compiler
 /// vectorises them, in versions for several instruction sets of which the machine's best is taken.
 namespace headroom::engine::cpu {
@@ -22,6 +26,20 @@ void scale_row(float* x, long n, float factor);
 
 /// q and k rotated: y = x rotated by the table's entry (D/2 cosines, D/2 sines), times `scale`.
 void rotate_head(const float* x, const float* table, float* y, long dim, float scale);
+
+/// A row as whole numbers from -127 to 127 and a scale for each `run` of them, the largest value
+/// over 127. Zeros have scale 0.
+void quantise_row(
+    const float* x, std::int8_t* numbers, mlx::core::float16_t* scales, long width, long run);
+/// `rows` rows of `width` numbers times their scales -> y, without gaps.
+void dequantise_rows(const std::int8_t* numbers,
+                     long ldn,
+                     const mlx::core::float16_t* scales,
+                     long lds,
+                     float* y,
+                     long rows,
+                     long width,
+                     long run);
 
 /// S[i, j] = dot(Q[i], K[j]); small products, where a BLAS call costs more than the work.
 void small_scores(const float* q,

@@ -15,12 +15,12 @@ namespace {
 
 class Kernel final : public mx::Primitive {
  public:
-  Kernel(mx::Stream stream, const char* name, Run run, int reuse)
-      : mx::Primitive(stream), name_(name), run_(std::move(run)), reuse_(reuse) {}
+  Kernel(mx::Stream stream, const char* name, MixedRun run, int reuse, bool floats)
+      : mx::Primitive(stream), name_(name), run_(std::move(run)), reuse_(reuse), floats_(floats) {}
 
   void eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) override {
     for (const mx::array& input : inputs) {
-      if (!input.flags().row_contiguous || input.dtype() != mx::float32) {
+      if (!input.flags().row_contiguous || (floats_ && input.dtype() != mx::float32)) {
         throw InternalError(fmt::format("{}: expected float32 rows without gaps", name_));
       }
     }
@@ -31,10 +31,10 @@ class Kernel final : public mx::Primitive {
     } else {
       allocate(output);
     }
-    std::vector<const float*> from;
+    std::vector<const void*> from;
     from.reserve(inputs.size());
     for (const mx::array& input : inputs) {
-      from.push_back(input.data<float>());
+      from.push_back(input.data<void>());
     }
     // MLX keeps inputs and output alive until what is queued here has run.
     mx::cpu::get_command_encoder(stream()).dispatch(
@@ -59,17 +59,42 @@ class Kernel final : public mx::Primitive {
   }
 
   const char* name_;
-  Run run_;
+  MixedRun run_;
   int reuse_;
+  bool floats_;
 };
+
+mx::array make(const char* name,
+               mx::Shape shape,
+               std::vector<mx::array> inputs,
+               MixedRun run,
+               int reuse,
+               bool floats) {
+  auto kernel = std::make_shared<Kernel>(
+      mx::default_stream(mx::default_device()), name, std::move(run), reuse, floats);
+  return mx::array(std::move(shape), mx::float32, std::move(kernel), std::move(inputs));
+}
 
 }  // namespace
 
 mx::array make_array(
     const char* name, mx::Shape shape, std::vector<mx::array> inputs, Run run, int reuse) {
-  auto kernel = std::make_shared<Kernel>(
-      mx::default_stream(mx::default_device()), name, std::move(run), reuse);
-  return mx::array(std::move(shape), mx::float32, std::move(kernel), std::move(inputs));
+  const auto from_floats = [run = std::move(run)](const std::vector<const void*>& from, float* to) {
+    std::vector<const float*> floats;
+    floats.reserve(from.size());
+    for (const void* data : from) {
+      floats.push_back(static_cast<const float*>(data));
+    }
+    run(floats, to);
+  };
+  return make(name, std::move(shape), std::move(inputs), from_floats, reuse, true);
+}
+
+mx::array make_mixed_array(const char* name,
+                           mx::Shape shape,
+                           std::vector<mx::array> inputs,
+                           MixedRun run) {
+  return make(name, std::move(shape), std::move(inputs), std::move(run), -1, false);
 }
 
 }  // namespace headroom::engine::cpu

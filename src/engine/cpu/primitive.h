@@ -16,4 +16,11 @@ using Run = std::function<void(const std::vector<const float*>& inputs, float* o
 mx::array make_array(
     const char* name, mx::Shape shape, std::vector<mx::array> inputs, Run run, int reuse = -1);
 
+/// The same for inputs of several dtypes.
+using MixedRun = std::function<void(const std::vector<const void*>& inputs, float* output)>;
+mx::array make_mixed_array(const char* name,
+                           mx::Shape shape,
+                           std::vector<mx::array> inputs,
+                           MixedRun run);
+
 }  // namespace headroom::engine::cpu

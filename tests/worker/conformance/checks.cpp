@@ -188,6 +188,42 @@ void gives_what_was_wanted(const Subject& subject) {
           "there must be log-probabilities for each generated token");
 }
 
+/// Lower rungs that keep answers must keep them; those that change answers must be named with them.
+void says_what_it_reduced(const Subject& subject) {
+  RawWorker worker(subject.command, subject.patience);
+  load(worker, subject);
+  AskRequest request = group_of(subject, "g", 2);
+  const auto by_id = [&] {
+    std::map<std::string, Answer> answers;
+    for (Answer& answer : ask(worker, request)) {
+      require_answered({answer});
+      answers[answer.id] = std::move(answer);
+    }
+    return answers;
+  };
+  const auto as_one = [](const std::map<std::string, Answer>& a,
+                         const std::map<std::string, Answer>& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
+      return x.first == y.first && x.second.token_ids == y.second.token_ids;
+    });
+  };
+  const auto whole = by_id();
+  require(whole.begin()->second.rung.empty(), "nothing was reduced, and the rung is not empty");
+  request.limits.release_vision = true;
+  require(as_one(by_id(), whole), "releasing the vision tower changes answers");
+  require(as_one(by_id(), whole), "an encode after a release changes answers");
+  request.limits = {};
+  require(as_one(by_id(), whole), "what was released is not held again");
+  request.limits.max_tiles = 1;
+  request.limits.kv_bits = 8;
+  const auto reduced = by_id();
+  require(as_one(reduced, whole) || !reduced.begin()->second.rung.empty(),
+          "answers were changed by limits, and their rung is empty");
+  Json odd = to_json(request);
+  odd["limits"]["kv_bits"] = 5;
+  require_error(worker.call("ask", odd), -32602);
+}
+
 void fails_a_missing_picture_by_its_items(const Subject& subject) {
   RawWorker worker(subject.command, subject.patience);
   load(worker, subject);
@@ -308,6 +344,7 @@ const std::vector<Check>& all_checks() {
       {"answers alike in batches and one by one", answers_alike_one_by_one},
       {"keeps the items' order with a batch of 1", keeps_the_order_one_by_one},
       {"gives prompt, input ids and log-probabilities when wanted", gives_what_was_wanted},
+      {"says what it reduced, and keeps answers where it must", says_what_it_reduced},
       {"fails a missing picture by its items", fails_a_missing_picture_by_its_items},
       {"prepares while it asks, and then answers", prepares_and_then_answers},
       {"stops on cancel and goes on", stops_on_cancel_and_goes_on},

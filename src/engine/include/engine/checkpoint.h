@@ -35,14 +35,28 @@ class Checkpoint {
 
   const std::filesystem::path& folder() const { return folder_; }
 
+  /// Throws UsageError("E-WEIGHTS-FILE") if a weight file is gone, or has another size or time than
+  /// when it was opened: what is read again later would not be the same model.
+  void require_unchanged() const;
+
  private:
   void open_index(const std::filesystem::path& index);
   void add_tensors(std::size_t file, const std::map<std::string, std::string>& weight_map);
   void note_strays();
 
+  struct Stamp {
+    std::uintmax_t bytes = 0;
+    std::filesystem::file_time_type written;
+
+    bool operator==(const Stamp&) const = default;
+  };
+
+  static Stamp stamp_of(const std::filesystem::path& file);
+
   std::filesystem::path folder_;
   std::vector<std::filesystem::path> files_;
   std::vector<SafetensorsHeader> headers_;
+  std::vector<Stamp> stamps_;  // of the files
   std::map<std::string, Entry> tensors_;
   std::vector<std::string> notices_;
 };

@@ -41,6 +41,7 @@ struct GenerationLimits {
   int batch = 0;          ///< most sequences at once; 0: all
   int prefill_chunk = 0;  ///< most new tokens of one pass; 0: no limit
   bool share_prefix = true;
+  bool quantised_kv = false;  ///< keys and values of 8 bits: changes answers
 };
 
 /// Greedy continuation of sequences that share features: the longest common prefix is computed
@@ -53,8 +54,8 @@ class Generator {
 
   /// Calls `done(index, continuation)` once for each sequence, wave by wave. Phases are timed where
   /// their results are first read.
-  /// Memory: (prefix + batch * (suffix + max_tokens)) * kv_shape().per_token(), the activations of
-  ///         one pass, the logits of one step.
+  /// Memory: (prefix + batch * (suffix + max_tokens)) * KvShape::per_token(), the activations of one
+  ///         pass, the logits of one step.
   /// Throws: what the guard throws, and what MLX throws; the sequences not yet done stay undone.
   ///         Then drop `features` and call settle().
   void run(const std::vector<Sequence>& sequences,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <numeric>
 #include <optional>
 #include <vector>
 
@@ -14,26 +15,42 @@ struct KvShape {
   int kv_heads = 0;
   int head_dim = 0;
   mx::Dtype dtype = mx::float32;
+  bool quantised = false;  ///< kept as int8 numbers with a float16 scale for each run of `run()`
 
   int width() const { return kv_heads * head_dim; }
 
+  /// Numbers of a head that share a scale: as many as divide the head, up to 32.
+  int run() const { return std::gcd(head_dim, 32); }
+
+  int scales() const { return width() / run(); }
+
   /// Keys and values of one token in all layers.
   Bytes per_token() const {
-    return Bytes(2ULL * static_cast<unsigned>(layers) * static_cast<unsigned>(width()) *
-                 mx::size_of(dtype));
+    const std::size_t numbers =
+        static_cast<unsigned>(width()) * (quantised ? mx::size_of(mx::int8) : mx::size_of(dtype));
+    const std::size_t beside =
+        quantised ? static_cast<unsigned>(scales()) * mx::size_of(mx::float16) : 0;
+    return Bytes(2ULL * static_cast<unsigned>(layers) * (numbers + beside));
   }
 };
 
+/// Keys or values of some tokens. Shapes: numbers [n, Hkv*D] in the shape's dtype; quantised: int8,
+/// with scales [n, Hkv*D / run] of float16, number times scale being the value.
+struct KvRows {
+  mx::array numbers;
+  std::optional<mx::array> scales;
+};
+
 /// Keys and values of a group: one prefix that all rows share, and for each row its own tokens.
-/// Shapes: prefix [P, Hkv*D]; rows [R*C, Hkv*D], row r's slot s at r*C + s.
+/// Tokens: the prefix's P; those of the rows R*C, row r's slot s at r*C + s.
 /// Thread: MLX thread.
 class KvCache {
  public:
   struct Layer {
-    std::optional<mx::array> prefix_keys;
-    std::optional<mx::array> prefix_values;
-    std::optional<mx::array> keys;
-    std::optional<mx::array> values;
+    std::optional<KvRows> prefix_keys;
+    std::optional<KvRows> prefix_values;
+    std::optional<KvRows> keys;
+    std::optional<KvRows> values;
   };
 
   explicit KvCache(KvShape shape)

@@ -28,10 +28,14 @@ struct Geometry {
   std::string dtype;   ///< "float32", "bfloat16", "float16"
   std::uint64_t parameters = 0;
   Bytes weights;                     ///< in the dtype they will have
+  Bytes vision_weights;              ///< of them, what releasing the vision tower frees
   Bytes load_staging;                ///< on top of the weights while loading
   Bytes engine;                      ///< process and libraries before loading, measured
   Bytes engine_growth;               ///< what libraries add on first use (BLAS buffers, kernels)
   Bytes kv_per_token;                ///< all layers, one sequence
+  Bytes kv_per_token_quantised;      ///< the same with 8 bits a number; 0: not available
+  Bytes kv_dequantised_per_token;    ///< of each token in a quantised cache while attention reads
+                                     ///< it: one layer's keys and values; 0: read in small blocks
   Bytes prefill_per_token;           ///< activations of one sequence's token while it is prefilled
   Bytes scores_per_token_pair;       ///< attention scores per (new token, cached token), where
                                      ///< materialised; else 0

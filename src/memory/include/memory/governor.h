@@ -66,6 +66,9 @@ struct GroupLimits {
   std::uint32_t prefill_chunk = 0;
   bool share_prefix = true;
   std::optional<Bytes> memory;  ///< most active bytes of the allocator
+  bool release_vision = false;  ///< no vision weights between this group's encode and the next
+  std::uint32_t max_tiles = 0;  ///< of one picture; 0: as the processor says; changes answers
+  std::uint32_t kv_bits = 0;    ///< 8: quantised KV cache; 0: the model's dtype; changes answers
 };
 
 struct GroupDecision {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -39,8 +40,11 @@ struct Family {
   std::string_view processor_class;  ///< of preprocessor_config.json or processor_config.json
   /// Checks everything against the headers, then reads the weights.
   std::unique_ptr<VisionLanguageModel> (*make)(const ModelFolder&, mx::Dtype, engine::Ops::Path);
-  /// The same checks; reads no weights.
-  memory::Geometry (*plan)(const ModelFolder&, mx::Dtype, const std::vector<PictureSides>&);
+  /// The same checks; reads no weights. The last is the most tiles of a picture, 0: no limit.
+  memory::Geometry (*plan)(const ModelFolder&,
+                           mx::Dtype,
+                           const std::vector<PictureSides>&,
+                           std::uint32_t);
 };
 
 /// The table. Adding a family is one row here and its files.

@@ -87,6 +87,15 @@ struct TilePlan {
 /// get_resize_output_image_size, resize_for_vision_encoder and split_images.
 TilePlan tiles_for(std::uint32_t width, std::uint32_t height, const SmolVlmProcessorConfig& config);
 
+/// The settings with which this picture has at most `most` tiles (0: no limit): these, or with the
+/// longest side reduced to as few tiles as that takes, or, where one row or column of tiles is
+/// still too many, without splitting.
+/// Throws: as tiles_for.
+SmolVlmProcessorConfig within_tiles(const SmolVlmProcessorConfig& config,
+                                    std::uint32_t width,
+                                    std::uint32_t height,
+                                    std::uint32_t most);
+
 /// One picture, ready for the vision tower. Every tile is filled to its edge, so that the
 /// reference's pixel_attention_mask of one picture is all ones; the empty tiles with which the
 /// reference pads a batch of unequal pictures are not made.

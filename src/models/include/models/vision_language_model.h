@@ -18,7 +18,9 @@ namespace mx = mlx::core;
 /// A picture after a family's own processing, on the host. Families derive from it.
 struct PreparedPicture {
   virtual ~PreparedPicture() = default;
-  std::uint32_t features = 0;  ///< rows that the model makes of it: its image tokens
+  std::uint32_t features = 0;     ///< rows that the model makes of it: its image tokens
+  std::uint32_t tiles = 0;        ///< that the vision tower sees
+  std::uint32_t whole_tiles = 0;  ///< that it would see without a limit
 };
 
 /// What a family does with pictures and prompts outside of MLX.
@@ -26,8 +28,10 @@ struct PreparedPicture {
 class PictureProcessor {
  public:
   virtual ~PictureProcessor() = default;
+  /// `max_tiles`: most tiles of the picture; 0: as the processor says.
   /// Throws: InputError when the processor cannot take the picture.
-  virtual std::unique_ptr<PreparedPicture> prepare(const images::Image& image) const = 0;
+  virtual std::unique_ptr<PreparedPicture> prepare(const images::Image& image,
+                                                   std::uint32_t max_tiles) const = 0;
   /// `prompt` with each picture's place written out in full, in order.
   /// Throws: InputError("E-PROMPT-IMAGES") with both numbers when places and pictures differ.
   virtual std::string expand(const std::string& prompt,
@@ -43,6 +47,8 @@ class VisionLanguageModel : public engine::LanguageModel {
  public:
   virtual const std::string& family() const = 0;
   virtual Bytes weight_bytes() const = 0;
+  /// Of them, what release_vision frees.
+  virtual Bytes vision_bytes() const = 0;
   virtual std::uint64_t parameters() const = 0;
   virtual mx::Dtype dtype() const = 0;
   virtual std::int32_t image_token() const = 0;
@@ -51,7 +57,15 @@ class VisionLanguageModel : public engine::LanguageModel {
 
   /// Null for a bare checkpoint without a processor's settings: it can be verified, not asked.
   virtual std::shared_ptr<const PictureProcessor> processor() const = 0;
+  /// Drops the weights that only `encode` needs. Idempotent. What was encoded must be evaluated.
+  virtual void release_vision() = 0;
+  /// Reads them again from the checkpoint, where they were released.
+  /// Memory: vision_bytes(), and Weights::kStaging while they are converted.
+  /// Throws: UsageError("E-WEIGHTS-FILE") when a file is gone or has changed; BudgetError
+  /// ("E-MEM-ALLOC"). They are then still released.
+  virtual void hold_vision() = 0;
   /// Features of pictures, one below the other: [sum of features, E].
+  /// Requires: the vision tower's weights are held.
   virtual mx::array encode(std::span<const PreparedPicture* const> pictures,
                            const engine::Guard& guard) const = 0;
   /// The same for pixels in the reference processor's form, [1, tiles, 3, H, W].

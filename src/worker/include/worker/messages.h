@@ -56,6 +56,7 @@ struct PlanRequest {
   std::vector<PictureSize> pictures;
   std::uint32_t max_image_side =
       0;  ///< 0: no limit; longest side before the model's own processing
+  std::uint32_t max_tiles = 0;  ///< as AskLimits::max_tiles
 };
 
 struct LoadRequest {
@@ -91,6 +92,12 @@ struct AskLimits {
   bool share_prefix = true;         ///< hold the pictures' prefix for all questions
   std::optional<Bytes> memory;      ///< the guard's limit on active bytes
   double deadline_seconds = 0;      ///< for the whole group; 0: none
+  /// The vision tower's weights are not held between this group's encode and the next encode.
+  bool release_vision = false;
+  /// Most tiles of one picture; 0: as the model's processor says. Changes answers.
+  std::uint32_t max_tiles = 0;
+  /// Of a number in the KV cache: 0: the model's dtype; 8: quantised. Changes answers.
+  std::uint32_t kv_bits = 0;
 };
 
 /// ask -> AskDone, after one `answer` notification for each item, in any order.
@@ -143,7 +150,7 @@ struct Answer {
   PhaseSeconds seconds;
   memory::Reading before;
   memory::Reading after;  ///< `peak` and `worker_footprint_peak` are the group's
-  std::string rung;       ///< empty: nothing was reduced
+  std::string rung;       ///< what was reduced, comma-separated; empty: nothing
 };
 
 struct AskDone {
