@@ -5,8 +5,9 @@
 #include <functional>
 
 #include "base/errors.h"
+#include "largest_good.h"
+#include "memory/ladder.h"
 #include "memory/plan.h"
-#include "plan_phases.h"
 
 namespace headroom::memory {
 
@@ -18,61 +19,6 @@ constexpr double kWorthNaming = 0.02;
 
 bool fits(Bytes required, Bytes host_peak, const Budget& budget) {
   return required <= budget.limit && (!budget.host_capacity || host_peak <= *budget.host_capacity);
-}
-
-bool fits(const Geometry& geometry, const Workload& workload, const Budget& budget) {
-  Bytes peak;
-  Bytes host;
-  for (const PhasePlan& phase : plan_phases(geometry, workload, false)) {
-    peak = std::max(peak, phase.total());
-    host = std::max(host, phase.host());
-  }
-  return fits(peak + plan_reserve(peak), host, budget);
-}
-
-/// The largest value in [least, most] for which `good` holds, which must hold below any value for
-/// which it does; nothing when it does not hold at `least`.
-std::optional<std::uint32_t> largest_good(std::uint32_t least,
-                                          std::uint32_t most,
-                                          const std::function<bool(std::uint32_t)>& good) {
-  if (least > most || !good(least)) {
-    return std::nullopt;
-  }
-  while (least < most) {
-    const std::uint32_t middle = least + (most - least + 1) / 2;
-    if (good(middle)) {
-      least = middle;
-    } else {
-      most = middle - 1;
-    }
-  }
-  return least;
-}
-
-/// New tokens of the longest forward pass, when no chunk is set.
-std::uint32_t whole_prefill(const Workload& workload) {
-  std::uint64_t prefix = 0;
-  for (const PictureCost& picture : workload.pictures) {
-    prefix += picture.tokens;
-  }
-  const std::uint64_t batch = std::max(workload.batch, 1U);
-  const std::uint64_t questions = batch * workload.text_tokens;
-  const std::uint64_t tokens =
-      workload.share_prefix ? std::max(prefix, questions) : prefix * batch + questions;
-  return static_cast<std::uint32_t>(std::min<std::uint64_t>(tokens, 1U << 30U));
-}
-
-/// The chunk halved until it fits or is as small as we go.
-Workload with_fitting_chunk(const Geometry& geometry, Workload workload, const Budget& budget) {
-  while (!fits(geometry, workload, budget)) {
-    const std::uint32_t now =
-        workload.prefill_chunk == 0 ? whole_prefill(workload) : workload.prefill_chunk;
-    if (now <= kSmallestChunk) {
-      break;
-    }
-    workload.prefill_chunk = std::max(kSmallestChunk, now / 2);
-  }
-  return workload;
 }
 
 Workload with_smallest_chunk(Workload workload) {
@@ -228,21 +174,6 @@ void require_fit(const Admission& admission) {
   if (!admission.fits) {
     throw BudgetError("E-MEM-PLAN", admission.text);
   }
-}
-
-Workload choose_batch(const Geometry& geometry, Workload workload, const Budget& budget) {
-  workload.batch = std::max(workload.batch, 1U);
-  Workload wished = with_fitting_chunk(geometry, workload, budget);
-  if (fits(geometry, wished, budget)) {
-    return wished;
-  }
-  const auto batch = largest_good(1, workload.batch, [&](std::uint32_t n) {
-    Workload candidate = with_smallest_chunk(workload);
-    candidate.batch = n;
-    return fits(geometry, candidate, budget);
-  });
-  workload.batch = batch.value_or(1);
-  return with_fitting_chunk(geometry, workload, budget);
 }
 
 Json to_json(const Plan& plan) {

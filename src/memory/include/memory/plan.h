@@ -120,10 +120,6 @@ Admission admit(const Plan& plan, const Budget& budget);
 /// Throws BudgetError("E-MEM-PLAN") with the admission's text unless it fits. Exit code 5.
 void require_fit(const Admission& admission);
 
-/// The largest batch up to the workload's, and for it the largest prefill chunk, that fit: the
-/// chunk is halved first, down to 64 tokens. Where nothing fits: batch 1 with the smallest chunk.
-Workload choose_batch(const Geometry& geometry, Workload workload, const Budget& budget);
-
 /// Everything, for --json and the journal.
 Json to_json(const Plan& plan);
 Json to_json(const Admission& admission);

@@ -1,0 +1,199 @@
+#include "memory/ladder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/errors.h"
+#include "largest_good.h"
+#include "plan_phases.h"
+
+namespace headroom::memory {
+
+namespace {
+
+constexpr std::uint32_t kSmallestChunk = 64;
+
+/// New tokens of the longest forward pass, when no chunk is set.
+std::uint32_t whole_prefill(const Workload& workload) {
+  std::uint64_t prefix = 0;
+  for (const PictureCost& picture : workload.pictures) {
+    prefix += picture.tokens;
+  }
+  const std::uint64_t batch = std::max(workload.batch, 1U);
+  const std::uint64_t questions = batch * workload.text_tokens;
+  const std::uint64_t tokens =
+      workload.share_prefix ? std::max(prefix, questions) : prefix * batch + questions;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(tokens, 1U << 30U));
+}
+
+/// The chunk halved until it fits; empty when it fits at no size.
+std::optional<Workload> with_fitting_chunk(Workload workload, const Fits& fits) {
+  while (!fits(workload)) {
+    const std::uint32_t now =
+        workload.prefill_chunk == 0 ? whole_prefill(workload) : workload.prefill_chunk;
+    if (now <= kSmallestChunk) {
+      return std::nullopt;
+    }
+    workload.prefill_chunk = std::max(kSmallestChunk, now / 2);
+  }
+  return workload;
+}
+
+Workload with_smallest_chunk(Workload workload) {
+  workload.prefill_chunk = workload.prefill_chunk == 0
+                               ? kSmallestChunk
+                               : std::min(workload.prefill_chunk, kSmallestChunk);
+  return workload;
+}
+
+std::string reductions(const Workload& wished, const Rung& rung) {
+  const Workload& chosen = rung.workload;
+  std::vector<std::string> words;
+  if (chosen.prefill_chunk != wished.prefill_chunk) {
+    words.push_back(
+        wished.prefill_chunk == 0
+            ? fmt::format("prefill chunk {}", chosen.prefill_chunk)
+            : fmt::format("prefill chunk {} -> {}", wished.prefill_chunk, chosen.prefill_chunk));
+  }
+  if (chosen.decode_ahead != wished.decode_ahead) {
+    words.emplace_back("no decoding ahead");
+  }
+  if (chosen.batch != wished.batch) {
+    words.push_back(fmt::format("batch {} -> {}", wished.batch, chosen.batch));
+  }
+  if (chosen.share_prefix != wished.share_prefix) {
+    words.emplace_back("no shared prefix");
+  }
+  if (chosen.release_vision != wished.release_vision) {
+    words.emplace_back("vision tower released");
+  }
+  if (rung.max_tiles != 0) {
+    words.push_back(fmt::format("at most {} tiles", rung.max_tiles));
+  }
+  if (chosen.kv_quantised != wished.kv_quantised) {
+    words.emplace_back("KV cache in 8 bits");
+  }
+  std::string text;
+  for (const std::string& word : words) {
+    text += (text.empty() ? "" : ", ") + word;
+  }
+  return text;
+}
+
+}  // namespace
+
+Allowed parse_allowed(std::string_view text) {
+  Allowed allowed;
+  while (!text.empty()) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    const std::string_view word = text.substr(0, comma);
+    text.remove_prefix(std::min(comma + 1, text.size()));
+    if (word == "tiles") {
+      allowed.fewer_tiles = true;
+    } else if (word == "kv") {
+      allowed.quantised_kv = true;
+    } else {
+      throw UsageError("E-USAGE-VALUE",
+                       fmt::format("--allow: '{}' is not known; there are tiles, kv", word));
+    }
+  }
+  return allowed;
+}
+
+bool fits(const Geometry& geometry, const Workload& workload, const Budget& budget) {
+  Bytes peak;
+  Bytes host;
+  for (const PhasePlan& phase : plan_phases(geometry, workload, false)) {
+    peak = std::max(peak, phase.total());
+    host = std::max(host, phase.host());
+  }
+  return peak + plan_reserve(peak) <= budget.limit &&
+         (!budget.host_capacity || host <= *budget.host_capacity);
+}
+
+Ladder::Ladder(const Geometry& geometry,
+               Workload wished,
+               Allowed allowed,
+               std::vector<FewerTiles> fewer_tiles)
+    : geometry_(geometry),
+      wished_(std::move(wished)),
+      allowed_(allowed),
+      fewer_tiles_(std::move(fewer_tiles)) {
+  wished_.batch = std::max(wished_.batch, 1U);
+}
+
+std::vector<Ladder::Base> Ladder::bases() const {
+  std::vector<Base> all;
+  Base base{wished_, 0, false, false};
+  const bool pictures = !wished_.pictures.empty();
+  if (pictures && base.workload.decode_ahead) {
+    base.whole_batch = true;  // waiting for the next pictures costs less time than small batches
+    all.push_back(base);
+    base.whole_batch = false;
+    base.workload.decode_ahead = false;
+  }
+  all.push_back(base);
+  if (pictures && geometry_.vision_weights > Bytes() && !base.workload.release_vision) {
+    base.workload.release_vision = true;
+    all.push_back(base);
+  }
+  if (allowed_.fewer_tiles) {
+    for (const FewerTiles& fewer : fewer_tiles_) {
+      base.workload.pictures = fewer.pictures;
+      base.max_tiles = fewer.max_tiles;
+      base.changes_answers = true;
+      all.push_back(base);
+    }
+  }
+  if (allowed_.quantised_kv && geometry_.kv_per_token_quantised > Bytes() &&
+      !base.workload.kv_quantised) {
+    base.workload.kv_quantised = true;
+    base.changes_answers = true;
+    all.push_back(base);
+  }
+  return all;
+}
+
+std::optional<Workload> Ladder::fitting(const Base& base, const Fits& fits) const {
+  if (auto wished = with_fitting_chunk(base.workload, fits); wished || base.whole_batch) {
+    return wished;
+  }
+  const auto batch = largest_good(1, base.workload.batch, [&](std::uint32_t n) {
+    Workload candidate = with_smallest_chunk(base.workload);
+    candidate.batch = n;
+    return fits(candidate);
+  });
+  Workload smaller = base.workload;
+  smaller.batch = batch.value_or(1);
+  if (auto found = with_fitting_chunk(smaller, fits)) {
+    return found;
+  }
+  smaller.share_prefix = false;
+  return with_fitting_chunk(smaller, fits);
+}
+
+Rung Ladder::rung(const Base& base, Workload workload) const {
+  Rung result{std::move(workload), base.max_tiles, base.changes_answers, {}};
+  result.text = reductions(wished_, result);
+  return result;
+}
+
+std::optional<Rung> Ladder::highest(const Fits& fits) const {
+  for (const Base& base : bases()) {
+    if (auto workload = fitting(base, fits)) {
+      return rung(base, std::move(*workload));
+    }
+  }
+  return std::nullopt;
+}
+
+Rung Ladder::lowest() const {
+  const Base base = bases().back();
+  Workload workload = with_smallest_chunk(base.workload);
+  workload.batch = 1;
+  return rung(base, std::move(workload));
+}
+
+}  // namespace headroom::memory
