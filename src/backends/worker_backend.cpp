@@ -445,9 +445,10 @@ class WorkerBackend::Impl::GroupAsk {
       settle_late(part, overrun, error.what());
       return;
     }
-    const bool memory = dynamic_cast<const BudgetError*>(&error) != nullptr;
-    settle(progress_.fail_rest_of(
-        part, memory ? Outcome::kMemory : Outcome::kModel, error.code(), error.what()));
+    const Outcome outcome = dynamic_cast<const BudgetError*>(&error) != nullptr ? Outcome::kMemory
+                            : error.code().starts_with("E-IMG")                 ? Outcome::kImage
+                                                                                : Outcome::kModel;
+    settle(progress_.fail_rest_of(part, outcome, error.code(), error.what()));
   }
 
   /// After a silence, which is this attempt's, what it asked has had its time; after the group's
