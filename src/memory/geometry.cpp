@@ -40,6 +40,7 @@ Json to_json(const Geometry& geometry) {
           {"engine_bytes", geometry.engine.count()},
           {"engine_growth_bytes", geometry.engine_growth.count()},
           {"kv_per_token_bytes", geometry.kv_per_token.count()},
+          {"kv_copied_per_token_bytes", geometry.kv_copied_per_token.count()},
           {"prefill_per_token_bytes", geometry.prefill_per_token.count()},
           {"scores_per_token_pair_bytes", geometry.scores_per_token_pair.count()},
           {"logits_per_row_bytes", geometry.logits_per_row.count()},
@@ -58,6 +59,7 @@ Geometry geometry_from_json(const Json& json) {
   geometry.engine = fields.bytes("engine_bytes");
   geometry.engine_growth = fields.bytes("engine_growth_bytes");
   geometry.kv_per_token = fields.bytes("kv_per_token_bytes");
+  geometry.kv_copied_per_token = fields.bytes_or_none("kv_copied_per_token_bytes");
   geometry.prefill_per_token = fields.bytes("prefill_per_token_bytes");
   geometry.scores_per_token_pair = fields.bytes("scores_per_token_pair_bytes");
   geometry.logits_per_row = fields.bytes("logits_per_row_bytes");

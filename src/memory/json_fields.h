@@ -19,6 +19,9 @@ class JsonFields {
 
   Bytes bytes(const char* key) const { return Bytes(whole(key)); }
 
+  /// 0 where the key is absent.
+  Bytes bytes_or_none(const char* key) const { return has(key) ? bytes(key) : Bytes(); }
+
   /// A whole number that is not negative.
   std::uint64_t whole(const char* key) const;
   /// The same, below 2^32.

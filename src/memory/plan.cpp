@@ -122,10 +122,13 @@ class PhaseBuilder {
         in_.tokens.batch);
   }
 
-  /// One forward pass: `fresh` new tokens in all, each looking at `cached` ones.
-  void add_forward(std::uint64_t fresh, std::uint64_t cached) {
+  /// One forward pass of `rows` sequences: `fresh` new tokens in all, each looking at `cached` ones.
+  void add_forward(std::uint64_t fresh, std::uint64_t cached, std::uint64_t rows) {
+    const Bytes copied = in_.workload.share_prefix
+                             ? in_.geometry.kv_copied_per_token * cached * rows
+                             : Bytes();
     add(PartKind::kActivations,
-        in_.geometry.prefill_per_token * fresh,
+        in_.geometry.prefill_per_token * fresh + copied,
         false,
         "{} new tokens",
         fresh);
@@ -186,7 +189,7 @@ PhasePlan prefix_stage(const Inputs& in) {
   phase.add_pictures(in.workload.decode_ahead ? 1 : 0);
   phase.add_features();
   phase.add_prefix_kv();
-  phase.add_forward(chunked(in.workload, in.tokens.prefix), in.tokens.prefix);
+  phase.add_forward(chunked(in.workload, in.tokens.prefix), in.tokens.prefix, 1);
   return phase.take();
 }
 
@@ -201,7 +204,7 @@ PhasePlan question_stage(const Inputs& in) {
     phase.add_features();
     fresh += tokens.prefix * tokens.batch;
   }
-  phase.add_forward(chunked(in.workload, fresh), tokens.prefix + tokens.question);
+  phase.add_forward(chunked(in.workload, fresh), tokens.prefix + tokens.question, tokens.batch);
   phase.add_logits();
   return phase.take();
 }
@@ -220,7 +223,7 @@ PhasePlan decode_phase(const Inputs& in) {
   phase.add_pictures(in.workload.decode_ahead ? 1 : 0);
   phase.add_prefix_kv();
   phase.add_question_kv(in.tokens.question + in.tokens.answer);
-  phase.add_forward(in.tokens.batch, in.tokens.whole());
+  phase.add_forward(in.tokens.batch, in.tokens.whole(), in.tokens.batch);
   phase.add_logits();
   return phase.take();
 }

@@ -142,6 +142,7 @@ memory::Geometry plan_smolvlm(const ModelFolder& folder,
       kEngineGrowth + Bytes(file_bytes(folder.folder / "tokenizer.json") * kTokenizerFactor) +
       Bytes(kernels ? kScoreRows * geometry.context_tokens * sizeof(float) : 0);
   geometry.kv_per_token = model.kv_shape().per_token();
+  geometry.kv_copied_per_token = Bytes(kernels ? 0 : 2 * sizes.keys * sizes.item);
   geometry.prefill_per_token = prefill_per_token(sizes, kernels);
   const bool scores = !kernels && !engine::on_gpu();
   geometry.scores_per_token_pair =

@@ -32,6 +32,9 @@ struct Geometry {
   Bytes engine;                      ///< process and libraries before loading, measured
   Bytes engine_growth;               ///< what libraries add on first use (BLAS buffers, kernels)
   Bytes kv_per_token;                ///< all layers, one sequence
+  Bytes kv_copied_per_token;         ///< of each cached token in each row of a pass behind a shared
+                                     ///< prefix, where attention copies them side by side: one
+                                     ///< layer's keys and values; else 0
   Bytes prefill_per_token;           ///< activations of one sequence's token while it is prefilled
   Bytes scores_per_token_pair;       ///< attention scores per (new token, cached token), where
                                      ///< materialised; else 0
