@@ -28,10 +28,7 @@ struct ModelFolder {
 };
 
 /// The sides of a picture as it is handed to the model's own processing.
-struct PictureSides {
-  std::uint32_t width = 0;
-  std::uint32_t height = 0;
-};
+using PictureSides = images::Sides;
 
 /// One family of models.
 struct Family {
