@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "engine/checkpoint.h"
 #include "engine/ops.h"
+#include "images/resize.h"
 #include "memory/geometry.h"
 #include "models/vision_language_model.h"
 
