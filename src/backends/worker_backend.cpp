@@ -459,9 +459,8 @@ class WorkerBackend::Impl::GroupAsk {
     const bool silent = overrun && overrun->limit == worker::Overrun::Limit::kSilence;
     const std::string text = fmt::format(
         "{} before this item was answered{}{}",
-        silent
-            ? fmt::format("the worker was asked to stop: {}", overrun->words)
-            : fmt::format("the group's {:.1f} s were over", request_.limits.deadline_seconds),
+        silent ? fmt::format("the worker was asked to stop: {}", overrun->words)
+               : fmt::format("the group's {:.1f} s were over", request_.limits.deadline_seconds),
         words.empty() ? "" : ": ",
         words);
     settle(silent ? progress_.fail_rest_of(part, Outcome::kTimeout, "E-TIMEOUT", text)
