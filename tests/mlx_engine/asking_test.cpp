@@ -303,7 +303,9 @@ TEST(Asking, WithoutAModelIsRefused) {
   NullLog log;
   MlxEngine engine(clock, log);
   const worker::CancelToken cancel;
-  EXPECT_THROW(engine.ask({}, [](worker::Answer&&) {}, [](const worker::BusyReading&) {}, cancel), UsageError);
+  EXPECT_THROW(engine.ask(
+                   {}, [](worker::Answer&&) {}, [](const worker::BusyReading&) {}, cancel),
+               UsageError);
 }
 
 }  // namespace

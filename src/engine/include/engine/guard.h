@@ -45,6 +45,7 @@ class Guard {
 
   /// Throws: Cancelled; DeadlineError("E-TIMEOUT"); BudgetError("E-MEM-GUARD") with both sizes.
   void check() const;
+
   /// Says what is computed from now on.
   void enter(Phase phase) const { phase_ = phase; }
 
