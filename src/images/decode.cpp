@@ -178,14 +178,12 @@ Decoded decode(std::string_view bytes, const std::string& name, const DecodeLimi
 }
 
 Decoded decode_file(const std::filesystem::path& path, const DecodeLimits& limits) {
-  return decode(
-      with_file(path, limits, [&] { return read_file(path); }), path.string(), limits);
+  return decode(with_file(path, limits, [&] { return read_file(path); }), path.string(), limits);
 }
 
 Header read_file_header(const std::filesystem::path& path, const DecodeLimits& limits) {
-  return with_file(path, limits, [&] {
-    return read_header(FileView(path).bytes(), path.string(), limits);
-  });
+  return with_file(
+      path, limits, [&] { return read_header(FileView(path).bytes(), path.string(), limits); });
 }
 
 }  // namespace headroom::images
