@@ -14,8 +14,14 @@ constexpr std::uint64_t kPixels = 6000ULL * 4000;
 datasets::Picture jpeg(char frame, bool turned, std::size_t bytes = 200) {
   std::string file("\xFF\xD8", 2);
   if (turned) {
-    file.append("\xFF\xE1\x00\x22" "Exif\0\0" "II*\0\x08\0\0\0" "\x01\0" "\x12\x01\x03\0\x01\0\0\0\x06\0\0\0"
-                "\0\0\0\0", 36);
+    file.append(
+        "\xFF\xE1\x00\x22"
+        "Exif\0\0"
+        "II*\0\x08\0\0\0"
+        "\x01\0"
+        "\x12\x01\x03\0\x01\0\0\0\x06\0\0\0"
+        "\0\0\0\0",
+        36);
   }
   file.append("\xFF", 1).append(1, frame).append("\x00\x11\x08", 3);
   file.append(turned ? "\x17\x70\x0F\xA0" : "\x0F\xA0\x17\x70", 4);
@@ -40,16 +46,16 @@ TEST_P(DecodeOfAPicture, CountsFromAboveWhatItsFileNeedsBesideThePixels) {
   EXPECT_LE(size.decode, scaled(Bytes(GetParam().least), 1.1));
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Files,
-    DecodeOfAPicture,
-    ::testing::Values(DecodeCase{"Baseline", jpeg('\xC0', false), 3 * kPixels},
-                      DecodeCase{"Turned", jpeg('\xC0', true), 6 * kPixels},
-                      DecodeCase{"Progressive", jpeg('\xC2', false), 9 * kPixels},
-                      DecodeCase{"LargeFile",
-                                 jpeg('\xC0', false, 64U << 20U),
-                                 3 * kPixels + (64U << 20U)}),
-    [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Files,
+                         DecodeOfAPicture,
+                         ::testing::Values(DecodeCase{"Baseline", jpeg('\xC0', false), 3 * kPixels},
+                                           DecodeCase{"Turned", jpeg('\xC0', true), 6 * kPixels},
+                                           DecodeCase{
+                                               "Progressive", jpeg('\xC2', false), 9 * kPixels},
+                                           DecodeCase{"LargeFile",
+                                                      jpeg('\xC0', false, 64U << 20U),
+                                                      3 * kPixels + (64U << 20U)}),
+                         [](const auto& info) { return info.param.name; });
 
 /// Costs by decode bytes, and how many pictures were asked for.
 struct Planner {
