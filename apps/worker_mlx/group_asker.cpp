@@ -70,6 +70,9 @@ void describe_failure(const std::exception_ptr& failure, worker::Answer& answer)
   } catch (const std::exception& error) {
     answer.error = error.what();
     answer.error_code = answer.outcome == Outcome::kMemory ? "E-MEM-ENGINE" : "E-INTERNAL";
+  } catch (...) {
+    answer.error = "an exception that says nothing about itself";
+    answer.error_code = "E-INTERNAL";
   }
 }
 
@@ -145,6 +148,7 @@ void GroupAsker::build(const worker::AskItem& item) {
                                                  text_.chat_template,
                                                  text_.tokenizer,
                                                  model_.model->image_token());
+    models::check_tokens(prompt.tokens, model_.model->vocabulary());
     answer.prompt_tokens = static_cast<std::uint32_t>(prompt.tokens.size());
     answer.image_tokens = prompt.image_tokens;
     if (item.want_prompt) {

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "base/errors.h"
@@ -13,11 +12,15 @@
 #include "engine/evaluate.h"
 #include "engine/foreign.h"
 #include "group_asker.h"
+#include "images/resize.h"
 #include "models/verify.h"
 #include "trim.h"
 
 namespace headroom::mlx_worker {
 namespace {
+
+/// Between the readings of a group in work, at least.
+constexpr Duration kReadingInterval = std::chrono::milliseconds(50);
 
 /// Runs `work`; what MLX throws comes out as one of our errors.
 template <typename Work>
@@ -28,19 +31,6 @@ auto translated(const std::string& where, Work&& work) {
     engine::settle();
     engine::rethrow_translated(std::current_exception(), where);
   }
-}
-
-/// The sides that images::limit_side gives.
-models::PictureSides limited(const worker::PictureSize& size, std::uint32_t most) {
-  const std::uint32_t longest = std::max(size.width, size.height);
-  if (most == 0 || longest <= most) {
-    return {size.width, size.height};
-  }
-  const double scale = static_cast<double>(most) / longest;
-  const auto side = [scale](std::uint32_t length) {
-    return std::max<std::uint32_t>(1, static_cast<std::uint32_t>(std::lround(length * scale)));
-  };
-  return {side(size.width), side(size.height)};
 }
 
 }  // namespace
@@ -71,7 +61,7 @@ memory::Geometry MlxEngine::plan(const worker::PlanRequest& request) {
   const engine::mx::Dtype dtype = engine::parse_dtype(request.dtype);
   std::vector<models::PictureSides> sides;
   for (const worker::PictureSize& size : request.pictures) {
-    sides.push_back(limited(size, request.max_image_side));
+    sides.push_back(images::limited_sides({size.width, size.height}, request.max_image_side));
   }
   memory::Geometry geometry =
       models::find_family(folder).plan(folder, dtype, sides, request.max_tiles);
@@ -79,8 +69,10 @@ memory::Geometry MlxEngine::plan(const worker::PlanRequest& request) {
     memory::PictureCost& cost = geometry.pictures[i];
     cost.width = request.pictures[i].width;
     cost.height = request.pictures[i].height;
-    // The picture as decoded is there while it is reduced to the side that was asked for.
-    cost.decode += Bytes(std::uint64_t{cost.width} * cost.height * 3);
+    // The picture as decoded is there while it is reduced to the side that was asked for. Before
+    // that its decoder may hold more: what a turn, a progressive or a lossless file takes.
+    cost.decode = std::max(cost.decode + Bytes(std::uint64_t{cost.width} * cost.height * 3),
+                           request.pictures[i].decode);
   }
   geometry.engine = footprint_at_start_;
   return geometry;
@@ -129,7 +121,8 @@ void MlxEngine::warm_up() {
 void MlxEngine::prepare(const worker::AskRequest& request) { shelf_.prepare(request); }
 
 worker::AskDone MlxEngine::ask(const worker::AskRequest& request,
-                               const worker::AnswerSink& sink,
+                               const worker::AnswerSink& answers,
+                               const worker::ReadingSink& readings,
                                const worker::CancelToken& cancel) {
   models::LoadedModel& model = loaded();
   const TimePoint start = clock_.now();
@@ -143,6 +136,13 @@ worker::AskDone MlxEngine::ask(const worker::AskRequest& request,
     limits.deadline = start + std::chrono::duration_cast<Duration>(
                                   std::chrono::duration<double>(request.limits.deadline_seconds));
   }
+  TimePoint due = start;
+  limits.looked = [&](engine::Phase phase) {
+    if (const TimePoint now = clock_.now(); now >= due) {
+      due = now + kReadingInterval;
+      readings({request.group, std::string(to_string(phase)), reading()});
+    }
+  };
   const engine::Guard guard(limits);
   GroupAsker asker(model, request, guard, clock_);
   std::vector<ShelfPicture> pictures = shelf_.take(request);
@@ -152,7 +152,7 @@ worker::AskDone MlxEngine::ask(const worker::AskRequest& request,
     ++(answer.outcome == Outcome::kAnswered ? done.answered : done.failed);
     answer.before = before;
     answer.after = reading();
-    sink(std::move(answer));
+    answers(std::move(answer));
   });
   done.reading = reading();
   return done;

@@ -12,6 +12,7 @@
 #include "base/errors.h"
 #include "base/files.h"
 #include "codec.h"
+#include "file_view.h"
 #include "sniff.h"
 
 namespace headroom::images {
@@ -77,11 +78,12 @@ std::pair<Format, Probe> examine(const Source& source, const DecodeLimits& limit
   return {format, found};
 }
 
-Header header_of(Format format, const Probe& found) {
+Header header_of(const Source& source, Format format, const Probe& found) {
   const bool turned = found.orientation >= 5;
   const std::uint64_t rgb_bytes = std::uint64_t{found.width} * found.height * 3;
   Header header;
   header.format = format;
+  header.file_bytes = source.bytes.size();
   header.width = turned ? found.height : found.width;
   header.height = turned ? found.width : found.height;
   header.orientation = found.orientation;
@@ -105,7 +107,9 @@ void decode_pixels(const Source& source, const DecodeLimits& limits, Decoded& de
   }
 }
 
-std::string read_picture(const std::filesystem::path& path, const DecodeLimits& limits) {
+/// What `read` gives for a file within the limit.
+template <typename Read>
+auto with_file(const std::filesystem::path& path, const DecodeLimits& limits, const Read& read) {
   std::error_code error;
   const auto size = std::filesystem::file_size(path, error);
   if (!error && size > limits.max_file_bytes) {
@@ -116,8 +120,11 @@ std::string read_picture(const std::filesystem::path& path, const DecodeLimits& 
                                  grouped(limits.max_file_bytes)));
   }
   try {
-    return read_file(path);
+    return read();
   } catch (const InputError& failure) {
+    if (failure.code() != "E-FILE") {
+      throw;
+    }
     throw InputError("E-IMG-MISSING", failure.what());
   }
 }
@@ -142,15 +149,16 @@ void fail_unsupported(const Source& source, std::string_view what) {
 }
 
 Header read_header(std::string_view bytes, const std::string& name, const DecodeLimits& limits) {
-  const auto [format, found] = examine({bytes, name}, limits);
-  return header_of(format, found);
+  const Source source{bytes, name};
+  const auto [format, found] = examine(source, limits);
+  return header_of(source, format, found);
 }
 
 Decoded decode(std::string_view bytes, const std::string& name, const DecodeLimits& limits) {
   const Source source{bytes, name};
   const auto [format, found] = examine(source, limits);
   Decoded decoded;
-  decoded.header = header_of(format, found);
+  decoded.header = header_of(source, format, found);
   try {
     decoded.image.width = found.width;
     decoded.image.height = found.height;
@@ -170,11 +178,12 @@ Decoded decode(std::string_view bytes, const std::string& name, const DecodeLimi
 }
 
 Decoded decode_file(const std::filesystem::path& path, const DecodeLimits& limits) {
-  return decode(read_picture(path, limits), path.string(), limits);
+  return decode(with_file(path, limits, [&] { return read_file(path); }), path.string(), limits);
 }
 
 Header read_file_header(const std::filesystem::path& path, const DecodeLimits& limits) {
-  return read_header(read_picture(path, limits), path.string(), limits);
+  return with_file(
+      path, limits, [&] { return read_header(FileView(path).bytes(), path.string(), limits); });
 }
 
 }  // namespace headroom::images

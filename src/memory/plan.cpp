@@ -132,10 +132,15 @@ class PhaseBuilder {
 
   /// One forward pass of `rows` sequences: `fresh` new tokens in all, each looking at `cached` ones.
   void add_forward(std::uint64_t fresh, std::uint64_t cached, std::uint64_t rows) {
-    const Bytes dequantised =
-        in_.quantised() ? in_.geometry.kv_dequantised_per_token * cached * rows : Bytes();
+    Bytes copied;
+    if (in_.quantised()) {
+      copied += in_.geometry.kv_dequantised_per_token * cached * rows;
+    }
+    if (in_.workload.share_prefix) {
+      copied += in_.geometry.kv_copied_per_token * cached * rows;
+    }
     add(PartKind::kActivations,
-        in_.geometry.prefill_per_token * fresh + dequantised,
+        in_.geometry.prefill_per_token * fresh + copied,
         false,
         "{} new tokens",
         fresh);

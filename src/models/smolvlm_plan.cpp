@@ -152,6 +152,7 @@ memory::Geometry plan_smolvlm(const ModelFolder& folder,
   kv.quantised = true;
   geometry.kv_per_token_quantised = kv.per_token();
   geometry.kv_dequantised_per_token = Bytes(kernels ? 0 : 2 * sizes.keys * sizes.item);
+  geometry.kv_copied_per_token = Bytes(kernels ? 0 : 2 * sizes.keys * sizes.item);
   geometry.prefill_per_token = prefill_per_token(sizes, kernels);
   const bool scores = !kernels && !engine::on_gpu();
   geometry.scores_per_token_pair =

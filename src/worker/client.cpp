@@ -18,6 +18,9 @@ namespace {
 constexpr std::size_t kMaxBacklog = std::size_t{64} << 20U;
 constexpr std::size_t kShownLine = 160;
 
+/// A longer line would be skipped by its reader, who cannot even say which request it was.
+bool fits(const std::string& line) { return line.size() - 1 <= kMaxLine; }
+
 std::string describe(const WorkerEnd& end) {
   std::string text = end.cause == WorkerEnd::Cause::kDied
                          ? fmt::format("the worker ended with {}", to_string(end.exit))
@@ -58,15 +61,17 @@ class CallWatch {
     return at;
   }
 
-  /// What has passed, in words; empty when nothing has.
-  std::string overrun(TimePoint now) const {
+  /// What has passed.
+  std::optional<Overrun> overrun(TimePoint now) const {
     if (limits_.total && now >= begun_ + *limits_.total) {
-      return fmt::format("no result within {:.1f} s", seconds(*limits_.total));
+      return Overrun{Overrun::Limit::kTotal,
+                     fmt::format("no result within {:.1f} s", seconds(*limits_.total))};
     }
     if (limits_.silence && now >= heard_ + *limits_.silence) {
-      return fmt::format("not a word for {:.1f} s", seconds(*limits_.silence));
+      return Overrun{Overrun::Limit::kSilence,
+                     fmt::format("not a word for {:.1f} s", seconds(*limits_.silence))};
     }
-    return {};
+    return std::nullopt;
   }
 
   bool grace_passed(TimePoint now) const {
@@ -118,7 +123,7 @@ class WorkerClient::Call {
         notified_(notified),
         watch_(limits, pipes.clock().now()) {}
 
-  bool timed_out() const { return !overrun_.empty(); }
+  const std::optional<Overrun>& overrun() const { return overrun_; }
 
   Json wait() {
     while (true) {
@@ -207,7 +212,7 @@ class WorkerClient::Call {
     if (watch_.cancelling()) {
       if (watch_.grace_passed(now)) {
         hung(fmt::format("{}, and deaf to cancel for {:.1f} s",
-                         overrun_.empty() ? "cancelled" : overrun_,
+                         overrun_ ? overrun_->words : "cancelled",
                          seconds(limits_.cancel_grace.value_or(Duration(0)))));
       }
       return;
@@ -215,11 +220,11 @@ class WorkerClient::Call {
     overrun_ = watch_.overrun(now);
     const bool interrupted = limits_.interrupt != nullptr && limits_.interrupt->raised();
     if (limits_.cancel_grace) {
-      if (interrupted || timed_out()) {
+      if (interrupted || overrun_) {
         cancel();
       }
-    } else if (timed_out()) {
-      hung(overrun_);
+    } else if (overrun_) {
+      hung(overrun_->words);
     } else if (interrupted) {
       pipes_.end(WorkerEnd::Cause::kHung, "interrupted");
       throw Cancelled(fmt::format("{} was interrupted", method_));
@@ -236,7 +241,7 @@ class WorkerClient::Call {
   const CallLimits& limits_;
   const Notified& notified_;
   CallWatch watch_;
-  std::string overrun_;  ///< which limit passed
+  std::optional<Overrun> overrun_;
   std::optional<RemoteError> error_;
   Json result_;
 };
@@ -259,8 +264,9 @@ void WorkerClient::break_off(const std::string& reason) {
 }
 
 void WorkerClient::notify(std::string_view method, Json params) {
-  if (pipes_->backlog() <= kMaxBacklog) {
-    pipes_->send(notification_line(method, std::move(params)));
+  const std::string line = notification_line(method, std::move(params));
+  if (fits(line) && pipes_->backlog() <= kMaxBacklog) {
+    pipes_->send(line);
   }
 }
 
@@ -268,16 +274,27 @@ Json WorkerClient::call(std::string_view method,
                         Json params,
                         const CallLimits& limits,
                         const Notified& notified) {
-  pipes_->mark_oom();
+  overrun_.reset();
   const std::int64_t id = ++last_id_;
-  pipes_->send(request_line(id, method, std::move(params)));
+  const std::string line = request_line(id, method, std::move(params));
+  if (!fits(line)) {
+    throw InputError("E-IMG-TOO-LARGE",
+                     fmt::format("the request '{}' takes {} bytes with its pictures in it, a "
+                                 "message to a worker holds {}; name the pictures' files in the "
+                                 "data, or embed smaller ones",
+                                 method,
+                                 line.size() - 1,
+                                 kMaxLine));
+  }
+  pipes_->mark_oom();
+  pipes_->send(line);
   Call call(*pipes_, id, method, limits, notified);
   try {
     Json result = call.wait();
-    timed_out_ = call.timed_out();
+    overrun_ = call.overrun();
     return result;
   } catch (...) {
-    timed_out_ = call.timed_out();
+    overrun_ = call.overrun();
     throw;
   }
 }

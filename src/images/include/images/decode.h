@@ -21,6 +21,7 @@ struct Header {
   int orientation = 1;  ///< EXIF, 1..8
   /// What decode() holds at its peak beside the file's own bytes, from above, for planning.
   std::uint64_t decode_bytes = 0;
+  std::uint64_t file_bytes = 0;
 };
 
 /// What becomes of 16-bit grey PNGs. 16-bit colour and grey with alpha always give the high byte.
@@ -56,6 +57,7 @@ Header read_header(std::string_view bytes,
                    const DecodeLimits& limits = {});
 Decoded decode(std::string_view bytes, const std::string& name, const DecodeLimits& limits = {});
 Decoded decode_file(const std::filesystem::path& path, const DecodeLimits& limits = {});
+/// Maps the file: what is behind its header stays where it is.
 Header read_file_header(const std::filesystem::path& path, const DecodeLimits& limits = {});
 
 }  // namespace headroom::images

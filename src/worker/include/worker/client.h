@@ -82,6 +82,13 @@ struct CallLimits {
   Interrupt* interrupt = nullptr;
 };
 
+/// The limit that a call overran.
+struct Overrun {
+  enum class Limit { kTotal, kSilence };
+  Limit limit = Limit::kTotal;
+  std::string words;  ///< "not a word for 600.0 s"
+};
+
 /// Our end of the contract: one worker, its pipes, its requests one at a time.
 /// Thread: one.
 class WorkerClient {
@@ -99,20 +106,23 @@ class WorkerClient {
   pid_t pid() const;
 
   /// Sends a request and waits for its response; notifications that come meanwhile go to
-  /// `notified`. Throws what the worker reports as the class of its kind, and WorkerLost.
+  /// `notified`. Throws what the worker reports as the class of its kind, and WorkerLost;
+  /// InputError("E-IMG-TOO-LARGE"), with nothing sent, for a request longer than the contract's
+  /// lines, which only embedded pictures bring about.
   Json call(std::string_view method,
             Json params,
             const CallLimits& limits,
             const Notified& notified = {});
 
-  /// The last call was told to cancel because a limit, not the interrupt, had passed.
-  bool last_call_timed_out() const { return timed_out_; }
+  /// Why the last call was told to cancel, where a limit, not the interrupt, had passed.
+  const std::optional<Overrun>& last_overrun() const { return overrun_; }
 
   /// Kills a worker whose result was not of the contract. Throws WorkerLost.
   [[noreturn]] void break_off(const std::string& reason);
 
   /// Sends a notification, as far as the pipe takes it now; the rest goes with the next call.
-  /// Dropped when too much waits already. Never throws for the worker's sake.
+  /// Dropped when too much waits already, or when it is too long for a line. Never throws for the
+  /// worker's sake.
   void notify(std::string_view method, Json params);
 
   /// It still runs, as far as can be seen.
@@ -127,7 +137,7 @@ class WorkerClient {
   class Call;
   std::unique_ptr<WorkerPipes> pipes_;
   std::int64_t last_id_ = 0;
-  bool timed_out_ = false;
+  std::optional<Overrun> overrun_;
 };
 
 }  // namespace headroom::worker

@@ -44,8 +44,9 @@ struct PictureRef {
 };
 
 struct PictureSize {
-  std::uint32_t width = 0;
+  std::uint32_t width = 0;  ///< after orientation
   std::uint32_t height = 0;
+  Bytes decode;  ///< held at the peak of its decoding, the file's own bytes included; 0: not known
 };
 
 /// plan -> memory::Geometry. Reads headers only; loads nothing. Throws like `load` for a checkpoint
@@ -160,6 +161,14 @@ struct AskDone {
   memory::Reading reading;
 };
 
+/// reading, as a notification: what the engine holds while it is busy with a group, and a sign of
+/// life.
+struct BusyReading {
+  std::string group;
+  std::string phase;  ///< "encode", "prefill", "decode"; empty: not told
+  memory::Reading reading;
+};
+
 enum class CleanLevel { kNormal, kAggressive };
 
 struct Cleaned {
@@ -202,6 +211,7 @@ Json to_json(const Loaded& loaded);
 Json to_json(const AskRequest& request);
 Json to_json(const Answer& answer);
 Json to_json(const AskDone& done);
+Json to_json(const BusyReading& busy);
 Json to_json(const Cleaned& cleaned);
 Json to_json(const Unloaded& unloaded);
 Json to_json(const VerifyRequest& request);
@@ -225,6 +235,8 @@ template <>
 Answer from_json<Answer>(const Json& json);
 template <>
 AskDone from_json<AskDone>(const Json& json);
+template <>
+BusyReading from_json<BusyReading>(const Json& json);
 template <>
 Cleaned from_json<Cleaned>(const Json& json);
 template <>
