@@ -20,35 +20,6 @@ bool fits(Bytes required, Bytes host_peak, const Budget& budget) {
   return required <= budget.limit && (!budget.host_capacity || host_peak <= *budget.host_capacity);
 }
 
-bool fits(const Geometry& geometry, const Workload& workload, const Budget& budget) {
-  Bytes peak;
-  Bytes host;
-  for (const PhasePlan& phase : plan_phases(geometry, workload, false)) {
-    peak = std::max(peak, phase.total());
-    host = std::max(host, phase.host());
-  }
-  return fits(peak + plan_reserve(peak), host, budget);
-}
-
-/// The largest value in [least, most] for which `good` holds, which must hold below any value for
-/// which it does; nothing when it does not hold at `least`.
-std::optional<std::uint32_t> largest_good(std::uint32_t least,
-                                          std::uint32_t most,
-                                          const std::function<bool(std::uint32_t)>& good) {
-  if (least > most || !good(least)) {
-    return std::nullopt;
-  }
-  while (least < most) {
-    const std::uint32_t middle = least + (most - least + 1) / 2;
-    if (good(middle)) {
-      least = middle;
-    } else {
-      most = middle - 1;
-    }
-  }
-  return least;
-}
-
 /// New tokens of the longest forward pass, when no chunk is set.
 std::uint32_t whole_prefill(const Workload& workload) {
   std::uint64_t prefix = 0;
@@ -60,19 +31,6 @@ std::uint32_t whole_prefill(const Workload& workload) {
   const std::uint64_t tokens =
       workload.share_prefix ? std::max(prefix, questions) : prefix * batch + questions;
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(tokens, 1U << 30U));
-}
-
-/// The chunk halved until it fits or is as small as we go.
-Workload with_fitting_chunk(const Geometry& geometry, Workload workload, const Budget& budget) {
-  while (!fits(geometry, workload, budget)) {
-    const std::uint32_t now =
-        workload.prefill_chunk == 0 ? whole_prefill(workload) : workload.prefill_chunk;
-    if (now <= kSmallestChunk) {
-      break;
-    }
-    workload.prefill_chunk = std::max(kSmallestChunk, now / 2);
-  }
-  return workload;
 }
 
 Workload with_smallest_chunk(Workload workload) {
@@ -187,6 +145,45 @@ std::string advice(const Plan& plan, const Budget& budget, const std::vector<Cha
 }
 
 }  // namespace
+
+bool fits(const Geometry& geometry, const Workload& workload, const Budget& budget) {
+  Bytes peak;
+  Bytes host;
+  for (const PhasePlan& phase : plan_phases(geometry, workload, false)) {
+    peak = std::max(peak, phase.total());
+    host = std::max(host, phase.host());
+  }
+  return fits(peak + plan_reserve(peak), host, budget);
+}
+
+std::optional<std::uint32_t> largest_good(std::uint32_t least,
+                                          std::uint32_t most,
+                                          const std::function<bool(std::uint32_t)>& good) {
+  if (least > most || !good(least)) {
+    return std::nullopt;
+  }
+  while (least < most) {
+    const std::uint32_t middle = least + (most - least + 1) / 2;
+    if (good(middle)) {
+      least = middle;
+    } else {
+      most = middle - 1;
+    }
+  }
+  return least;
+}
+
+Workload with_fitting_chunk(const Geometry& geometry, Workload workload, const Budget& budget) {
+  while (!fits(geometry, workload, budget)) {
+    const std::uint32_t now =
+        workload.prefill_chunk == 0 ? whole_prefill(workload) : workload.prefill_chunk;
+    if (now <= kSmallestChunk) {
+      break;
+    }
+    workload.prefill_chunk = std::max(kSmallestChunk, now / 2);
+  }
+  return workload;
+}
 
 Admission admit(const Plan& plan, const Budget& budget) {
   Admission result;

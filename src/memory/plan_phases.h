@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <functional>
+#include <optional>
 #include <vector>
 
 #include "memory/plan.h"
@@ -13,5 +16,15 @@ std::vector<PhasePlan> plan_phases(const Geometry& geometry,
                                    bool describe);
 /// What a plan of this peak keeps back.
 Bytes plan_reserve(Bytes peak);
+
+/// Peak and reserve against the budget, and the host's part against what the host can give.
+bool fits(const Geometry& geometry, const Workload& workload, const Budget& budget);
+/// The chunk halved until it fits or is as small as we go.
+Workload with_fitting_chunk(const Geometry& geometry, Workload workload, const Budget& budget);
+/// The largest value in [least, most] for which `good` holds, which must hold below any value for
+/// which it does; nothing when it does not hold at `least`.
+std::optional<std::uint32_t> largest_good(std::uint32_t least,
+                                          std::uint32_t most,
+                                          const std::function<bool(std::uint32_t)>& good);
 
 }  // namespace headroom::memory

@@ -245,6 +245,9 @@ void Stretch::ask_group(OpenGroup& group, const std::optional<OpenGroup>& next) 
   const memory::CleanDecision after = governor_.after_group(facts, facts.questions, reading);
   for (std::size_t i = noted; i < events_.size(); ++i) {
     if (events_[i].kind == memory::MemoryEvent::Kind::kGroup) {
+      if (walked_peak_) {
+        events_[i].numbers["walked_peak_bytes"] = walked_peak_->count();
+      }
       for (AnswerRecord& answer : arrived_) {
         answer.measured_peak = measured_in(events_[i]);
       }
@@ -281,6 +284,7 @@ memory::Reading Stretch::ask_items(OpenGroup& group,
       backend_.ask(group.request, [this](worker::Answer&& answer) { receive(std::move(answer)); });
   seconds_ += seconds(parts_.clock.now() - asked_since_);
   asking_clock_ = false;
+  walked_peak_ = done.walked_peak;
   if (failed_) {
     std::rethrow_exception(failed_);
   }

@@ -103,7 +103,7 @@ std::vector<memory::PictureCost> hardest_pictures(const WorkloadFacts& facts,
     std::pair<Bytes, std::uint64_t> weight;
     for (const std::size_t index : set) {
       const memory::PictureCost& cost = costs.at(index);
-      weight.first = std::max(weight.first, cost.encode);
+      weight.first = std::max(weight.first, cost.encode + cost.decode);
       weight.second += cost.tokens;
     }
     if (hardest == nullptr || weight > most) {

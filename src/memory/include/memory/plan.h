@@ -35,7 +35,8 @@ struct Workload {
   std::vector<SmallerPicture> smaller;  ///< for advice: the largest picture at smaller sides
 };
 
-/// The picture of the list that costs most where it counts (its encode, then its tokens).
+/// The picture of the list that costs most where it counts (its encode, then its tokens, then its
+/// decoding).
 const PictureCost* largest_picture(const std::vector<PictureCost>& pictures);
 
 enum class PartKind {
@@ -122,8 +123,24 @@ void require_fit(const Admission& admission);
 /// chunk is halved first, down to 64 tokens. Where nothing fits: batch 1 with the smallest chunk.
 Workload choose_batch(const Geometry& geometry, Workload workload, const Budget& budget);
 
+/// The largest that a budget holds, all else being as the workload has it, with the chunk that each
+/// needs.
+struct Largest {
+  std::optional<std::uint32_t> picture_side;  ///< longest side, pixels; empty: none of those offered
+  bool any_picture = false;                   ///< all of those offered fit
+  std::optional<std::uint32_t> batch;         ///< sequences decoded together; empty: not even one
+};
+
+/// `pictures`: what the largest picture of the workload would cost at several sizes, ascending; the
+/// others stay. A workload without pictures has no largest one.
+Largest largest_that_fit(const Geometry& geometry,
+                         const Workload& workload,
+                         const std::vector<PictureCost>& pictures,
+                         const Budget& budget);
+
 /// Everything, for --json and the journal.
 Json to_json(const Plan& plan);
 Json to_json(const Admission& admission);
+Json to_json(const Largest& largest);
 
 }  // namespace headroom::memory
