@@ -100,7 +100,7 @@ memory::Largest largest_of(const run::Specification& spec,
       const auto scaled = [&](std::uint32_t length) {
         return std::max(1U, static_cast<std::uint32_t>(std::lround(length * (side / longest))));
       };
-      const worker::PictureSize size{scaled(shape->width), scaled(shape->height)};
+      const worker::PictureSize size{scaled(shape->width), scaled(shape->height), {}};
       if (std::uint64_t{size.width} * size.height <= images::DecodeLimits().max_pixels) {
         request.pictures.push_back(size);
       }

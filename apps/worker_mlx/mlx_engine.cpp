@@ -80,7 +80,10 @@ memory::Geometry MlxEngine::plan(const worker::PlanRequest& request) {
     const worker::PictureSize& asked = request.pictures[i];
     cost.width = asked.width;
     cost.height = asked.height;
+    // Its decoder may hold more: what a turn, a progressive or a lossless file takes.
+    cost.decode = std::max(cost.decode, asked.decode);
     if (sides[i].width != asked.width || sides[i].height != asked.height) {
+      // The picture as decoded is there while it is reduced to the side that was asked for.
       cost.decode = std::max(
           cost.decode,
           Bytes(std::uint64_t{asked.width} * asked.height * 3 +

@@ -110,7 +110,7 @@ class PhaseBuilder {
   void add_pictures(bool this_group, bool next_group) {
     Bytes bytes;
     if (next_group) {
-      bytes += decoding(in_.workload.pictures);
+      bytes += decoding(in_.workload.ahead.value_or(in_.workload.pictures));
     }
     if (this_group) {
       // Without the next group's this group's own were decoded in this phase.
@@ -226,7 +226,7 @@ PhasePlan question_stage(const Inputs& in) {
   PhaseBuilder phase(Phase::kPrefill, in);
   phase.add_pictures(false, in.workload.decode_ahead);
   phase.add_prefix_kv();
-  phase.add_question_kv(tokens.question);
+  phase.add_question_kv(tokens.question + tokens.answer);  // room for the answers is made here
   std::uint64_t longest = tokens.question;
   if (!in.workload.share_prefix) {
     phase.add_features();

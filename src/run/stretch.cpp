@@ -199,7 +199,8 @@ memory::GroupFacts Stretch::facts_of(const OpenGroup& group) {
     }
     facts.text_tokens = std::max(facts.text_tokens, estimate_text_tokens(record.item.conversation));
     if (!std::exchange(pictures_known, true)) {
-      facts.pictures = costs_.of(record.item.pictures);
+      const bool known = ahead_ && ahead_->first == group.no;
+      facts.pictures = known ? ahead_->second : costs_.of(record.item.pictures);
     }
   }
   return facts;
@@ -228,7 +229,12 @@ void Stretch::ask_group(OpenGroup& group, const std::optional<OpenGroup>& next) 
     commit();
     return;
   }
-  const memory::GroupFacts facts = facts_of(group);
+  memory::GroupFacts facts = facts_of(group);
+  facts.ahead.emplace();
+  if (next) {
+    facts.ahead = facts_of(*next).pictures;
+    ahead_ = {next->no, *facts.ahead};
+  }
   const memory::GroupDecision decision = admit(facts);
   planned_peak_ = decision.planned_peak;
   if (!decision.fits) {

@@ -29,6 +29,7 @@ struct Workload {
   std::vector<PictureCost> pictures;  ///< of one group; empty: text only
   bool share_prefix = true;  ///< the pictures' KV is held once for the batch, else once a sequence
   bool decode_ahead = true;  ///< the next group's pictures are decoded while this one is asked
+  std::optional<std::vector<PictureCost>> ahead;  ///< those; empty: as this group's
   Bytes allocator_cache = 32_MiB;  ///< most that the engine's allocator keeps for reuse
   Bytes supervisor;                ///< footprint of the process that asks
   Counter counter = Counter::kFootprint;
