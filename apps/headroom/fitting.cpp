@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <cmath>
+
+#include "images/decode.h"
 
 namespace headroom::cli {
 
@@ -11,6 +13,18 @@ namespace {
 
 memory::Counter counter_of(const worker::Hello& hello) {
   return hello.device.starts_with("cuda") ? memory::Counter::kDevice : memory::Counter::kFootprint;
+}
+
+/// On a CPU the engine's own figure: more makes a run no faster there (engine/counters.h).
+constexpr Bytes kCpuCache = 4_MiB;
+
+/// Longest sides that pictures are tried at, finer where they are usual.
+std::vector<std::uint32_t> sides_to_try() {
+  std::vector<std::uint32_t> sides;
+  for (std::uint32_t side = 64; side <= 16384; side += side < 2048 ? 64U : side < 8192 ? 256U : 512U) {
+    sides.push_back(side);
+  }
+  return sides;
 }
 
 /// What the largest picture would cost at smaller sides, for the advice of a refusal.
@@ -64,11 +78,36 @@ Fitting fit(const run::Specification& spec,
   workload.share_prefix = spec.share_prefix;
   workload.supervisor = reading.supervisor_footprint.value_or(Bytes());
   workload.counter = counter;
+  if (hello.device == "cpu") {
+    workload.allocator_cache = std::min(workload.allocator_cache, kCpuCache);
+  }
   workload.smaller = smaller_pictures(request, facts.sizes, backend);
   workload = memory::choose_batch(geometry, workload, fitting.budget);
   fitting.plan = memory::make_plan(geometry, workload);
   fitting.admission = memory::admit(fitting.plan, fitting.budget);
   return fitting;
+}
+
+memory::Largest largest_of(const run::Specification& spec,
+                           const run::ModelSpec& model,
+                           const Fitting& fitting,
+                           backends::Backend& backend) {
+  const memory::Workload& workload = fitting.plan.workload;
+  worker::PlanRequest request{model.folder, model.dtype, {}, spec.max_image_side};
+  if (const auto* const shape = memory::largest_picture(workload.pictures)) {
+    const double longest = std::max(shape->width, shape->height);
+    for (const std::uint32_t side : sides_to_try()) {
+      const auto scaled = [&](std::uint32_t length) {
+        return std::max(1U, static_cast<std::uint32_t>(std::lround(length * (side / longest))));
+      };
+      const worker::PictureSize size{scaled(shape->width), scaled(shape->height), {}};
+      if (std::uint64_t{size.width} * size.height <= images::DecodeLimits().max_pixels) {
+        request.pictures.push_back(size);
+      }
+    }
+  }
+  const memory::Geometry geometry = backend.plan(request);
+  return memory::largest_that_fit(geometry, workload, geometry.pictures, fitting.budget);
 }
 
 Json to_json(const Fitting& fitting) {
@@ -107,6 +146,17 @@ std::string fitting_text(const Fitting& fitting) {
   return text + fmt::format("{}: {}\n",
                             fitting.admission.fits ? "fits" : "does not fit",
                             fitting.admission.text);
+}
+
+std::string largest_text(const memory::Largest& largest) {
+  const std::string picture =
+      largest.any_picture    ? "any that is decoded"
+      : largest.picture_side ? fmt::format("{} pixels (longest side)", *largest.picture_side)
+                             : "none";
+  return fmt::format("{:<8} picture: {}; batch: {}\n",
+                     "largest",
+                     picture,
+                     largest.batch ? std::to_string(*largest.batch) : "none");
 }
 
 }  // namespace headroom::cli

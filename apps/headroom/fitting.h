@@ -25,10 +25,19 @@ Fitting fit(const run::Specification& spec,
             backends::Backend& backend,
             memory::MemorySource& source);
 
+/// What the budget would hold beside the workload's own: the largest picture of the shape of its
+/// largest, up to the pixels that are decoded at all, and the largest batch.
+memory::Largest largest_of(const run::Specification& spec,
+                           const run::ModelSpec& model,
+                           const Fitting& fitting,
+                           backends::Backend& backend);
+
 /// {"budget", "plan", "admission"} with "schema": "headroom.plan/1".
 Json to_json(const Fitting& fitting);
 
 /// The whole arithmetic, phase by phase, for people.
 std::string fitting_text(const Fitting& fitting);
+/// "largest  picture 4,096 pixels (longest side), batch 212".
+std::string largest_text(const memory::Largest& largest);
 
 }  // namespace headroom::cli

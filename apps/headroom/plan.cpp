@@ -26,15 +26,18 @@ ExitCode run_plan(Context& context) {
   for (const run::ModelSpec& model : spec.models) {
     const Fitting fitting = fit(spec, model, facts, *backend, source);
     fits = fits && fitting.admission.fits;
+    const memory::Largest largest = largest_of(spec, model, fitting, *backend);
     Json one = to_json(fitting);
     one["model"] = model.name;
+    one["largest"] = memory::to_json(largest);
     all.push_back(std::move(one));
-    text += fmt::format("{} with {}: {} questions, largest group {}\n{}",
+    text += fmt::format("{} with {}: {} questions, largest group {}\n{}{}",
                         model.name,
                         spec.data.word,
                         selection.positions.size(),
                         facts.largest_group,
-                        fitting_text(fitting));
+                        fitting_text(fitting),
+                        largest_text(largest));
   }
   context.console.out(context.settings.on("json") ? dump_json(all) + "\n" : text);
   return fits ? ExitCode::kAllAnswered : ExitCode::kDoesNotFit;

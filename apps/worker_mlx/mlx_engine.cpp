@@ -67,12 +67,18 @@ memory::Geometry MlxEngine::plan(const worker::PlanRequest& request) {
       models::find_family(folder).plan(folder, dtype, sides, request.max_tiles);
   for (std::size_t i = 0; i < request.pictures.size(); ++i) {
     memory::PictureCost& cost = geometry.pictures[i];
-    cost.width = request.pictures[i].width;
-    cost.height = request.pictures[i].height;
-    // The picture as decoded is there while it is reduced to the side that was asked for. Before
-    // that its decoder may hold more: what a turn, a progressive or a lossless file takes.
-    cost.decode = std::max(cost.decode + Bytes(std::uint64_t{cost.width} * cost.height * 3),
-                           request.pictures[i].decode);
+    const worker::PictureSize& asked = request.pictures[i];
+    cost.width = asked.width;
+    cost.height = asked.height;
+    // Its decoder may hold more: what a turn, a progressive or a lossless file takes.
+    cost.decode = std::max(cost.decode, asked.decode);
+    if (sides[i].width != asked.width || sides[i].height != asked.height) {
+      // The picture as decoded is there while it is reduced to the side that was asked for.
+      cost.decode = std::max(
+          cost.decode,
+          Bytes(std::uint64_t{asked.width} * asked.height * 3 +
+                images::resize_bytes(asked.width, asked.height, sides[i].width, sides[i].height)));
+    }
   }
   geometry.engine = footprint_at_start_;
   return geometry;
@@ -131,7 +137,12 @@ worker::AskDone MlxEngine::ask(const worker::AskRequest& request,
   engine::GuardLimits limits;
   limits.cancelled = [&cancel] { return cancel.cancelled(); };
   limits.memory = request.limits.memory;
+  std::optional<Bytes> walked;
+  limits.foreseen = [&walked](Bytes peak) { walked = std::max(walked.value_or(Bytes()), peak); };
   limits.clock = &clock_;
+  if (engine::on_gpu()) {
+    engine::set_memory_limit(request.limits.memory);  // the throttle follows a budget that tightens
+  }
   if (request.limits.deadline_seconds > 0) {
     limits.deadline = start + std::chrono::duration_cast<Duration>(
                                   std::chrono::duration<double>(request.limits.deadline_seconds));
@@ -154,6 +165,7 @@ worker::AskDone MlxEngine::ask(const worker::AskRequest& request,
     answer.after = reading();
     answers(std::move(answer));
   });
+  done.walked_peak = walked;
   done.reading = reading();
   return done;
 }
@@ -206,6 +218,10 @@ memory::Reading MlxEngine::reading() {
   if (const auto footprint = process_.footprint(getpid())) {
     reading.worker_footprint = footprint->now;
     reading.worker_footprint_peak = footprint->peak;
+  }
+  if (const auto device = device_memory_.read()) {
+    reading.device_used = device->used;
+    reading.device_free = device->free;
   }
   return reading;
 }

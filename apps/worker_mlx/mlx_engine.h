@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "engine/device_memory.h"
 #include "memory/process_footprint.h"
 #include "models/loaded_model.h"
 #include "picture_shelf.h"
@@ -42,6 +43,7 @@ class MlxEngine final : public worker::Engine {
   const Clock& clock_;
   Log& log_;
   memory::ProcessMemory process_;
+  engine::DeviceMemory device_memory_;
   Bytes footprint_at_start_;
   PictureShelf shelf_;
   std::optional<models::LoadedModel> model_;

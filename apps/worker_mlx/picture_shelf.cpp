@@ -21,9 +21,9 @@ ShelfPicture make_picture(const worker::PictureRef& reference,
             : images::decode_file(reference.path);
     picture.hash = images::pixel_hash(decoded.image);
     picture.notices = std::move(decoded.notices);
-    picture.prepared = processor.prepare(
-        images::limit_side(std::move(decoded.image), reduction.max_image_side),
-        reduction.max_tiles);
+    // In two statements, so that the picture as decoded is gone before the reduced one is prepared.
+    const images::Image reduced = images::limit_side(std::move(decoded.image), reduction.max_image_side);
+    picture.prepared = processor.prepare(reduced, reduction.max_tiles);
   } catch (...) {
     picture.failure = std::current_exception();
   }

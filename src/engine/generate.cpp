@@ -57,6 +57,9 @@ class Stopwatch {
   TimePoint start_;
 };
 
+/// Steps of fewer tokens are not worth a walk: their activations are small and their time is short.
+constexpr std::size_t kForeseenTokens = 64;
+
 int suffix_capacity(const std::vector<const Sequence*>& wave, std::size_t prefix) {
   std::size_t most = 0;
   for (const Sequence* sequence : wave) {
@@ -85,13 +88,14 @@ std::size_t common_prefix(const std::vector<Sequence>& sequences) {
   return length;
 }
 
-void Generator::evaluate(const mx::array& result, const KvCache& cache) const {
+/// What a step computes beside its result: the cache, unless it is written in place.
+std::vector<mx::array> Generator::results(const mx::array& result, const KvCache& cache) const {
   std::vector<mx::array> all;
   if (!model_.in_place_cache()) {
     all = cache.arrays();
   }
   all.push_back(result);
-  engine::evaluate(std::move(all));
+  return all;
 }
 
 mx::array Generator::step(const std::vector<PromptToken>& tokens,
@@ -109,7 +113,11 @@ mx::array Generator::step(const std::vector<PromptToken>& tokens,
   if (!wanted.empty()) {
     hidden = model_.logits(hidden);
   }
-  evaluate(hidden, cache);
+  std::vector<mx::array> all = results(hidden, cache);
+  if (tokens.size() >= kForeseenTokens) {
+    guard.foresee(all);
+  }
+  engine::evaluate(std::move(all));
   return hidden;
 }
 

@@ -9,11 +9,14 @@
 #include <memory>
 #include <vector>
 
+#include "declared_memory.h"
+#include "engine/graph_walk.h"
+
 namespace headroom::engine {
 namespace {
 
 /// Identity that asks a guard first.
-class Watch final : public mx::Primitive {
+class Watch final : public mx::Primitive, public DeclaredMemory {
  public:
   Watch(mx::Stream stream, const Guard& guard) : mx::Primitive(stream), guard_(guard) {}
 
@@ -29,6 +32,10 @@ class Watch final : public mx::Primitive {
   }
 
   const char* name() const override { return "Watch"; }
+
+  Output output() const override { return Output::kShared; }
+
+  bool settles() const override { return true; }
 
  private:
   void pass(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) {
@@ -66,6 +73,26 @@ void Guard::check() const {
                                     to_string(active),
                                     to_string(*limits_.memory)));
     }
+  }
+}
+
+void Guard::foresee(const std::vector<mx::array>& outputs) const {
+  if (!limits_.memory && !limits_.foreseen) {
+    return;
+  }
+  const Bytes active(mx::get_active_memory());
+  const Bytes more = walk_graph(outputs).peak;
+  if (limits_.foreseen) {
+    limits_.foreseen(active + more);
+  }
+  if (limits_.memory && active + more > *limits_.memory) {
+    throw BudgetError(
+        "E-MEM-GUARD",
+        fmt::format("the model holds {} of memory and its next step would take {} more, together "
+                    "more than its limit of {}; nothing was allocated for the step",
+                    to_string(active),
+                    to_string(more),
+                    to_string(*limits_.memory)));
   }
 }
 

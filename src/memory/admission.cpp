@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 
 #include "base/errors.h"
+#include "fitting_chunk.h"
 #include "largest_good.h"
 #include "memory/ladder.h"
 #include "memory/plan.h"
@@ -13,19 +13,11 @@ namespace headroom::memory {
 
 namespace {
 
-constexpr std::uint32_t kSmallestChunk = 64;
 /// Parts below this share of the whole are summed up as "other".
 constexpr double kWorthNaming = 0.02;
 
 bool fits(Bytes required, Bytes host_peak, const Budget& budget) {
   return required <= budget.limit && (!budget.host_capacity || host_peak <= *budget.host_capacity);
-}
-
-Workload with_smallest_chunk(Workload workload) {
-  workload.prefill_chunk = workload.prefill_chunk == 0
-                               ? kSmallestChunk
-                               : std::min(workload.prefill_chunk, kSmallestChunk);
-  return workload;
 }
 
 std::string parts_text(const Plan& plan) {

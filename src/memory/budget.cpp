@@ -138,7 +138,16 @@ BudgetRequest parse_budget(std::string_view text) {
 }
 
 std::optional<Capacity> capacity(const Reading& reading, Counter counter) {
-  return counter == Counter::kDevice ? device_capacity(reading) : host_capacity(reading);
+  if (counter == Counter::kDevice) {
+    return device_capacity(reading);
+  }
+  std::optional<Capacity> least = host_capacity(reading);
+  if (reading.device_used && reading.device_free) {
+    // One memory for both, of which the GPU takes no more than it recommends.
+    keep_smaller(
+        least, *reading.device_used + *reading.device_free, "the GPU's recommended working set");
+  }
+  return least;
 }
 
 Bytes machine_reserve(Bytes capacity) {

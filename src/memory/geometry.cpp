@@ -10,6 +10,7 @@ Json to_json(const PictureCost& cost) {
           {"tiles", cost.tiles},
           {"tokens", cost.tokens},
           {"decode_bytes", cost.decode.count()},
+          {"pixels_bytes", cost.pixels.count()},
           {"encode_bytes", cost.encode.count()},
           {"features_bytes", cost.features.count()}};
 }
@@ -22,6 +23,7 @@ PictureCost picture_cost_from_json(const Json& json) {
   cost.tiles = fields.whole32("tiles");
   cost.tokens = fields.whole32("tokens");
   cost.decode = fields.bytes("decode_bytes");
+  cost.pixels = fields.has("pixels_bytes") ? fields.bytes("pixels_bytes") : cost.decode;
   cost.encode = fields.bytes("encode_bytes");
   cost.features = fields.bytes("features_bytes");
   return cost;
@@ -46,6 +48,7 @@ Json to_json(const Geometry& geometry) {
           {"kv_copied_per_token_bytes", geometry.kv_copied_per_token.count()},
           {"prefill_per_token_bytes", geometry.prefill_per_token.count()},
           {"scores_per_token_pair_bytes", geometry.scores_per_token_pair.count()},
+          {"score_tokens", geometry.score_tokens},
           {"logits_per_row_bytes", geometry.logits_per_row.count()},
           {"context_tokens", geometry.context_tokens},
           {"pictures", std::move(pictures)}};
@@ -68,6 +71,7 @@ Geometry geometry_from_json(const Json& json) {
   geometry.kv_copied_per_token = fields.bytes_or_none("kv_copied_per_token_bytes");
   geometry.prefill_per_token = fields.bytes("prefill_per_token_bytes");
   geometry.scores_per_token_pair = fields.bytes("scores_per_token_pair_bytes");
+  geometry.score_tokens = fields.has("score_tokens") ? fields.whole32("score_tokens") : 0;
   geometry.logits_per_row = fields.bytes("logits_per_row_bytes");
   geometry.context_tokens = fields.whole32("context_tokens");
   for (const Json& cost : fields.array("pictures")) {

@@ -130,7 +130,8 @@ void Governor::after_load(const Reading& reading, double load_seconds) {
   event.duration =
       std::chrono::duration_cast<Duration>(std::chrono::duration<double>(load_seconds));
   if (const auto in_use = usage(now, budget_.counter, budget_.limit)) {
-    beyond_plan_ = saturating_minus(in_use->held, planned);
+    // The first forward pass, which makes the libraries grow, has run.
+    beyond_plan_ = saturating_minus(in_use->held, planned + planned_growth());
     event.reason =
         fmt::format("loaded: {} held, {} planned", to_string(in_use->held), to_string(planned));
     event.numbers = {{"held_bytes", in_use->held.count()}, {"planned_bytes", planned.count()}};
@@ -163,13 +164,16 @@ Budget Governor::current_budget(const Reading& now) {
   return result;
 }
 
+Bytes Governor::planned_growth() const {
+  return budget_.counter == Counter::kDevice ? Bytes() : plan_.geometry.engine_growth;
+}
+
 Bytes Governor::beyond_plan(const Reading& now, const Workload& workload) const {
   const auto in_use = usage(now, budget_.counter, budget_.limit);
   if (!in_use) {
     return beyond_plan_;
   }
-  const Bytes growth = budget_.counter == Counter::kDevice ? Bytes() : plan_.geometry.engine_growth;
-  const Bytes planned = resting(plan_) + growth + decoded_ahead(workload);
+  const Bytes planned = resting(plan_) + planned_growth() + decoded_ahead(workload);
   return std::max(beyond_plan_, saturating_minus(in_use->held, planned));
 }
 
@@ -205,6 +209,7 @@ GroupDecision Governor::before_group(const GroupFacts& facts) {
   Budget current = current_budget(now);
   Workload wished = plan_.workload;
   wished.pictures = facts.pictures;
+  wished.ahead = facts.ahead;
   wished.text_tokens = facts.text_tokens;
   wished.max_tokens = facts.max_tokens;
   wished.batch = std::clamp(facts.questions, 1U, std::max(plan_.workload.batch, 1U));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 #include <utility>
 
 #include "base/errors.h"
@@ -60,6 +61,24 @@ struct Inputs {
   }
 };
 
+/// Processed pictures that have not been encoded.
+Bytes waiting(const std::vector<PictureCost>& pictures) {
+  Bytes sum;
+  for (const PictureCost& picture : pictures) {
+    sum += picture.pixels;
+  }
+  return sum;
+}
+
+/// One after the other: while one is decoded, the others wait.
+Bytes decoding(const std::vector<PictureCost>& pictures) {
+  Bytes most;
+  for (const PictureCost& picture : pictures) {
+    most = std::max(most, saturating_minus(picture.decode, picture.pixels));
+  }
+  return waiting(pictures) + most;
+}
+
 /// Collects the parts of one phase.
 class PhaseBuilder {
  public:
@@ -94,13 +113,22 @@ class PhaseBuilder {
     }
   }
 
-  /// Decoded pixels, always in the host's memory.
-  void add_pictures(std::uint64_t copies) {
-    Bytes decode;
-    for (const PictureCost& picture : in_.workload.pictures) {
-      decode += picture.decode;
+  /// Pictures of this group that wait to be encoded, and of the next, which are being decoded;
+  /// always in the host's memory.
+  void add_pictures(bool this_group, bool next_group) {
+    Bytes bytes;
+    if (next_group) {
+      bytes += decoding(in_.workload.ahead.value_or(in_.workload.pictures));
     }
-    add(PartKind::kPictureDecode, decode * copies, device_, "pictures of {} groups", copies);
+    if (this_group) {
+      // Without the next group's this group's own were decoded in this phase.
+      bytes += next_group ? waiting(in_.workload.pictures) : decoding(in_.workload.pictures);
+    }
+    add(PartKind::kPictureDecode,
+        bytes,
+        device_,
+        "pictures of {} groups",
+        (this_group ? 1 : 0) + (next_group ? 1 : 0));
   }
 
   void add_features() {
@@ -130,8 +158,12 @@ class PhaseBuilder {
         in_.tokens.batch);
   }
 
-  /// One forward pass of `rows` sequences: `fresh` new tokens in all, each looking at `cached` ones.
-  void add_forward(std::uint64_t fresh, std::uint64_t cached, std::uint64_t rows) {
+  /// One forward pass of `rows` sequences: `fresh` new tokens in all, at most `longest` of them of one
+  /// sequence, each looking at `cached` ones.
+  void add_forward(std::uint64_t fresh,
+                   std::uint64_t longest,
+                   std::uint64_t cached,
+                   std::uint64_t rows) {
     Bytes copied;
     if (in_.quantised()) {
       copied += in_.geometry.kv_dequantised_per_token * cached * rows;
@@ -144,11 +176,13 @@ class PhaseBuilder {
         false,
         "{} new tokens",
         fresh);
+    const std::uint64_t most = in_.geometry.score_tokens;
+    const std::uint64_t scored = most == 0 ? fresh : std::min({fresh, longest, most});
     add(PartKind::kScores,
-        in_.geometry.scores_per_token_pair * fresh * cached,
+        in_.geometry.scores_per_token_pair * scored * cached,
         false,
         "{} x {} tokens",
-        fresh,
+        scored,
         cached);
   }
 
@@ -186,7 +220,7 @@ PhasePlan load_phase(const Inputs& in) {
 
 PhasePlan encode_phase(const Inputs& in) {
   PhaseBuilder phase(Phase::kEncode, in);
-  phase.add_pictures(in.workload.decode_ahead ? 2 : 1);
+  phase.add_pictures(true, in.workload.decode_ahead);
   phase.add_features();
   const PictureCost* largest = largest_picture(in.workload.pictures);
   // A released tower is read again before the first picture is encoded.
@@ -208,25 +242,28 @@ PhasePlan encode_phase(const Inputs& in) {
 /// The pictures' prefix, once for all questions.
 PhasePlan prefix_stage(const Inputs& in) {
   PhaseBuilder phase(Phase::kPrefill, in);
-  phase.add_pictures(in.workload.decode_ahead ? 1 : 0);
+  phase.add_pictures(false, in.workload.decode_ahead);
   phase.add_features();
   phase.add_prefix_kv();
-  phase.add_forward(chunked(in.workload, in.tokens.prefix), in.tokens.prefix, 1);
+  phase.add_forward(chunked(in.workload, in.tokens.prefix), in.tokens.prefix, in.tokens.prefix, 1);
   return phase.take();
 }
 
 PhasePlan question_stage(const Inputs& in) {
   const Tokens& tokens = in.tokens;
   PhaseBuilder phase(Phase::kPrefill, in);
-  phase.add_pictures(in.workload.decode_ahead ? 1 : 0);
+  phase.add_pictures(false, in.workload.decode_ahead);
   phase.add_prefix_kv();
-  phase.add_question_kv(tokens.question);
-  std::uint64_t fresh = tokens.question * tokens.batch;
+  phase.add_question_kv(tokens.question + tokens.answer);  // room for the answers is made here
+  std::uint64_t longest = tokens.question;
   if (!in.workload.share_prefix) {
     phase.add_features();
-    fresh += tokens.prefix * tokens.batch;
+    longest += tokens.prefix;
   }
-  phase.add_forward(chunked(in.workload, fresh), tokens.prefix + tokens.question, tokens.batch);
+  phase.add_forward(chunked(in.workload, longest * tokens.batch),
+                    longest,
+                    tokens.prefix + tokens.question,
+                    tokens.batch);
   phase.add_logits();
   return phase.take();
 }
@@ -242,10 +279,10 @@ PhasePlan prefill_phase(const Inputs& in) {
 
 PhasePlan decode_phase(const Inputs& in) {
   PhaseBuilder phase(Phase::kDecode, in);
-  phase.add_pictures(in.workload.decode_ahead ? 1 : 0);
+  phase.add_pictures(false, in.workload.decode_ahead);
   phase.add_prefix_kv();
   phase.add_question_kv(in.tokens.question + in.tokens.answer);
-  phase.add_forward(in.tokens.batch, in.tokens.whole(), in.tokens.batch);
+  phase.add_forward(in.tokens.batch, 1, in.tokens.whole(), in.tokens.batch);
   phase.add_logits();
   return phase.take();
 }
@@ -288,7 +325,7 @@ void add_cache(std::vector<PhasePlan>& phases, Bytes most, bool encode_apart) {
 const PictureCost* largest_picture(const std::vector<PictureCost>& pictures) {
   const auto largest = std::max_element(
       pictures.begin(), pictures.end(), [](const PictureCost& a, const PictureCost& b) {
-        return std::pair(a.encode, a.tokens) < std::pair(b.encode, b.tokens);
+        return std::tie(a.encode, a.tokens, a.decode) < std::tie(b.encode, b.tokens, b.decode);
       });
   return largest == pictures.end() ? nullptr : &*largest;
 }

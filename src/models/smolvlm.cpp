@@ -201,6 +201,7 @@ void SmolVlm::encode_tiles(const float* pixels,
         mx::array(pixels + from * tile_size, {count, shape[1], shape[2], shape[3]}, mx::float32),
         guard,
         tap));
+    guard.foresee({parts.back()});
     engine::evaluate(parts.back());
   }
 }

@@ -48,12 +48,22 @@ struct Sizes {
 };
 
 /// The arrays of half a layer are alive together; at the guards between halves only the residual
-/// is (Guard::watch). The portable path makes copies of queries, keys and values besides.
+/// is (Guard::watch). The first half has the embeddings and the features beside it. The portable
+/// path makes copies of queries, keys and values besides.
 Bytes prefill_per_token(const Sizes& s, bool kernels) {
-  const std::uint64_t attention = 3 * s.text_width + 2 * s.queries + 2 * s.keys;
+  const std::uint64_t attention = 5 * s.text_width + 2 * s.queries + 2 * s.keys;
   const std::uint64_t copies = kernels ? 0 : 3 * s.queries + 4 * s.keys;
   const std::uint64_t mlp = 3 * s.text_width + (kernels ? 3 : 5) * s.text_inner;
   return Bytes(std::max(attention + copies, mlp) * s.item);
+}
+
+/// The kernels hold one head's block of scores, other CPUs those of all heads twice; GPUs none.
+Bytes scores_per_token_pair(const Sizes& s, const SmolVlmConfig& config, bool kernels) {
+  if (kernels) {
+    return Bytes(sizeof(float));
+  }
+  const auto heads = static_cast<std::uint64_t>(config.text.heads);
+  return Bytes(engine::on_gpu() ? 0 : 2 * heads * s.item);
 }
 
 Bytes encode_transient(const Sizes& s,
@@ -64,11 +74,13 @@ Bytes encode_transient(const Sizes& s,
   const std::uint64_t patches = std::max<std::uint64_t>(grid * grid, 1);
   const std::uint64_t at_once = std::min<std::uint64_t>(
       tiles.tiles, std::max<std::uint64_t>(1, SmolVlmVision::kPatchesAtOnce / patches));
-  const std::uint64_t embedding = 2 * s.patch_pixels + 2 * s.vision_width;
+  const std::uint64_t embedding = 2 * s.patch_pixels + 3 * s.vision_width;
   const std::uint64_t attention = 7 * s.vision_width + (kernels ? 0 : 3 * s.vision_width);
   const std::uint64_t mlp = 3 * s.vision_width + (kernels ? 1 : 4) * s.vision_inner;
   std::uint64_t bytes = std::max({embedding, attention, mlp}) * patches * at_once * s.item;
-  if (!kernels && !engine::on_gpu()) {
+  if (kernels) {
+    bytes += std::min(kScoreRows, patches) * patches * sizeof(float);
+  } else if (!engine::on_gpu()) {
     bytes += 2 * s.vision_heads * patches * patches * at_once * s.item;
   }
   return Bytes(bytes);
@@ -97,9 +109,9 @@ memory::PictureCost picture_cost(const PictureSides& sides,
   cost.tiles = tiles.tiles;
   cost.tokens = prompt_tokens(tiles);
   cost.decode = Bytes(std::uint64_t{sides.width} * sides.height * 3 + tiles.transient_bytes);
+  cost.pixels = Bytes(tiles.pixel_bytes);
   cost.encode = encode_transient(sizes, config, tiles, kernels);
-  // The parts of several passes, and the whole that is made of them.
-  cost.features = Bytes(tiles.image_tokens * sizes.text_width * sizes.item * 2);
+  cost.features = Bytes(tiles.image_tokens * sizes.text_width * sizes.item);
   return cost;
 }
 
@@ -145,8 +157,7 @@ memory::Geometry plan_smolvlm(const ModelFolder& folder,
   geometry.load_staging = load_staging(folder.checkpoint, dtype);
   geometry.context_tokens = static_cast<std::uint32_t>(model.context_tokens());
   geometry.engine_growth =
-      kEngineGrowth + Bytes(file_bytes(folder.folder / "tokenizer.json") * kTokenizerFactor) +
-      Bytes(kernels ? kScoreRows * geometry.context_tokens * sizeof(float) : 0);
+      kEngineGrowth + Bytes(file_bytes(folder.folder / "tokenizer.json") * kTokenizerFactor);
   engine::KvShape kv = model.kv_shape();
   geometry.kv_per_token = kv.per_token();
   kv.quantised = true;
@@ -154,9 +165,8 @@ memory::Geometry plan_smolvlm(const ModelFolder& folder,
   geometry.kv_dequantised_per_token = Bytes(kernels ? 0 : 2 * sizes.keys * sizes.item);
   geometry.kv_copied_per_token = Bytes(kernels ? 0 : 2 * sizes.keys * sizes.item);
   geometry.prefill_per_token = prefill_per_token(sizes, kernels);
-  const bool scores = !kernels && !engine::on_gpu();
-  geometry.scores_per_token_pair =
-      Bytes(scores ? 2 * static_cast<std::uint64_t>(config.text.heads) * sizes.item : 0);
+  geometry.scores_per_token_pair = scores_per_token_pair(sizes, config, kernels);
+  geometry.score_tokens = kernels ? static_cast<std::uint32_t>(kScoreRows) : 0;
   geometry.logits_per_row = Bytes(static_cast<std::uint64_t>(config.text.vocabulary) *
                                   (sizeof(float) + (kernels ? 0 : sizes.item)));
   if (pictures.empty()) {

@@ -199,7 +199,8 @@ memory::GroupFacts Stretch::facts_of(const OpenGroup& group) {
     }
     facts.text_tokens = std::max(facts.text_tokens, estimate_text_tokens(record.item.conversation));
     if (!std::exchange(pictures_known, true)) {
-      facts.pictures = costs_.of(record.item.pictures);
+      const bool known = ahead_ && ahead_->first == group.no;
+      facts.pictures = known ? ahead_->second : costs_.of(record.item.pictures);
     }
   }
   return facts;
@@ -228,7 +229,12 @@ void Stretch::ask_group(OpenGroup& group, const std::optional<OpenGroup>& next) 
     commit();
     return;
   }
-  const memory::GroupFacts facts = facts_of(group);
+  memory::GroupFacts facts = facts_of(group);
+  facts.ahead.emplace();
+  if (next) {
+    facts.ahead = facts_of(*next).pictures;
+    ahead_ = {next->no, *facts.ahead};
+  }
   const memory::GroupDecision decision = admit(facts);
   planned_peak_ = decision.planned_peak;
   if (!decision.fits) {
@@ -245,6 +251,9 @@ void Stretch::ask_group(OpenGroup& group, const std::optional<OpenGroup>& next) 
   const memory::CleanDecision after = governor_.after_group(facts, facts.questions, reading);
   for (std::size_t i = noted; i < events_.size(); ++i) {
     if (events_[i].kind == memory::MemoryEvent::Kind::kGroup) {
+      if (walked_peak_) {
+        events_[i].numbers["walked_peak_bytes"] = walked_peak_->count();
+      }
       for (AnswerRecord& answer : arrived_) {
         answer.measured_peak = measured_in(events_[i]);
       }
@@ -281,6 +290,7 @@ memory::Reading Stretch::ask_items(OpenGroup& group,
       backend_.ask(group.request, [this](worker::Answer&& answer) { receive(std::move(answer)); });
   seconds_ += seconds(parts_.clock.now() - asked_since_);
   asking_clock_ = false;
+  walked_peak_ = done.walked_peak;
   if (failed_) {
     std::rethrow_exception(failed_);
   }

@@ -89,6 +89,9 @@ class Stretch {
   std::vector<AnswerRecord> arrived_;                           ///< not committed yet
   std::vector<backends::Death> deaths_;                         ///< not committed yet
   std::optional<Bytes> planned_peak_;
+  std::optional<Bytes> walked_peak_;  // of the group that was asked last
+  // Number and pictures of the group that was looked at ahead.
+  std::optional<std::pair<std::uint32_t, std::vector<memory::PictureCost>>> ahead_;
   TimePoint asked_since_{};
   bool asking_clock_ = false;
   double seconds_ = 0;         ///< of asking, not committed yet

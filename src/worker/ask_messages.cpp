@@ -302,10 +302,14 @@ Answer from_json<Answer>(const Json& json) {
 }
 
 Json to_json(const AskDone& done) {
-  return {{"group", done.group},
-          {"answered", done.answered},
-          {"failed", done.failed},
-          {"reading", memory::to_json(done.reading)}};
+  Json json = {{"group", done.group},
+               {"answered", done.answered},
+               {"failed", done.failed},
+               {"reading", memory::to_json(done.reading)}};
+  if (done.walked_peak) {
+    json["walked_peak_bytes"] = done.walked_peak->count();
+  }
+  return json;
 }
 
 template <>
@@ -315,6 +319,7 @@ AskDone from_json<AskDone>(const Json& json) {
   done.group = fields.text("group", "");
   done.answered = fields.unsigned32("answered", 0);
   done.failed = fields.unsigned32("failed", 0);
+  done.walked_peak = fields.bytes("walked_peak_bytes");
   done.reading = fields.reading("reading");
   return done;
 }

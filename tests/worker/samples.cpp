@@ -105,7 +105,11 @@ worker::Answer sample_failure() {
 }
 
 worker::AskDone sample_done() {
-  return {.group = "picture-17", .answered = 9, .failed = 1, .reading = sample_reading()};
+  return {.group = "picture-17",
+          .answered = 9,
+          .failed = 1,
+          .walked_peak = 49_MiB,
+          .reading = sample_reading()};
 }
 
 worker::Verified sample_verified() {

@@ -9,11 +9,12 @@
 
 #include "base/bytes.h"
 #include "base/errors.h"
+#include "declared_memory.h"
 
 namespace headroom::engine::cpu {
 namespace {
 
-class Kernel final : public mx::Primitive {
+class Kernel final : public mx::Primitive, public DeclaredMemory {
  public:
   Kernel(mx::Stream stream, const char* name, MixedRun run, int reuse, bool floats)
       : mx::Primitive(stream), name_(name), run_(std::move(run)), reuse_(reuse), floats_(floats) {}
@@ -46,6 +47,10 @@ class Kernel final : public mx::Primitive {
   }
 
   const char* name() const override { return name_; }
+
+  Output output() const override { return reuse_ < 0 ? Output::kFresh : Output::kReuse; }
+
+  int reused() const override { return reuse_; }
 
  private:
   void allocate(mx::array& output) const {

@@ -97,7 +97,7 @@ class Generator {
                  KvCache& cache,
                  const Guard& guard) const;
   void choose(std::vector<Row*>& rows, const mx::array& logits) const;
-  void evaluate(const mx::array& result, const KvCache& cache) const;
+  std::vector<mx::array> results(const mx::array& result, const KvCache& cache) const;
 
   const LanguageModel& model_;
   const std::set<std::int32_t>& stops_;

@@ -3,6 +3,7 @@
 #include <functional>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -31,6 +32,7 @@ struct GuardLimits {
   std::function<bool()> cancelled;    ///< empty: never
   std::optional<TimePoint> deadline;  ///< on `clock`
   std::optional<Bytes> memory;        ///< most active bytes of the allocator
+  std::function<void(Bytes)> foreseen;  ///< told the active bytes that a step would reach
   const Clock* clock = nullptr;       ///< needed with a deadline
   std::function<void(Phase)> looked;  ///< called at each look, before the limits; empty: nobody
 };
@@ -48,6 +50,11 @@ class Guard {
 
   /// Says what is computed from now on.
   void enter(Phase phase) const { phase_ = phase; }
+
+  /// Walks a step that is built and not yet evaluated (graph_walk.h); nothing where there is neither
+  /// a limit nor anybody to tell. For steps of many tokens: it costs some microseconds an operation.
+  /// Throws: BudgetError("E-MEM-GUARD") with what is held, what the step would take, and the limit.
+  void foresee(const std::vector<mx::array>& outputs) const;
 
   /// The same array; when its evaluation is reached, `check` runs, and what it throws comes out of
   /// mx::eval. Afterwards drop every array of that graph, then `settle`.

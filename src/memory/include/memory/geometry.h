@@ -16,6 +16,7 @@ struct PictureCost {
   std::uint32_t tiles = 0;   ///< crops that the vision tower sees
   std::uint32_t tokens = 0;  ///< positions in the prompt, separators included
   Bytes decode;              ///< host memory while it is decoded, resized and normalised
+  Bytes pixels;              ///< what stays of that until it is encoded
   Bytes encode;              ///< transient of the vision tower at its peak
   Bytes features;            ///< kept until the prefix is prefilled
 };
@@ -42,6 +43,8 @@ struct Geometry {
   Bytes prefill_per_token;           ///< activations of one sequence's token while it is prefilled
   Bytes scores_per_token_pair;       ///< attention scores per (new token, cached token), where
                                      ///< materialised; else 0
+  std::uint32_t score_tokens = 0;    ///< new tokens of a sequence whose scores are held at once; 0:
+                                     ///< all of a pass
   Bytes logits_per_row;              ///< one row of the vocabulary as the sampler holds it
   std::uint32_t context_tokens = 0;  ///< largest sequence the model takes
   std::vector<PictureCost>

@@ -55,6 +55,8 @@ Json to_json(const MemoryEvent& event);
 struct GroupFacts {
   std::string id;
   std::vector<PictureCost> pictures;
+  std::optional<std::vector<PictureCost>> ahead;  ///< of the next group, decoded meanwhile; empty:
+                                                  ///< as this group's
   std::uint32_t questions = 1;
   std::uint32_t text_tokens = 0;  ///< longest prompt without its pictures' tokens
   std::uint32_t max_tokens = 100;
@@ -154,6 +156,8 @@ class Governor {
   Reading complete(const Reading& worker);
   /// What may be used now. Notes a change.
   Budget current_budget(const Reading& now);
+  /// What libraries add to what the budget counts, as planned.
+  Bytes planned_growth() const;
   /// What is held at rest beyond what the plan says.
   Bytes beyond_plan(const Reading& now, const Workload& workload) const;
   bool may_clean_first() const;

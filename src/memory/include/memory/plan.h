@@ -31,13 +31,15 @@ struct Workload {
   bool decode_ahead = true;  ///< the next group's pictures are decoded while this one is asked
   bool release_vision = false;  ///< its weights are held while pictures are encoded, and only then
   bool kv_quantised = false;    ///< where the geometry has a figure for it
+  std::optional<std::vector<PictureCost>> ahead;  ///< those; empty: as this group's
   Bytes allocator_cache = 32_MiB;  ///< most that the engine's allocator keeps for reuse
   Bytes supervisor;                ///< footprint of the process that asks
   Counter counter = Counter::kFootprint;
   std::vector<SmallerPicture> smaller;  ///< for advice: the largest picture at smaller sides
 };
 
-/// The picture of the list that costs most where it counts (its encode, then its tokens).
+/// The picture of the list that costs most where it counts (its encode, then its tokens, then its
+/// decoding).
 const PictureCost* largest_picture(const std::vector<PictureCost>& pictures);
 
 enum class PartKind {
@@ -120,8 +122,24 @@ Admission admit(const Plan& plan, const Budget& budget);
 /// Throws BudgetError("E-MEM-PLAN") with the admission's text unless it fits. Exit code 5.
 void require_fit(const Admission& admission);
 
+/// The largest that a budget holds, all else being as the workload has it, with the chunk that each
+/// needs.
+struct Largest {
+  std::optional<std::uint32_t> picture_side;  ///< longest side, pixels; empty: none of those offered
+  bool any_picture = false;                   ///< all of those offered fit
+  std::optional<std::uint32_t> batch;         ///< sequences decoded together; empty: not even one
+};
+
+/// `pictures`: what the largest picture of the workload would cost at several sizes, ascending; the
+/// others stay. A workload without pictures has no largest one.
+Largest largest_that_fit(const Geometry& geometry,
+                         const Workload& workload,
+                         const std::vector<PictureCost>& pictures,
+                         const Budget& budget);
+
 /// Everything, for --json and the journal.
 Json to_json(const Plan& plan);
 Json to_json(const Admission& admission);
+Json to_json(const Largest& largest);
 
 }  // namespace headroom::memory

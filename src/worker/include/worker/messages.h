@@ -158,6 +158,7 @@ struct AskDone {
   std::string group;
   std::uint32_t answered = 0;
   std::uint32_t failed = 0;
+  std::optional<Bytes> walked_peak;  ///< most active bytes that a step was foreseen to reach
   memory::Reading reading;
 };
 

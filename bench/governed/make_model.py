@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+"""Writes a checkpoint of SmolVLM's or Idefics3's shape with random weights, of any size.
+
+Its answers mean nothing; its memory is that of a real model of the shape. Tokenizer and template are the demo model's, so
+that its prompts are; the vocabulary may be larger than theirs. The same options give the same bytes.
+"""
+import argparse
+import json
+import random
+import shutil
+import struct
+from pathlib import Path
+
+DEMO = Path(__file__).resolve().parents[2] / "assets/demo/model"
+COPIED = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "chat_template.json", "generation_config.json")
+BLOCK = 1 << 20
+
+# What the families differ in: SmolVLM-256M's tower and text, with more layers of text, and Idefics3's tiles.
+FAMILIES = {
+    "smolvlm": {"architecture": "SmolVLMForConditionalGeneration", "processor": "SmolVLMProcessor",
+                "image_processor": "SmolVLMImageProcessor", "image_size": 512, "patch": 16, "scale": 4},
+    "idefics3": {"architecture": "Idefics3ForConditionalGeneration", "processor": "Idefics3Processor",
+                 "image_processor": "Idefics3ImageProcessor", "image_size": 364, "patch": 14, "scale": 2},
+}
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument("folder", type=Path, help="where to write; made if it is not there")
+    parser.add_argument("--family", choices=FAMILIES, default="smolvlm")
+    parser.add_argument("--dtype", choices=("bfloat16", "float32"), default="bfloat16", help="of the stored weights")
+    parser.add_argument("--seed", type=int, default=1)
+    text = parser.add_argument_group("text")
+    text.add_argument("--hidden", type=int, default=576)
+    text.add_argument("--layers", type=int, default=42)
+    text.add_argument("--heads", type=int, default=9)
+    text.add_argument("--kv-heads", type=int, default=3)
+    text.add_argument("--head-dim", type=int, default=0, help="0: hidden / heads")
+    text.add_argument("--intermediate", type=int, default=1536)
+    text.add_argument("--vocabulary", type=int, default=49280)
+    text.add_argument("--context", type=int, default=8192, help="tokens")
+    text.add_argument("--tied", action="store_true", help="the head shares the embeddings")
+    vision = parser.add_argument_group("vision")
+    vision.add_argument("--vision-hidden", type=int, default=768)
+    vision.add_argument("--vision-layers", type=int, default=12)
+    vision.add_argument("--vision-heads", type=int, default=12)
+    vision.add_argument("--vision-intermediate", type=int, default=3072)
+    vision.add_argument("--image-size", type=int, default=0, help="side of a tile, pixels; 0: the family's")
+    vision.add_argument("--patch", type=int, default=0, help="side of a patch, pixels; 0: the family's")
+    vision.add_argument("--scale", type=int, default=0, help="pixel shuffle; 0: the family's")
+    vision.add_argument("--longest-edge", type=int, default=0, help="pictures are resized to it; 0: four tiles")
+    vision.add_argument("--no-splitting", action="store_true", help="one tile a picture")
+    options = parser.parse_args()
+    family = FAMILIES[options.family]
+    options.image_size = options.image_size or family["image_size"]
+    options.patch = options.patch or family["patch"]
+    options.scale = options.scale or family["scale"]
+    options.longest_edge = options.longest_edge or 4 * options.image_size
+    options.head_dim = options.head_dim or options.hidden // options.heads
+    grid = options.image_size // options.patch
+    if options.image_size % options.patch or grid % options.scale:
+        parser.error(f"--image-size {options.image_size}: not a multiple of patch {options.patch} x scale {options.scale}")
+    if options.vision_hidden % options.vision_heads or options.heads % options.kv_heads:
+        parser.error("heads do not divide what they share")
+    return options
+
+
+def tensors(o):
+    """Name and shape of each tensor."""
+    grid = o.image_size // o.patch
+    wide, inner = o.vision_hidden, o.vision_intermediate
+    tower = "model.vision_model."
+    yield tower + "embeddings.patch_embedding.weight", (wide, 3, o.patch, o.patch)
+    yield tower + "embeddings.patch_embedding.bias", (wide,)
+    yield tower + "embeddings.position_embedding.weight", (grid * grid, wide)
+    for i in range(o.vision_layers):
+        layer = f"{tower}encoder.layers.{i}."
+        for name, shape in (("self_attn.q_proj", (wide, wide)), ("self_attn.k_proj", (wide, wide)),
+                            ("self_attn.v_proj", (wide, wide)), ("self_attn.out_proj", (wide, wide)),
+                            ("mlp.fc1", (inner, wide)), ("mlp.fc2", (wide, inner)),
+                            ("layer_norm1", (wide,)), ("layer_norm2", (wide,))):
+            yield layer + name + ".weight", shape
+            yield layer + name + ".bias", shape[:1]
+    yield tower + "post_layernorm.weight", (wide,)
+    yield tower + "post_layernorm.bias", (wide,)
+    yield "model.connector.modality_projection.proj.weight", (o.hidden, wide * o.scale**2)
+    text = "model.text_model."
+    queries, keys = o.heads * o.head_dim, o.kv_heads * o.head_dim
+    yield text + "embed_tokens.weight", (o.vocabulary, o.hidden)
+    for i in range(o.layers):
+        layer = f"{text}layers.{i}."
+        yield layer + "input_layernorm.weight", (o.hidden,)
+        yield layer + "post_attention_layernorm.weight", (o.hidden,)
+        yield layer + "self_attn.q_proj.weight", (queries, o.hidden)
+        yield layer + "self_attn.k_proj.weight", (keys, o.hidden)
+        yield layer + "self_attn.v_proj.weight", (keys, o.hidden)
+        yield layer + "self_attn.o_proj.weight", (o.hidden, queries)
+        yield layer + "mlp.gate_proj.weight", (o.intermediate, o.hidden)
+        yield layer + "mlp.up_proj.weight", (o.intermediate, o.hidden)
+        yield layer + "mlp.down_proj.weight", (o.hidden, o.intermediate)
+    yield text + "norm.weight", (o.hidden,)
+    if not o.tied:
+        yield "lm_head.weight", (o.vocabulary, o.hidden)
+
+
+def count(shape):
+    n = 1
+    for side in shape:
+        n *= side
+    return n
+
+
+# Sign as drawn, exponent 2^-7 or 2^-6 by the next byte's first bit: 0.008 to 0.031 on both sides of 0.
+SMALL = bytes((b & 0x80) | 0x3C for b in range(256))
+
+
+def values(name, n, size, draw):
+    """The tensor's bytes, little-endian, in blocks: ones for norms, zeros for biases, else small random values."""
+    if name.endswith(".bias"):
+        one = bytes(size)
+    elif "norm" in name:
+        one = bytes(size - 2) + b"\x80\x3f"
+    else:
+        one = None
+    per_block = BLOCK // size
+    for at in range(0, n, per_block):
+        part = min(per_block, n - at)
+        if one is not None:
+            yield one * part
+            continue
+        block = bytearray(draw.randbytes(part * size))
+        block[size - 1::size] = block[size - 1::size].translate(SMALL)
+        yield block
+
+
+def write_weights(o, path):
+    size, label = (2, "BF16") if o.dtype == "bfloat16" else (4, "F32")
+    header, at = {"__metadata__": {"format": "pt"}}, 0
+    listed = sorted(tensors(o))
+    for name, shape in listed:
+        end = at + count(shape) * size
+        header[name] = {"dtype": label, "shape": list(shape), "data_offsets": [at, end]}
+        at = end
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    draw = random.Random(o.seed)
+    with open(path, "wb") as out:
+        out.write(struct.pack("<Q", len(text)) + text)
+        for name, shape in listed:
+            for block in values(name, count(shape), size, draw):
+                out.write(block)
+    return at // size
+
+
+def write_json(path, content):
+    path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def write_config(o, folder):
+    family = FAMILIES[o.family]
+    write_json(folder / "config.json", {
+        "architectures": [family["architecture"]],
+        "dtype": o.dtype,
+        "image_token_id": 4,
+        "model_type": o.family,
+        "pad_token_id": 2,
+        "scale_factor": o.scale,
+        "text_config": {
+            "attention_bias": False, "bos_token_id": 1, "eos_token_id": 5, "head_dim": o.head_dim, "hidden_act": "silu",
+            "hidden_size": o.hidden, "intermediate_size": o.intermediate, "max_position_embeddings": o.context,
+            "mlp_bias": False, "model_type": "llama", "num_attention_heads": o.heads, "num_hidden_layers": o.layers,
+            "num_key_value_heads": o.kv_heads, "pad_token_id": 2, "rms_norm_eps": 1e-5, "rope_theta": 100000.0,
+            "tie_word_embeddings": o.tied, "vocab_size": o.vocabulary},
+        "tie_word_embeddings": o.tied,
+        "vision_config": {
+            "hidden_act": "gelu_pytorch_tanh", "hidden_size": o.vision_hidden, "image_size": o.image_size,
+            "intermediate_size": o.vision_intermediate, "layer_norm_eps": 1e-6,
+            "model_type": "smolvlm_vision" if o.family == "smolvlm" else "idefics3_vision",
+            "num_attention_heads": o.vision_heads, "num_channels": 3, "num_hidden_layers": o.vision_layers,
+            "patch_size": o.patch}})
+    write_json(folder / "preprocessor_config.json", {
+        "do_convert_rgb": True, "do_image_splitting": not o.no_splitting, "do_normalize": True, "do_pad": True,
+        "do_rescale": True, "do_resize": True, "image_mean": [0.5] * 3, "image_std": [0.5] * 3,
+        "image_processor_type": family["image_processor"], "max_image_size": {"longest_edge": o.image_size},
+        "size": {"longest_edge": o.longest_edge}, "resample": 1, "rescale_factor": 1 / 255,
+        "processor_class": family["processor"]})
+    write_json(folder / "processor_config.json", {
+        "image_seq_len": (o.image_size // o.patch // o.scale) ** 2, "processor_class": family["processor"]})
+
+
+def main():
+    o = parse()
+    o.folder.mkdir(parents=True, exist_ok=True)
+    for name in COPIED:
+        shutil.copyfile(DEMO / name, o.folder / name)
+    write_config(o, o.folder)
+    parameters = write_weights(o, o.folder / "model.safetensors")
+    print(f"{o.folder}: {o.family}, {parameters / 1e6:.1f} M parameters in {o.dtype}, seed {o.seed}")
+
+
+if __name__ == "__main__":
+    main()

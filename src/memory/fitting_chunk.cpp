@@ -1,0 +1,45 @@
+#include "fitting_chunk.h"
+
+#include <algorithm>
+
+namespace headroom::memory {
+
+namespace {
+
+constexpr std::uint32_t kSmallestChunk = 64;
+
+/// New tokens of the longest forward pass, when no chunk is set.
+std::uint32_t whole_prefill(const Workload& workload) {
+  std::uint64_t prefix = 0;
+  for (const PictureCost& picture : workload.pictures) {
+    prefix += picture.tokens;
+  }
+  const std::uint64_t batch = std::max(workload.batch, 1U);
+  const std::uint64_t questions = batch * workload.text_tokens;
+  const std::uint64_t tokens =
+      workload.share_prefix ? std::max(prefix, questions) : prefix * batch + questions;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(tokens, 1U << 30U));
+}
+
+}  // namespace
+
+std::optional<Workload> with_fitting_chunk(Workload workload, const Fits& fits) {
+  while (!fits(workload)) {
+    const std::uint32_t now =
+        workload.prefill_chunk == 0 ? whole_prefill(workload) : workload.prefill_chunk;
+    if (now <= kSmallestChunk) {
+      return std::nullopt;
+    }
+    workload.prefill_chunk = std::max(kSmallestChunk, now / 2);
+  }
+  return workload;
+}
+
+Workload with_smallest_chunk(Workload workload) {
+  workload.prefill_chunk = workload.prefill_chunk == 0
+                               ? kSmallestChunk
+                               : std::min(workload.prefill_chunk, kSmallestChunk);
+  return workload;
+}
+
+}  // namespace headroom::memory

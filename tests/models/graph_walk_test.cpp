@@ -1,0 +1,100 @@
+// The walk over the steps of whole models against the allocator's peak.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <tuple>
+
+#include "base/clock.h"
+#include "engine/counters.h"
+#include "engine/generate.h"
+#include "models/registry.h"
+
+namespace headroom::models {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Of the measured peak. The walk takes the computing thread to be always behind.
+constexpr double kBelow = 0.97;
+constexpr double kAbove = 1.10;
+
+fs::path folder_of(const std::string& name) {
+  return name == "demo" ? fs::path(HEADROOM_SOURCE_DIR) / "assets/demo/model"
+                        : fs::path(HEADROOM_TEST_DATA) / "tiny" / name;
+}
+
+struct Peaks {
+  Bytes walked;
+  Bytes measured;
+};
+
+/// What the allocator holds at most beyond what it held before, as foreseen and as measured.
+Peaks peaks_of(const std::function<void(const engine::Guard&)>& work) {
+  engine::clear_cache();
+  const Bytes before = engine::allocator_counters().active;
+  Peaks peaks;
+  engine::GuardLimits limits;
+  limits.foreseen = [&](Bytes peak) {
+    peaks.walked = std::max(peaks.walked, saturating_minus(peak, before));
+  };
+  const engine::Guard guard(limits);
+  engine::reset_peak();
+  work(guard);
+  peaks.measured = saturating_minus(engine::allocator_counters().peak, before);
+  return peaks;
+}
+
+class ModelWalk : public ::testing::TestWithParam<std::tuple<std::string, int>> {
+ protected:
+  std::unique_ptr<VisionLanguageModel> load() const {
+    const ModelFolder folder = ModelFolder::open(folder_of(std::get<0>(GetParam())));
+    return find_family(folder).make(folder, mx::float32, engine::Ops::Path::kBest);
+  }
+
+  static void expect_close(const Peaks& peaks) {
+    const double ratio = static_cast<double>(peaks.walked.count()) /
+                         static_cast<double>(peaks.measured.count());
+    EXPECT_GE(ratio, kBelow) << to_string(peaks.walked) << " of " << to_string(peaks.measured);
+    EXPECT_LE(ratio, kAbove) << to_string(peaks.walked) << " of " << to_string(peaks.measured);
+  }
+};
+
+TEST_P(ModelWalk, ForeseesThePeakOfAPrefill) {
+  const auto model = load();
+  const int tokens = std::min(std::get<1>(GetParam()), model->context_tokens() - 1);
+  engine::Sequence sequence;
+  for (int i = 0; i < tokens; ++i) {
+    sequence.prompt.push_back({10 + i % 50, -1});
+  }
+  sequence.max_tokens = 1;
+  const SystemClock clock;
+  const std::set<std::int32_t> none;
+  expect_close(peaks_of([&](const engine::Guard& guard) {
+    engine::Generator(*model, none, clock)
+        .run({sequence}, nullptr, {}, guard, [](std::size_t, engine::Continuation&&) {});
+  }));
+}
+
+TEST_P(ModelWalk, ForeseesThePeakOfAnEncoding) {
+  const auto model = load();
+  const int side = std::get<0>(GetParam()) == "demo" ? 64 : 0;
+  if (side == 0) {
+    GTEST_SKIP() << "tiles of a few patches";
+  }
+  const mx::array pixels = mx::full({1, 16, 3, side, side}, 0.5F);
+  mx::eval(pixels);
+  expect_close(peaks_of(
+      [&](const engine::Guard& guard) { mx::eval(model->encode_pixels(pixels, guard)); }));
+}
+
+INSTANTIATE_TEST_SUITE_P(Models,
+                         ModelWalk,
+                         ::testing::Combine(::testing::Values("demo", "smolvlm", "idefics3"),
+                                            ::testing::Values(128, 1024)),
+                         [](const auto& info) {
+                           return std::get<0>(info.param) + "_" +
+                                  std::to_string(std::get<1>(info.param)) + "_tokens";
+                         });
+
+}  // namespace
+}  // namespace headroom::models
