@@ -13,7 +13,6 @@ namespace {
 constexpr double kNotedChange = 0.05;
 constexpr double kCameBackShare = 0.05;
 constexpr Bytes kCameBack = 32_MiB;
-constexpr std::uint32_t kMostDoublings = 5;
 
 /// What the budget's counter says now.
 std::optional<Bytes> counted(const Reading& reading, Counter counter) {
@@ -41,29 +40,18 @@ Bytes decoded_ahead(const Workload& workload) {
   return workload.decode_ahead && workload.counter == Counter::kFootprint ? sum : Bytes();
 }
 
-std::string reductions(const Workload& wished, const Workload& chosen) {
-  std::string text;
-  if (chosen.prefill_chunk != wished.prefill_chunk) {
-    text = wished.prefill_chunk == 0
-               ? fmt::format("prefill chunk {}", chosen.prefill_chunk)
-               : fmt::format("prefill chunk {} -> {}", wished.prefill_chunk, chosen.prefill_chunk);
-  }
-  if (chosen.batch != wished.batch) {
-    text += fmt::format("{}batch {} -> {}", text.empty() ? "" : ", ", wished.batch, chosen.batch);
-  }
-  return text;
-}
-
 }  // namespace
 
 Governor::Governor(Budget budget,
                    Plan plan,
+                   GovernorSettings settings,
                    std::unique_ptr<CleanupPolicy> policy,
                    Sampler& sampler,
                    const Clock& clock,
                    Sink sink)
     : budget_(std::move(budget)),
       plan_(std::move(plan)),
+      settings_(settings),
       policy_(std::move(policy)),
       sampler_(sampler),
       clock_(clock),
@@ -98,6 +86,9 @@ Reading Governor::complete(const Reading& worker) {
 }
 
 LoadLimits Governor::load_limits() const {
+  if (!settings_.on) {
+    return {};
+  }
   const bool device = budget_.counter == Counter::kDevice;
   const Bytes outside =
       device ? Bytes()
@@ -106,12 +97,10 @@ LoadLimits Governor::load_limits() const {
   for (const PlanPart& part : plan_.worst().parts) {
     planned_cache += part.kind == PartKind::kCache ? part.bytes : Bytes();
   }
-  // On a device what the plan leaves free may be cached as well; a process's cache stays as
-  // planned, so that the footprint does.
+  // The cache stays as planned, so that what is measured does.
   const Bytes spare = saturating_minus(budget_.limit, plan_.required());
-  const Bytes cache = device ? planned_cache + spare
-                             : std::min(plan_.workload.allocator_cache, planned_cache + spare);
-  return {saturating_minus(budget_.limit, outside + plan_.reserve), cache};
+  return {saturating_minus(budget_.limit, outside + plan_.reserve),
+          std::min(plan_.workload.allocator_cache, planned_cache + spare)};
 }
 
 void Governor::before_load(const Reading& reading) {
@@ -177,89 +166,6 @@ Bytes Governor::beyond_plan(const Reading& now, const Workload& workload) const 
   return std::max(beyond_plan_, saturating_minus(in_use->held, planned));
 }
 
-/// Not at once after a clean-up, and after one in vain only when some groups have passed.
-bool Governor::may_clean_first() const {
-  if (!history_.last_cleanup()) {
-    return true;
-  }
-  const std::uint32_t doublings = std::min(history_.fruitless_streak(), kMostDoublings);
-  return history_.groups_since() >= (std::uint64_t{1} << doublings);
-}
-
-std::optional<Bytes> Governor::guard_limit(const Reading& now, const Plan& group) const {
-  Bytes cache;
-  for (const PlanPart& part : group.worst().parts) {
-    cache += part.kind == PartKind::kCache ? part.bytes : Bytes();
-  }
-  const Bytes limit = saturating_minus(live_limit(budget_, now).bytes, cache);
-  if (budget_.counter == Counter::kDevice) {
-    return limit;
-  }
-  if (!now.active || !now.worker_footprint) {
-    return std::nullopt;
-  }
-  const Bytes in_allocator = *now.active + now.cache.value_or(Bytes());
-  const Bytes outside = saturating_minus(*now.worker_footprint, in_allocator) +
-                        now.supervisor_footprint.value_or(Bytes());
-  return saturating_minus(limit, outside);
-}
-
-GroupDecision Governor::before_group(const GroupFacts& facts) {
-  const Reading now = complete(last_.value_or(Reading()));
-  Budget current = current_budget(now);
-  Workload wished = plan_.workload;
-  wished.pictures = facts.pictures;
-  wished.ahead = facts.ahead;
-  wished.text_tokens = facts.text_tokens;
-  wished.max_tokens = facts.max_tokens;
-  wished.batch = std::clamp(facts.questions, 1U, std::max(plan_.workload.batch, 1U));
-  wished.smaller.clear();
-  const Bytes beyond = beyond_plan(now, wished);
-  current.limit = saturating_minus(current.limit, beyond);
-  if (beyond > Bytes()) {
-    current.source += fmt::format(", less {} held beyond the plan", to_string(beyond));
-  }
-  const Workload chosen = choose_batch(plan_.geometry, wished, current);
-  const Plan group_plan = make_plan(plan_.geometry, chosen);
-  const Admission admission = admit(group_plan, current);
-
-  GroupDecision decision;
-  decision.fits = admission.fits;
-  decision.planned_peak = group_plan.planned_peak() + beyond;
-  decision.limits = {
-      chosen.batch, chosen.prefill_chunk, chosen.share_prefix, guard_limit(now, group_plan)};
-  decision.rung = reductions(wished, chosen);
-  decision.reason = admission.text;
-  const bool reduced = !admission.fits || !decision.rung.empty();
-  if (reduced && beyond > Bytes() && may_clean_first()) {
-    decision.clean_first = {
-        Clean::kNormal,
-        "admission",
-        fmt::format("{} held beyond the plan: {}", to_string(beyond), admission.text)};
-    return decision;
-  }
-  open_group_ = facts.id;
-  open_planned_peak_ = decision.planned_peak;
-  sampler_.begin_window();
-  if (reduced) {
-    note_reduction(decision, facts.id, now);
-  }
-  return decision;
-}
-
-void Governor::note_reduction(const GroupDecision& decision,
-                              const std::string& group,
-                              const Reading& now) {
-  MemoryEvent event;
-  event.kind = decision.fits ? MemoryEvent::Kind::kRung : MemoryEvent::Kind::kRefuse;
-  event.group = group;
-  event.detail = decision.rung;
-  event.reason = decision.reason;
-  event.before = now;
-  counts_.refused += decision.fits ? 0 : 1;
-  note(std::move(event));
-}
-
 CleanDecision Governor::after_group(const GroupFacts& facts,
                                     std::uint32_t questions,
                                     const Reading& reading) {
@@ -274,17 +180,23 @@ CleanDecision Governor::after_group(const GroupFacts& facts,
   event.group = facts.id;
   event.before = last_;
   event.after = now;
-  const auto measured = group_peak(now);
-  if (measured) {
-    event.reason =
-        fmt::format("planned {}, measured {}", to_string(open_planned_peak_), to_string(*measured));
-    event.numbers = {{"planned_peak_bytes", open_planned_peak_.count()},
-                     {"measured_peak_bytes", measured->count()}};
+  if (const auto measured = group_peak(now)) {
+    const PredictionError error = predictor_.learn(open_features_, *measured);
+    event.reason = fmt::format("planned {}, predicted {}, measured {} ({:+.1f} %)",
+                               to_string(open_.planned_peak),
+                               to_string(error.expected),
+                               to_string(*measured),
+                               error.percent());
+    event.numbers = {{"planned_peak_bytes", open_.planned_peak.count()},
+                     {"predicted_peak_bytes", error.expected.count()},
+                     {"predicted_upper_bytes", error.upper.count()},
+                     {"measured_peak_bytes", measured->count()},
+                     {"error_percent", error.percent()}};
   }
   last_ = now;
   note(std::move(event));
   check_kept(facts.id);
-  return policy_->decide(history_);
+  return settings_.on ? policy_->decide(history_) : CleanDecision();
 }
 
 CleanUp Governor::after_cleanup(const CleanDecision& decision,
@@ -385,6 +297,7 @@ MemorySummary Governor::summary() const {
   MemorySummary result = counts_;
   result.budget = budget_;
   result.planned_peak = plan_.planned_peak();
+  result.predictions = predictor_.record();
   result.peaks = sampler_.peaks();
   result.peaks.device = device_.device;
   result.measured_peak = measured_peak();

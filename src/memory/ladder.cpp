@@ -146,6 +146,8 @@ Rung Ladder::rung(const Base& base, Workload workload) const {
   return result;
 }
 
+Rung Ladder::wished() const { return rung(bases().front(), wished_); }
+
 std::optional<Rung> Ladder::highest(const Fits& fits) const {
   for (const Base& base : bases()) {
     if (auto workload = fitting(base, fits)) {

@@ -109,16 +109,16 @@ struct PeakPredictor::Estimate {
   double margin = 0;
 };
 
-GroupFeatures features_of(const Plan& group, Bytes beyond) {
+GroupFeatures features_of(const Plan& group) {
   GroupFeatures result;
   const PhasePlan& worst = group.worst();
   for (const PlanPart& part : worst.parts) {
     const bool rests = part.kind == PartKind::kSupervisor || part.kind == PartKind::kEngine ||
-                       part.kind == PartKind::kWeights || part.kind == PartKind::kCache;
+                       part.kind == PartKind::kWeights || part.kind == PartKind::kBeyond ||
+                       part.kind == PartKind::kCache;
     result.resting += rests && !part.on_host ? part.bytes : Bytes();
   }
-  result.resting += beyond;
-  result.planned_peak = worst.total() + beyond;
+  result.planned_peak = worst.total();
   std::uint64_t tokens = std::uint64_t{group.workload.text_tokens} + group.workload.max_tokens;
   tokens *= std::max(group.workload.batch, 1U);
   for (const PictureCost& picture : group.workload.pictures) {

@@ -98,6 +98,7 @@ class PhaseBuilder {
         "{} parameters in {}",
         model.parameters,
         model.dtype);
+    add(PartKind::kBeyond, in.workload.beyond, false, "measured at rest");
   }
 
   /// The detail is written only where somebody will read it: plans are also made to be compared.
@@ -331,9 +332,10 @@ const PictureCost* largest_picture(const std::vector<PictureCost>& pictures) {
 }
 
 std::string_view to_string(PartKind kind) {
-  constexpr std::array<std::string_view, 13> names = {"supervisor",
+  constexpr std::array<std::string_view, 14> names = {"supervisor",
                                                       "engine",
                                                       "weights",
+                                                      "beyond the plan",
                                                       "load staging",
                                                       "picture decode",
                                                       "vision",
@@ -414,12 +416,12 @@ std::vector<PhasePlan> plan_phases(const Geometry& geometry,
 
 Bytes plan_reserve(Bytes peak) { return std::max(kLeastReserve, scaled(peak, kReserveShare)); }
 
-Plan make_plan(const Geometry& geometry, const Workload& workload) {
+Plan make_plan(const Geometry& geometry, const Workload& workload, bool describe) {
   Plan plan;
   plan.geometry = geometry;
   plan.geometry.pictures.clear();
   plan.workload = workload;
-  plan.phases = plan_phases(geometry, workload, true);
+  plan.phases = plan_phases(geometry, workload, describe);
   plan.reserve = plan_reserve(plan.planned_peak());
   return plan;
 }

@@ -346,9 +346,10 @@ TEST(GroupFeatures, AreThePlansOwnFigures) {
   workload.supervisor = 12_MiB;
   workload.pictures = {test::picture_of(256)};
   workload.decode_ahead = false;
+  workload.beyond = 5_MiB;
   const Plan plan = make_plan(test::small_geometry(), workload);
-  const GroupFeatures group = features_of(plan, 5_MiB);
-  EXPECT_EQ(group.planned_peak, plan.planned_peak() + 5_MiB);
+  const GroupFeatures group = features_of(plan);
+  EXPECT_EQ(group.planned_peak, plan.planned_peak());
   Bytes cache;
   for (const PlanPart& part : plan.worst().parts) {
     cache += part.kind == PartKind::kCache ? part.bytes : Bytes();

@@ -13,6 +13,8 @@
 #include "base/json.h"
 #include "memory/budget.h"
 #include "memory/cleanup_policy.h"
+#include "memory/ladder.h"
+#include "memory/peak_predictor.h"
 #include "memory/plan.h"
 #include "memory/reading.h"
 #include "memory/sampler.h"
@@ -60,6 +62,7 @@ struct GroupFacts {
   std::uint32_t questions = 1;
   std::uint32_t text_tokens = 0;  ///< longest prompt without its pictures' tokens
   std::uint32_t max_tokens = 100;
+  std::vector<FewerTiles> fewer_tiles;  ///< descending; empty unless allowed
 };
 
 /// How a group may be asked. Maps one to one to worker::AskLimits.
@@ -76,17 +79,20 @@ struct GroupLimits {
 struct GroupDecision {
   bool fits = true;  ///< else: do not ask it; its items end in `memory` with `reason`
   GroupLimits limits;
-  std::string rung;  ///< what was reduced: "prefill chunk 512 -> 128", empty: nothing
+  bool prepare_next = true;  ///< the next group's pictures may be decoded meanwhile
+  std::string rung;          ///< what is reduced: "prefill chunk 512 -> 128", empty: nothing
   std::string reason;
-  Bytes planned_peak;
+  Bytes planned_peak;    ///< by arithmetic
+  Bytes predicted_peak;  ///< by arithmetic and what was learnt from earlier groups
+  Bytes upper;           ///< bound of that, which is compared with the limit
   CleanDecision clean_first;  ///< unless "none": clean, report it by after_cleanup, and ask for
                               ///< this group's decision again
 };
 
-/// For LoadRequest.
+/// For LoadRequest. Empty: no limit.
 struct LoadLimits {
-  Bytes memory;  ///< the allocator's throttle
-  Bytes cache;   ///< the allocator's cache
+  std::optional<Bytes> memory;  ///< the allocator's throttle
+  std::optional<Bytes> cache;   ///< the allocator's cache
 };
 
 /// Whether the memory of an unloaded model came back.
@@ -108,13 +114,24 @@ struct MemorySummary {
   std::uint64_t fruitless_cleanups = 0;
   std::uint64_t freed = 0;    ///< bytes, all clean-ups together
   std::uint64_t refused = 0;  ///< groups
+  PredictionRecord predictions;
 };
 
 Json to_json(const MemorySummary& summary);
 
+/// What a run asks of its governor.
+struct GovernorSettings {
+  bool on = true;                   ///< else it only looks and keeps the record: no limit, no clean-up
+  std::uint32_t batch = 0;          ///< most questions answered together; 0: as many as fit
+  std::uint32_t prefill_chunk = 0;  ///< most new tokens of one forward pass; 0: as many as fit
+  bool share_prefix = true;
+  Allowed allowed;
+};
+
 /// All decisions about memory of one model's stretch of a run. The runner calls, in this order:
-/// before_load, after_load, for each group before_group, after_group, and (whenever a decision asks
-/// for a clean-up) after_cleanup; then after_unload. It never reads or cleans by itself.
+/// before_load, after_load, for each group before_group, after_stop (as often as the group was
+/// stopped for want of memory), after_group, and (whenever a decision asks for a clean-up)
+/// after_cleanup; then after_unload. It never reads or cleans by itself.
 /// Readings given to it are the worker's; it merges them with the sampler's.
 /// Events go to `sink`, from the calling thread. Thread: one.
 class Governor {
@@ -124,6 +141,7 @@ class Governor {
   /// `sampler` is borrowed. A plan that does not fit is the caller's to refuse (require_fit).
   Governor(Budget budget,
            Plan plan,
+           GovernorSettings settings,
            std::unique_ptr<CleanupPolicy> policy,
            Sampler& sampler,
            const Clock& clock,
@@ -134,6 +152,10 @@ class Governor {
   void after_load(const Reading& reading, double load_seconds);
 
   GroupDecision before_group(const GroupFacts& facts);
+  /// The group was stopped for want of memory, by the guard or by the worker's death: how what is
+  /// left of it is to be asked, on a rung that costs clearly less than the one that failed; or, where
+  /// there is none, that it is not.
+  GroupDecision after_stop(const GroupFacts& rest, const std::string& why);
   /// `reading`: after the group, `peak` and `worker_footprint_peak` being the group's. `questions`:
   /// those that were answered or failed, each counted once.
   CleanDecision after_group(const GroupFacts& facts,
@@ -160,15 +182,24 @@ class Governor {
   Bytes planned_growth() const;
   /// What is held at rest beyond what the plan says.
   Bytes beyond_plan(const Reading& now, const Workload& workload) const;
+  /// As the group would be asked if memory were no matter.
+  Workload wished(const GroupFacts& facts, const Reading& now) const;
+  GroupDecision decide(const GroupFacts& facts, const Reading& now);
+  /// A decision about a workload that was chosen; `fits`: whether by its bound.
+  GroupDecision weigh(const Rung& rung, bool fits, const Budget& budget, const Reading& now);
+  Prediction predict(const Plan& group) const;
+  /// A clean-up that should come before the group is asked.
+  CleanDecision clean_before(const GroupDecision& decision, const Reading& now);
   bool may_clean_first() const;
   std::optional<Bytes> guard_limit(const Reading& now, const Plan& group) const;
-  void note_reduction(const GroupDecision& decision, const std::string& group, const Reading& now);
+  void note_decision(const GroupDecision& decision, const std::string& group, const Reading& now);
   void check_kept(const std::string& group);
   std::optional<Bytes> measured_peak() const;
   std::optional<Bytes> group_peak(const Reading& now) const;
 
   Budget budget_;
   Plan plan_;
+  GovernorSettings settings_;
   std::unique_ptr<CleanupPolicy> policy_;
   Sampler& sampler_;
   const Clock& clock_;
@@ -180,8 +211,12 @@ class Governor {
   Bytes last_live_limit_;  ///< as last noted
   Bytes noted_break_;      ///< the peak above the limit that was noted last
   Peaks device_;           ///< of the worker's own readings
+  PeakPredictor predictor_;
+  // The group that is asked.
   std::string open_group_;
-  Bytes open_planned_peak_;
+  GroupDecision open_;
+  GroupFeatures open_features_;
+  std::optional<Bytes> ceiling_;  ///< of its plan, after it was stopped
   MemorySummary counts_;
 };
 

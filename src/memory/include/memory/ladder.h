@@ -55,6 +55,9 @@ class Ladder {
          Allowed allowed = {},
          std::vector<FewerTiles> fewer_tiles = {});
 
+  /// The highest rung of all, whether it fits or not.
+  Rung wished() const;
+
   /// The highest rung whose workload fits. `fits` must hold for less where it holds for more.
   std::optional<Rung> highest(const Fits& fits) const;
 

@@ -25,8 +25,8 @@ struct GroupFeatures {
   Bytes transient() const { return saturating_minus(planned_peak, resting); }
 };
 
-/// Of a plan made for this group alone. `beyond`: held at rest beyond what the plan says.
-GroupFeatures features_of(const Plan& group, Bytes beyond);
+/// Of a plan made for this group alone.
+GroupFeatures features_of(const Plan& group);
 
 struct Prediction {
   Bytes expected;

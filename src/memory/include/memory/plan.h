@@ -34,6 +34,7 @@ struct Workload {
   std::optional<std::vector<PictureCost>> ahead;  ///< those; empty: as this group's
   Bytes allocator_cache = 32_MiB;  ///< most that the engine's allocator keeps for reuse
   Bytes supervisor;                ///< footprint of the process that asks
+  Bytes beyond;                    ///< held at rest beyond what the geometry says, measured
   Counter counter = Counter::kFootprint;
   std::vector<SmallerPicture> smaller;  ///< for advice: the largest picture at smaller sides
 };
@@ -46,6 +47,7 @@ enum class PartKind {
   kSupervisor,
   kEngine,
   kWeights,
+  kBeyond,
   kLoadStaging,
   kPictureDecode,
   kVision,
@@ -57,7 +59,7 @@ enum class PartKind {
   kLogits,
   kCache,
 };
-/// "supervisor", "engine", "weights", "load staging", "picture decode", "vision", "features",
+/// "supervisor", "engine", "weights", "beyond the plan", "load staging", "picture decode", "vision", "features",
 /// "prefix KV", "question KV", "activations", "attention scores", "logits", "allocator cache".
 std::string_view to_string(PartKind kind);
 
@@ -100,7 +102,8 @@ struct Plan {
   const PlanPart& largest_part() const;  ///< of the worst phase
 };
 
-Plan make_plan(const Geometry& geometry, const Workload& workload);
+/// Without `describe` the parts have no detail, which is several times faster.
+Plan make_plan(const Geometry& geometry, const Workload& workload, bool describe = true);
 
 /// One way to make a refused plan fit.
 struct Change {

@@ -1,0 +1,191 @@
+// How a group is admitted: the governor's look ahead. What it sees afterwards is in governor.cpp.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "memory/governor.h"
+
+namespace headroom::memory {
+
+namespace {
+
+constexpr std::uint32_t kMostDoublings = 5;
+/// Predictions of so few groups do not replace the plan's reserve.
+constexpr std::uint64_t kFewSamples = 3;
+/// After a stop the next rung must cost so much less by plan: the plan was wrong already.
+constexpr double kClearlyLess = 0.8;
+
+Bytes cache_of(const Plan& plan) {
+  Bytes cache;
+  for (const PlanPart& part : plan.worst().parts) {
+    cache += part.kind == PartKind::kCache ? part.bytes : Bytes();
+  }
+  return cache;
+}
+
+}  // namespace
+
+Workload Governor::wished(const GroupFacts& facts, const Reading& now) const {
+  Workload workload = plan_.workload;
+  workload.pictures = facts.pictures;
+  workload.ahead = facts.ahead;
+  workload.decode_ahead = !facts.ahead || !facts.ahead->empty();
+  workload.text_tokens = facts.text_tokens;
+  workload.max_tokens = facts.max_tokens;
+  workload.batch = std::max(facts.questions, 1U);
+  if (settings_.batch != 0) {
+    workload.batch = std::min(workload.batch, settings_.batch);
+  }
+  workload.prefill_chunk = settings_.prefill_chunk;
+  workload.share_prefix = settings_.share_prefix;
+  workload.smaller.clear();
+  workload.beyond = beyond_plan(now, workload);
+  return workload;
+}
+
+Prediction Governor::predict(const Plan& group) const {
+  Prediction prediction = predictor_.predict(features_of(group));
+  if (predictor_.record().samples < kFewSamples) {
+    prediction.upper = std::max(prediction.upper, group.required());
+  }
+  return prediction;
+}
+
+GroupDecision Governor::weigh(const Rung& rung,
+                              bool fits,
+                              const Budget& budget,
+                              const Reading& now) {
+  const Plan plan = make_plan(plan_.geometry, rung.workload);
+  open_features_ = features_of(plan);
+  const Prediction prediction = predict(plan);
+  GroupDecision decision;
+  decision.fits = fits;
+  decision.limits.batch = rung.workload.batch;
+  decision.limits.prefill_chunk = rung.workload.prefill_chunk;
+  decision.limits.share_prefix = rung.workload.share_prefix;
+  decision.limits.release_vision = rung.workload.release_vision;
+  decision.limits.max_tiles = rung.max_tiles;
+  decision.limits.kv_bits = rung.workload.kv_quantised ? 8 : 0;
+  decision.limits.memory = guard_limit(now, plan);
+  decision.prepare_next = rung.workload.decode_ahead;
+  decision.rung = rung.text;
+  decision.planned_peak = plan.planned_peak();
+  decision.predicted_peak = prediction.expected;
+  decision.upper = prediction.upper;
+  decision.reason = fmt::format("predicted at most {} ({}) {} {} ({})",
+                                to_string(prediction.upper),
+                                prediction.reason,
+                                prediction.upper <= budget.limit ? "<=" : ">",
+                                to_string(budget.limit),
+                                budget.source);
+  if (!fits) {
+    decision.reason += "; " + admit(plan, budget).text;
+  }
+  return decision;
+}
+
+GroupDecision Governor::decide(const GroupFacts& facts, const Reading& now) {
+  const Budget current = current_budget(now);
+  const Ladder ladder(
+      plan_.geometry, wished(facts, now), settings_.allowed, facts.fewer_tiles);
+  if (!settings_.on) {
+    GroupDecision decision = weigh(ladder.wished(), true, current, now);
+    decision.limits.memory.reset();
+    return decision;
+  }
+  const auto rung = ladder.highest([&](const Workload& workload) {
+    const Plan plan = make_plan(plan_.geometry, workload, false);
+    const bool host = !current.host_capacity || plan.host_peak() <= *current.host_capacity;
+    const bool below = !ceiling_ || plan.planned_peak() <= *ceiling_;
+    return host && below && predict(plan).upper <= current.limit;
+  });
+  return weigh(rung.value_or(ladder.lowest()), rung.has_value(), current, now);
+}
+
+GroupDecision Governor::before_group(const GroupFacts& facts) {
+  const Reading now = complete(last_.value_or(Reading()));
+  ceiling_.reset();
+  GroupDecision decision = decide(facts, now);
+  decision.clean_first = clean_before(decision, now);
+  if (decision.clean_first.clean != Clean::kNone) {
+    return decision;
+  }
+  open_group_ = facts.id;
+  sampler_.begin_window();
+  note_decision(decision, facts.id, now);
+  return decision;
+}
+
+GroupDecision Governor::after_stop(const GroupFacts& rest, const std::string& why) {
+  const Reading now = complete(last_.value_or(Reading()));
+  const Bytes held = group_peak(now).value_or(open_.upper);
+  predictor_.learn_death(open_features_, held);
+  ceiling_ = scaled(open_.planned_peak, kClearlyLess);
+  GroupDecision decision = decide(rest, now);
+  decision.reason = fmt::format("stopped: {}; now {}", why, decision.reason);
+  note_decision(decision, rest.id, now);
+  return decision;
+}
+
+CleanDecision Governor::clean_before(const GroupDecision& decision, const Reading& now) {
+  if (!settings_.on) {
+    return {};
+  }
+  const auto in_use = usage(now, budget_.counter, live_limit(budget_, now).bytes);
+  const bool something = in_use && in_use->reclaimable > Bytes();
+  const bool reduced = !decision.fits || !decision.rung.empty();
+  if (reduced && something && may_clean_first()) {
+    return {Clean::kNormal,
+            "admission",
+            fmt::format("{} reclaimable: {}", to_string(in_use->reclaimable), decision.reason)};
+  }
+  return policy_->decide(history_, {in_use, decision.upper, open_features_.resting});
+}
+
+/// Not at once after a clean-up, and after one in vain only when some groups have passed.
+bool Governor::may_clean_first() const {
+  if (!history_.last_cleanup()) {
+    return true;
+  }
+  const std::uint32_t doublings = std::min(history_.fruitless_streak(), kMostDoublings);
+  return history_.groups_since() >= (std::uint64_t{1} << doublings);
+}
+
+std::optional<Bytes> Governor::guard_limit(const Reading& now, const Plan& group) const {
+  const Bytes limit = saturating_minus(live_limit(budget_, now).bytes, cache_of(group));
+  if (budget_.counter == Counter::kDevice) {
+    return limit;
+  }
+  if (!now.active || !now.worker_footprint) {
+    return std::nullopt;
+  }
+  const Bytes in_allocator = *now.active + now.cache.value_or(Bytes());
+  const Bytes outside = saturating_minus(*now.worker_footprint, in_allocator) +
+                        now.supervisor_footprint.value_or(Bytes());
+  return saturating_minus(limit, outside);
+}
+
+/// The decision by which the group is asked, or not asked; on record where it reduces or refuses.
+void Governor::note_decision(const GroupDecision& decision,
+                             const std::string& group,
+                             const Reading& now) {
+  open_ = decision;
+  if (decision.fits && decision.rung.empty()) {
+    return;
+  }
+  MemoryEvent event;
+  event.kind = decision.fits ? MemoryEvent::Kind::kRung : MemoryEvent::Kind::kRefuse;
+  event.group = group;
+  event.detail = decision.rung;
+  event.reason = decision.reason;
+  event.before = now;
+  event.numbers = {{"planned_peak_bytes", decision.planned_peak.count()},
+                   {"predicted_peak_bytes", decision.predicted_peak.count()},
+                   {"predicted_upper_bytes", decision.upper.count()},
+                   {"limit_bytes", live_limit(budget_, now).bytes.count()}};
+  counts_.refused += decision.fits ? 0 : 1;
+  note(std::move(event));
+}
+
+}  // namespace headroom::memory
