@@ -38,7 +38,8 @@ worker::LoadRequest sample_load_request() {
   return {.model = "models/demo",
           .dtype = "bfloat16",
           .memory_limit = Bytes(400'000'000),
-          .cache_limit = Bytes(32'000'000)};
+          .cache_limit = Bytes(32'000'000),
+          .now = time_from_iso("2026-01-02T03:04:05Z")};
 }
 
 worker::Loaded sample_loaded() {
