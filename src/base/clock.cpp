@@ -2,8 +2,6 @@
 
 #include <fmt/chrono.h>
 
-#include <cstdio>
-#include <ctime>
 #include <thread>
 
 namespace headroom {
@@ -13,34 +11,6 @@ TimePoint SystemClock::now() const { return std::chrono::steady_clock::now(); }
 WallTime SystemClock::wall() const { return std::chrono::system_clock::now(); }
 
 void SystemClock::sleep(Duration duration) { std::this_thread::sleep_for(duration); }
-
-std::optional<WallTime> time_from_iso(std::string_view iso) {
-  // The clock counts nanoseconds in 64 bits, which ends in 2262.
-  constexpr std::time_t kLastSecond = 7'258'118'400;  // 2200-01-01
-  const std::string text(iso);
-  std::tm parts{};
-  int milli = 0;
-  char zone = 0;
-  const int fields = std::sscanf(text.c_str(),
-                                 "%4d-%2d-%2dT%2d:%2d:%2d.%3d%c",
-                                 &parts.tm_year,
-                                 &parts.tm_mon,
-                                 &parts.tm_mday,
-                                 &parts.tm_hour,
-                                 &parts.tm_min,
-                                 &parts.tm_sec,
-                                 &milli,
-                                 &zone);
-  const bool whole_seconds = fields == 6 && text.size() == 20 && text.back() == 'Z';
-  parts.tm_year -= 1900;
-  parts.tm_mon -= 1;
-  const std::time_t count = timegm(&parts);
-  const bool in_range = count >= 0 && count <= kLastSecond && milli >= 0;
-  if (!in_range || (!whole_seconds && !(fields == 8 && zone == 'Z'))) {
-    return std::nullopt;
-  }
-  return std::chrono::system_clock::from_time_t(count) + std::chrono::milliseconds(milli);
-}
 
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 

@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cstdio>
 #include <ctime>
 #include <utility>
 
 #include "base/errors.h"
+#include "base/iso_time.h"
 #include "json_fields.h"
 
 namespace headroom::memory {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/errors.h"
+#include "base/iso_time.h"
 #include "run/results.h"
 #include "run/resume.h"
 #include "scoring/scorers.h"

@@ -6,6 +6,7 @@
 
 #include "base/base64.h"
 #include "base/errors.h"
+#include "base/iso_time.h"
 
 namespace headroom::worker {
 

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "base/files.h"
+#include "base/iso_time.h"
 #include "base/json.h"
 #include "support/fake_clock.h"
 #include "support/temporary_folder.h"

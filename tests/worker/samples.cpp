@@ -1,5 +1,6 @@
 #include "samples.h"
 
+#include "base/iso_time.h"
 #include "rpc.h"
 
 namespace headroom::testing {

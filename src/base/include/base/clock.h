@@ -1,9 +1,7 @@
 #pragma once
 
 #include <chrono>
-#include <optional>
 #include <string>
-#include <string_view>
 
 namespace headroom {
 
@@ -29,9 +27,6 @@ class SystemClock final : public Clock {
 };
 
 double seconds(Duration duration);
-/// The moment that a text like "2026-11-25T03:46:33Z" or "2026-11-25T03:46:33.250Z" names; nothing
-/// for another text.
-std::optional<WallTime> time_from_iso(std::string_view text);
 /// "2026-11-25T03:46:33Z".
 std::string iso_time(WallTime time);
 

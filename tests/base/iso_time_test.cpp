@@ -1,4 +1,4 @@
-#include "base/clock.h"
+#include "base/iso_time.h"
 
 #include <gtest/gtest.h>
 
