@@ -11,7 +11,7 @@ using test::dataset_of;
 using test::item_of;
 using test::spec_of;
 
-/// An item about a picture of 32 x 32 pixels that can be read.
+/// An item about a picture of 64 x 64 pixels that can be read.
 datasets::Item item_of_file(const std::string& id) {
   datasets::Item item = item_of(id, "red.png");
   item.pictures.front() = {
