@@ -39,7 +39,9 @@ bool is_folder(const fs::path& path) {
   return fs::is_directory(path, ignored);
 }
 
-std::string absolute(const fs::path& path) { return fs::absolute(path).lexically_normal().string(); }
+std::string absolute_text(const fs::path& path) {
+  return fs::absolute(path).lexically_normal().string();
+}
 
 std::string extension_of(const fs::path& path) {
   std::string extension = path.extension().string();
@@ -108,9 +110,9 @@ Dataset open_vqav2(const std::string& target, const OpenOptions& options) {
   // The index is made by the first pass and serves all of them.
   auto index = std::make_shared<std::shared_ptr<const AnnotationIndex>>();
   const fs::path questions = files.questions;
-  std::string argument = absolute(is_folder(target) ? fs::path(target) : files.questions);
+  std::string argument = absolute_text(is_folder(target) ? fs::path(target) : files.questions);
   if (files.annotations_named) {
-    argument += "," + absolute(files.annotations);
+    argument += "," + absolute_text(files.annotations);
   }
   return {"vqav2",
           std::move(label),
@@ -253,21 +255,9 @@ Dataset open_dataset(const std::string& word, const OpenOptions& options) {
                                  word));
   }
   if (dataset.argument.empty()) {
-    dataset.argument = absolute(dataset.path);
+    dataset.argument = absolute_text(dataset.path);
   }
   return dataset;
-}
-
-Survey survey(const Dataset& dataset) {
-  Survey result;
-  const std::unique_ptr<DatasetReader> reader = dataset.open();
-  while (const std::optional<Item> item = reader->next()) {
-    ++result.items;
-    result.without_references += item->truth.references.empty() ? 1 : 0;
-    result.defects += item->defect.empty() ? 0 : 1;
-  }
-  result.notices = reader->notices();
-  return result;
 }
 
 }  // namespace headroom::datasets
