@@ -12,21 +12,36 @@ namespace headroom::cli {
 
 namespace {
 
-/// The run that was named, else the newest that has not finished.
+/// Whether a model of the run has something to ask, or to ask again with --retry-failed.
+bool has_work(const run::JournalReader& journal, bool retry) {
+  if (journal.run().state != run::RunState::kFinished) {
+    return true;
+  }
+  for (const run::ModelRecord& model : journal.models()) {
+    if (retry && !journal.unanswered_ids(model.no, 1).empty()) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// The run that was named, else the newest that has something to ask.
 std::filesystem::path choose_run(const Settings& settings) {
   const std::filesystem::path runs = settings.text("out");
   if (!settings.positionals().empty()) {
     return run::find_run(settings.positionals().front(), runs);
   }
   for (const std::filesystem::path& folder : run::list_runs(runs)) {
-    if (run::JournalReader::open(folder).run().state != run::RunState::kFinished) {
+    if (has_work(run::JournalReader::open(folder), settings.on("retry-failed"))) {
       return folder;
     }
   }
   throw UsageError(
       "E-RUN-NAME",
       fmt::format(
-          "{}: no unfinished run; `headroom runs -o {}` lists them", runs.string(), runs.string()));
+          "{}: no run with anything left to ask; `headroom runs -o {}` lists them",
+          runs.string(),
+          runs.string()));
 }
 
 /// Kept in the data as they were begun with; a run that was killed before it had any items gets
@@ -48,20 +63,55 @@ void bring_up_to_date(Context& context, run::Journal& journal, const run::Specif
   }
 }
 
+void retry_failures(Context& context, run::Journal& journal) {
+  std::uint64_t count = 0;
+  for (const run::ModelRecord& model : journal.models()) {
+    count += journal.set_failures_aside(model.no);
+  }
+  if (context.console.options().verbosity >= 0) {
+    context.console.note(fmt::format("{} failures are set aside and asked again", count));
+  }
+}
+
+void resume_models(Context& context, run::Journal& journal) {
+  const std::vector<run::ModelSpec> models = journal.run().spec.models;
+  for (std::uint32_t number = 0; number < models.size(); ++number) {
+    if (run::resume_model(journal, number, context.settings.on("force"))) {
+      context.log.warning("run",
+                          fmt::format("{}: the model's files have changed; the results say which "
+                                      "answers the earlier ones gave",
+                                      models[number].folder));
+    }
+  }
+}
+
+/// "auto" is what it was when the first answers were given, also on another machine.
+void keep_dtypes(const run::Journal& journal, run::Specification& spec) {
+  for (const run::ModelRecord& model : journal.models()) {
+    std::string& dtype = spec.models.at(model.no).dtype;
+    if (dtype.empty() && journal.count_answers(model.no) > 0) {
+      dtype = model.dtype;
+    }
+  }
+}
+
 }  // namespace
 
 ExitCode run_resume(Context& context) {
   const Settings& settings = context.settings;
   run::Journal journal = run::Journal::open(choose_run(settings), context.clock);
+  resume_models(context, journal);
   run::Specification spec = journal.run().spec;
-  for (const run::ModelSpec& model : spec.models) {
-    run::check_model_unchanged(model, settings.on("force"));
-  }
   bring_up_to_date(context, journal, spec);
+  if (settings.on("retry-failed")) {
+    retry_failures(context, journal);
+  }
   if (settings.given("memory")) {
     spec.memory = settings.text("memory");
   }
+  keep_dtypes(journal, spec);
   Asking asking;
+  asking.force = settings.on("force");
   asking.facts = run::survey_workload(journal);
   asking.fail_under =
       settings.given("fail-under") ? std::optional(settings.number("fail-under")) : spec.fail_under;

@@ -30,6 +30,18 @@ constexpr int kMostDoublings = 6;
 
 using Sink = std::function<void(Answer&&)>;
 
+/// A picture without a cost would count as one that costs nothing.
+memory::Geometry geometry_of(const Json& json, const worker::PlanRequest& request) {
+  memory::Geometry geometry = memory::geometry_from_json(json);
+  if (geometry.pictures.size() != request.pictures.size()) {
+    throw InputError("E-CONTRACT",
+                     fmt::format("plan: the costs of {} pictures, {} were asked for",
+                                 geometry.pictures.size(),
+                                 request.pictures.size()));
+  }
+  return geometry;
+}
+
 }  // namespace
 
 class WorkerBackend::Impl {
@@ -63,7 +75,7 @@ class WorkerBackend::Impl {
       geometry = call("plan",
                       to_json(request),
                       interruptible(options_.plan_timeout),
-                      memory::geometry_from_json);
+                      [&](const Json& json) { return geometry_of(json, request); });
     });
     return geometry;
   }
@@ -263,10 +275,8 @@ class WorkerBackend::Impl {
     loaded_.reset();
     ++restarts_;
     Death death = classify(end, last_reading_);
-    log_.warning(
-        kPart,
-        fmt::format(
-            "the worker died ({}): {}; starting it again", to_string(death.kind), death.evidence));
+    log_.warning(kPart,
+                 fmt::format("the worker died ({}): {}", to_string(death.kind), death.evidence));
     if (owner_.on_death) {
       owner_.on_death(death);
     }

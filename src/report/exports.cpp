@@ -57,6 +57,15 @@ Json seconds_json(const run::ModelResults& model) {
           {"other", model.other_seconds}};
 }
 
+Json earlier_json(const run::ModelResults& model) {
+  Json list = Json::array();
+  for (std::size_t i = 0; i < model.model.earlier.size(); ++i) {
+    list.push_back(run::to_json(model.model.earlier[i]));
+    list.back()["answers"] = model.earlier_answers.at(i);
+  }
+  return list;
+}
+
 Json model_json(const run::ModelResults& model) {
   const scoring::Counts& counts = model.counts;
   Json by_type = Json::object();
@@ -72,6 +81,7 @@ Json model_json(const run::ModelResults& model) {
           {"dtype", model.model.dtype},
           {"family", model.model.family},
           {"hash", model.model.spec.hash},
+          {"earlier", earlier_json(model)},
           {"total", model.items},
           {"pending", model.pending},
           {"answered", counts.answered()},
@@ -98,6 +108,7 @@ Json model_json(const run::ModelResults& model) {
           {"cleanups_freed_bytes", model.cleanups_freed_bytes},
           {"unload_freed_bytes", or_null(model.unload_freed_bytes)},
           {"worker_restarts", model.worker_restarts},
+          {"superseded", model.superseded},
           {"unanswered_ids", model.unanswered_ids}};
 }
 
@@ -271,10 +282,6 @@ run::RunResults rebuild_exports(const JournalReader& journal, const std::string&
   write_lines(folder / "memory.jsonl",
               [&](const auto& line) { for_each_memory_line(journal, line); });
   return results;
-}
-
-run::RunResults rebuild_exports(const std::filesystem::path& folder, const std::string& metric) {
-  return rebuild_exports(JournalReader::open(folder), metric);
 }
 
 }  // namespace headroom::report

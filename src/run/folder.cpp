@@ -140,7 +140,8 @@ std::filesystem::path find_run(const std::string& word, const std::filesystem::p
     if (folder.filename() == word || id == word) {
       return folder;
     }
-    if (!word.empty() && id.starts_with(word)) {
+    if (!word.empty() &&
+        (id.starts_with(word) || folder.filename().string().starts_with(word))) {
       matches.push_back(folder);
     }
     names.push_back(id);
@@ -164,6 +165,6 @@ std::filesystem::path find_run(const std::string& word, const std::filesystem::p
                                did_you_mean(word, names)));
 }
 
-bool is_being_written(const std::filesystem::path& folder) { return live_writer(folder) != 0; }
+bool is_being_written(const std::filesystem::path& folder) { return has_live_writer(folder); }
 
 }  // namespace headroom::run

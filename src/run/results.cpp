@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "run/folder.h"
 #include "scoring/scorers.h"
 
 namespace headroom::run {
@@ -17,11 +18,23 @@ void add_phases(worker::PhaseSeconds& sum, const worker::PhaseSeconds& one) {
   sum.decode += one.decode;
 }
 
+/// An answer belongs to the first of the earlier engines that was still there when it was asked.
+void count_earlier(const std::string& asked_at, ModelResults& results) {
+  const std::vector<EarlierEngine>& earlier = results.model.earlier;
+  for (std::size_t i = 0; i < earlier.size(); ++i) {
+    if (asked_at <= earlier[i].until) {
+      ++results.earlier_answers[i];
+      return;
+    }
+  }
+}
+
 void score_answers(const JournalReader& journal,
                    const scoring::Scorer& scorer,
                    ModelResults& results) {
   scoring::Tally tally;
   std::map<std::string, scoring::ClusteredMean> by_type;
+  results.earlier_answers.resize(results.model.earlier.size());
   journal.for_each_answer(
       results.model.no,
       JournalReader::Readings::kSkip,
@@ -36,6 +49,7 @@ void score_answers(const JournalReader& journal,
         const std::string cluster = std::to_string(item.place.cluster);
         tally.add(answer->answer.outcome, known, score, cluster);
         add_phases(results.phases, answer->answer.seconds);
+        count_earlier(answer->asked_at, results);
         if (known && !item.item.truth.answer_type.empty()) {
           by_type[item.item.truth.answer_type].add(score ? score->value : 0.0, cluster);
         }
@@ -90,6 +104,11 @@ std::optional<bool> ModelResults::budget_kept() const {
   return *measured_peak <= *budget;
 }
 
+RunState present_state(const RunRecord& run, const std::filesystem::path& folder) {
+  return run.state == RunState::kRunning && !is_being_written(folder) ? RunState::kInterrupted
+                                                                      : run.state;
+}
+
 std::optional<scoring::Score> score_of(const scoring::Scorer& scorer,
                                        const ItemRecord& item,
                                        const AnswerRecord& answer) {
@@ -102,13 +121,16 @@ std::optional<scoring::Score> score_of(const scoring::Scorer& scorer,
 RunResults results_of(const JournalReader& journal, const std::string& metric) {
   RunResults results;
   results.run = journal.run();
+  results.run.state = present_state(results.run, journal.folder());
   results.metric = metric.empty() ? results.run.spec.metric : metric;
   const auto scorer = scoring::make_scorer(results.metric);
   for (ModelRecord& model : journal.models()) {
     ModelResults one;
-    one.budget = model.budget;
-    one.planned_peak = model.planned_peak;
-    one.measured_peak = journal.measured_peak(model.no);
+    const PeakRecord peak = journal.nearest_peak(model.no);
+    one.budget = peak.budget;
+    one.planned_peak = peak.planned;
+    one.measured_peak = peak.measured;
+    one.superseded = journal.superseded_count(model.no);
     one.unanswered_ids = journal.unanswered_ids(model.no, kUnansweredListed);
     one.model = std::move(model);
     score_answers(journal, *scorer, one);

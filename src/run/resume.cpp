@@ -16,6 +16,10 @@ namespace {
 constexpr std::size_t kListed = 20;
 constexpr std::size_t kBatch = 1000;
 
+/// A run that was begun without reading its data to their end goes on without it, too: what comes
+/// later was never looked at.
+bool stops_early(const Specification& spec) { return spec.limit && !spec.shuffle; }
+
 bool takes_whole_data(const Specification& spec) { return !spec.limit && spec.sample_ids.empty(); }
 
 bool same_pictures(const datasets::Item& a, const datasets::Item& b) {
@@ -40,11 +44,12 @@ bool same_surroundings(const datasets::Item& a, const datasets::Item& b) {
 /// One pass over data and journal.
 struct Comparison {
   DataDifference difference;
+  std::vector<std::string> unreferenced;  ///< ids that have no references any more
   std::vector<ItemRecord> replaced;  ///< places as in the journal
   std::vector<ItemRecord> added;     ///< places not given yet
   std::vector<std::int64_t> removed;
   std::vector<bool> touched;  ///< by seq
-  bool any_touched = false;
+  std::uint64_t touched_count = 0;
   std::int64_t next_seq = 0;
 };
 
@@ -57,10 +62,16 @@ Comparison compare(const JournalReader& journal, const datasets::Dataset& datase
     seen[static_cast<std::size_t>(item.seq)] = false;
   });
   result.touched.resize(seen.size());
-  const bool whole = takes_whole_data(journal.run().spec);
+  const Specification spec = journal.run().spec;
+  const bool whole = takes_whole_data(spec);
+  std::uint64_t unseen = journal.item_count();
   const auto reader = dataset.open();
   datasets::ItemHasher hasher;
-  while (std::optional<datasets::Item> item = reader->next()) {
+  while (unseen > 0 || !stops_early(spec)) {
+    std::optional<datasets::Item> item = reader->next();
+    if (!item) {
+      break;
+    }
     std::optional<ItemRecord> known = journal.find_item(item->id);
     if (!known) {
       if (whole) {
@@ -81,6 +92,7 @@ Comparison compare(const JournalReader& journal, const datasets::Dataset& datase
                                    item->line));
     }
     seen[index] = true;
+    --unseen;
     const std::string hash = hasher.hash(*item);
     if (hash != known->hash) {
       result.difference.changed.push_back(item->id);
@@ -88,8 +100,11 @@ Comparison compare(const JournalReader& journal, const datasets::Dataset& datase
         result.replaced.push_back({known->seq, known->place, hash, std::move(*item)});
       }
     } else if (!same_surroundings(*item, known->item)) {
+      if (item->truth.references.empty() && !known->item.truth.references.empty()) {
+        result.unreferenced.push_back(item->id);
+      }
       result.touched[index] = true;
-      result.any_touched = true;
+      ++result.touched_count;
     }
   }
   journal.for_each_item([&](const ItemRecord& item) {
@@ -123,12 +138,10 @@ void place_anew(const JournalReader& journal, Comparison& comparison, std::uint3
   journal.for_each_item([&](const ItemRecord& item) {
     next_group = std::max(next_group, item.place.group + 1);
     next_cluster = std::max(next_cluster, item.place.cluster + 1);
-    // Embedded pictures stand in the journal without their bytes: told apart anew.
-    const bool files = std::all_of(item.item.pictures.begin(),
-                                   item.item.pictures.end(),
-                                   [](const auto& picture) { return !picture.path.empty(); });
-    if (files && !item.item.pictures.empty()) {
-      clusters.emplace(Grouper::pictures_key(item.item), item.place.cluster);
+    if (!item.item.pictures.empty()) {
+      datasets::Item with_bytes = item.item;
+      journal.load_pictures(with_bytes);
+      clusters.emplace(Grouper::pictures_key(with_bytes), item.place.cluster);
     }
   });
   Grouper grouper(group_size);
@@ -159,12 +172,18 @@ void take_over_surroundings(Journal& journal,
     }
   };
   const auto reader = dataset.open();
-  while (std::optional<datasets::Item> item = reader->next()) {
+  std::uint64_t left = comparison.touched_count;
+  while (left > 0) {
+    std::optional<datasets::Item> item = reader->next();
+    if (!item) {
+      break;
+    }
     std::optional<ItemRecord> known = journal.find_item(item->id);
     const bool touched = known &&
                          static_cast<std::size_t>(known->seq) < comparison.touched.size() &&
                          comparison.touched[static_cast<std::size_t>(known->seq)];
     if (touched) {
+      --left;
       change.touched.push_back({known->seq, known->place, known->hash, std::move(*item)});
     }
     if (change.touched.size() == kBatch) {
@@ -172,6 +191,18 @@ void take_over_surroundings(Journal& journal,
     }
   }
   flush();
+}
+
+/// "cuda" of "cuda: NVIDIA H100": two cards of one kind are taken for the same.
+std::string device_kind(const std::string& device) { return device.substr(0, device.find(':')); }
+
+std::string engine_text(const ModelRecord& model) {
+  return fmt::format("{} {} on {} in {}, model {}",
+                     model.engine,
+                     model.engine_version,
+                     model.device,
+                     model.dtype,
+                     model.spec.hash.substr(0, 8));
 }
 
 }  // namespace
@@ -188,22 +219,20 @@ void register_items(Journal& journal,
   });
 }
 
-DataDifference compare_data(const JournalReader& journal, const datasets::Dataset& dataset) {
-  return compare(journal, dataset, /*keep=*/false).difference;
-}
-
 DataDifference resume_data(Journal& journal, const datasets::Dataset& dataset, bool force) {
   Comparison comparison = compare(journal, dataset, force);
   const DataDifference& difference = comparison.difference;
-  if (!difference.empty() && !force) {
+  if ((!difference.empty() || !comparison.unreferenced.empty()) && !force) {
     throw UsageError(
         "E-DATA-CHANGED",
-        fmt::format("{}: the data is not what this run was begun with{}{}{}; put it back, start a "
-                    "new run, or ask exactly the changed and added items with --force",
+        fmt::format("{}: the data is not what this run was begun with{}{}{}{}; put it back, start "
+                    "a new run, or take it as it is now, asking exactly the changed and added "
+                    "items, with --force",
                     dataset.path.string(),
                     listed("changed", difference.changed),
                     listed("added", difference.added),
-                    listed("removed", difference.removed)));
+                    listed("removed", difference.removed),
+                    listed("without their references", comparison.unreferenced)));
   }
   if (!difference.empty()) {
     place_anew(journal, comparison, journal.run().spec.group_size);
@@ -213,19 +242,21 @@ DataDifference resume_data(Journal& journal, const datasets::Dataset& dataset, b
     change.removed = std::move(comparison.removed);
     journal.change_data(change);
   }
-  if (comparison.any_touched) {
+  if (comparison.touched_count > 0) {
     take_over_surroundings(journal, dataset, comparison);
   }
   return comparison.difference;
 }
 
-void check_model_unchanged(const ModelSpec& spec, bool force) {
-  if (force) {
-    return;
-  }
+bool resume_model(Journal& journal, std::uint32_t model, bool force) {
+  const ModelSpec spec = journal.run().spec.models.at(model);
   const ModelFingerprint now = model_fingerprint(spec.folder);
   if (now.hash == spec.hash) {
-    return;
+    return false;
+  }
+  if (force) {
+    journal.set_fingerprint(model, now);
+    return true;
   }
   std::vector<std::string> changed;
   for (const auto& [name, hash] : spec.files) {
@@ -247,6 +278,37 @@ void check_model_unchanged(const ModelSpec& spec, bool force) {
                                spec.folder,
                                spec.files.empty() ? "another content hash"
                                                   : fmt::format("{}", fmt::join(changed, ", "))));
+}
+
+std::vector<EarlierEngine> check_engine_unchanged(const ModelRecord& before,
+                                                  std::uint64_t answers,
+                                                  const ModelRecord& now,
+                                                  const std::string& time,
+                                                  bool force) {
+  std::vector<EarlierEngine> earlier = before.earlier;
+  const bool same = before.engine == now.engine && before.engine_version == now.engine_version &&
+                    device_kind(before.device) == device_kind(now.device) &&
+                    before.dtype == now.dtype && before.spec.hash == now.spec.hash;
+  if (before.loads == 0 || answers == 0 || same) {
+    return earlier;
+  }
+  if (!force) {
+    throw UsageError("E-ENGINE-CHANGED",
+                     fmt::format("{}: its {} answers so far are by {}; now it is {}, which may "
+                                 "answer otherwise; go on where the run was begun, start a new "
+                                 "run, or go on with this one by --force",
+                                 now.spec.name,
+                                 answers,
+                                 engine_text(before),
+                                 engine_text(now)));
+  }
+  earlier.push_back({time,
+                     before.engine,
+                     before.engine_version,
+                     before.device,
+                     before.dtype,
+                     before.spec.hash});
+  return earlier;
 }
 
 }  // namespace headroom::run

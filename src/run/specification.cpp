@@ -61,7 +61,8 @@ void check_schema(const Json& json) {
   if (!json.is_object()) {
     throw UsageError("E-SPEC", "specification: not a JSON object");
   }
-  const std::string schema = json.value("schema", std::string(kSchema));
+  std::string schema = kSchema;
+  take(json, "schema", schema);
   if (schema != kSchema) {
     throw UsageError("E-SPEC",
                      fmt::format("specification: schema '{}', this program reads '{}'; use the "
@@ -168,6 +169,7 @@ Json to_json(const Specification& spec) {
                  {"reader", spec.data.reader},
                  {"label", spec.data.label},
                  {"path", spec.data.path},
+                 {"argument", spec.data.argument},
                  {"map", spec.data.map},
                  {"pictures", spec.data.pictures}}},
                {"metric", spec.metric},
@@ -184,7 +186,6 @@ Json to_json(const Specification& spec) {
                {"keep_prompts", spec.keep_prompts},
                {"memory", spec.memory},
                {"cleanup_every", spec.cleanup_every},
-               {"load_timeout", spec.load_timeout},
                {"question_timeout", spec.question_timeout},
                {"out", spec.out},
                {"command", spec.command},
@@ -212,6 +213,7 @@ Specification specification_from_json(const Json& json) {
     take(*data, "reader", spec.data.reader);
     take(*data, "label", spec.data.label);
     take(*data, "path", spec.data.path);
+    take(*data, "argument", spec.data.argument);
     take(*data, "map", spec.data.map);
     take(*data, "pictures", spec.data.pictures);
   }
@@ -234,7 +236,6 @@ Specification specification_from_json(const Json& json) {
   take(json, "keep_prompts", spec.keep_prompts);
   take(json, "memory", spec.memory);
   take(json, "cleanup_every", spec.cleanup_every);
-  take(json, "load_timeout", spec.load_timeout);
   take(json, "question_timeout", spec.question_timeout);
   take(json, "out", spec.out);
   if (json.contains("fail_under")) {

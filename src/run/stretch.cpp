@@ -6,7 +6,9 @@
 #include <utility>
 
 #include "base/errors.h"
+#include "base/iso_time.h"
 #include "run/results.h"
+#include "run/resume.h"
 #include "scoring/scorers.h"
 
 namespace headroom::run {
@@ -128,6 +130,7 @@ void Stretch::load() {
   const memory::LoadLimits limits = governor_.load_limits();
   request.memory_limit = request.memory_limit ? request.memory_limit : limits.memory;
   request.cache_limit = request.cache_limit ? request.cache_limit : limits.cache;
+  request.now = time_from_iso(parts_.journal.run().created);
   const worker::Loaded loaded = backend_.load(request);
   governor_.after_load(loaded.reading, loaded.seconds);
 
@@ -147,6 +150,11 @@ void Stretch::load() {
   record.notices = loaded.notices;
   record.load_seconds = loaded.seconds;
   record.loads = 1;
+  record.earlier = check_engine_unchanged(parts_.journal.models().at(plan_.model),
+                                          parts_.journal.count_answers(plan_.model),
+                                          record,
+                                          iso_time(parts_.clock.wall()),
+                                          plan_.force);
   parts_.journal.set_model(record);
   parts_.observer.on_loaded(record);
 }
@@ -218,6 +226,7 @@ memory::GroupDecision Stretch::admit(const memory::GroupFacts& facts) {
 void Stretch::ask_group(OpenGroup& group, const std::optional<OpenGroup>& next) {
   group_ = group.no;
   planned_peak_.reset();
+  asked_at_.clear();
   waiting_.clear();
   for (const ItemRecord& record : group.items) {
     waiting_.emplace(record.item.id, &record);
@@ -286,6 +295,7 @@ memory::Reading Stretch::ask_items(OpenGroup& group,
   }
   asked_since_ = parts_.clock.now();
   asking_clock_ = true;
+  asked_at_ = iso_time(parts_.clock.wall());
   const worker::AskDone done =
       backend_.ask(group.request, [this](worker::Answer&& answer) { receive(std::move(answer)); });
   seconds_ += seconds(parts_.clock.now() - asked_since_);
@@ -350,7 +360,7 @@ void Stretch::end_unanswered(const OpenGroup& group) {
 void Stretch::count(const ItemRecord& item, AnswerRecord&& answer) {
   waiting_.erase(item.item.id);
   answer.planned_peak = planned_peak_;
-  answer.asked_at = iso_time(parts_.clock.wall());
+  answer.asked_at = asked_at_.empty() ? iso_time(parts_.clock.wall()) : asked_at_;
   const bool answered = answer.answer.outcome == Outcome::kAnswered;
   tally_.add(answer.answer.outcome,
              !item.item.truth.references.empty(),
@@ -395,7 +405,9 @@ void Stretch::commit() {
   commit.model = plan_.model;
   commit.group = group_.value_or(0);
   commit.seconds = seconds_;
-  commit.measured_peak = governor_.summary().measured_peak;
+  commit.peak = {governor_.summary().measured_peak,
+                 governor_.plan().planned_peak(),
+                 governor_.budget().limit};
   commit.events = events_;
   commit.deaths = deaths_;
   commit.answers.swap(arrived_);

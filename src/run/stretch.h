@@ -93,6 +93,7 @@ class Stretch {
   // Number and pictures of the group that was looked at ahead.
   std::optional<std::pair<std::uint32_t, std::vector<memory::PictureCost>>> ahead_;
   TimePoint asked_since_{};
+  std::string asked_at_;  ///< when the group in progress was sent, ISO time; empty: it was not
   bool asking_clock_ = false;
   double seconds_ = 0;         ///< of asking, not committed yet
   std::exception_ptr failed_;  ///< what a death's commit threw; passed on at the next answer

@@ -75,6 +75,14 @@ TEST(Exports, SummaryHoldsAtLeastWhatTheInterfacePromises) {
   EXPECT_EQ(model.at("worker_restarts"), 0);
 }
 
+TEST(Exports, OfARunWhoseWriterIsGoneSayThatItWasInterrupted) {
+  RunWorld world;
+  world.begin(dataset_of(items_of(1, 1)));
+  const run::JournalReader reader = run::JournalReader::open(world.folder.path());
+  ASSERT_EQ(reader.run().state, run::RunState::kRunning);
+  EXPECT_EQ(summary_json(run::results_of(reader)).at("state"), "interrupted");
+}
+
 TEST(Exports, AnswersHoldAtLeastWhatTheInterfacePromises) {
   FinishedRun finished;
   rebuild_exports(finished.journal);
@@ -119,7 +127,7 @@ TEST(Exports, AreTheSameBytesEachTimeFromTheJournalAlone) {
     first.push_back(read_file(folder / name));
     std::filesystem::remove(folder / name);
   }
-  rebuild_exports(folder.path());
+  rebuild_exports(run::JournalReader::open(folder.path()));
   EXPECT_EQ(read_file(folder / "summary.json"), first[0]);
   EXPECT_EQ(read_file(folder / "answers.jsonl"), first[1]);
   EXPECT_EQ(read_file(folder / "memory.jsonl"), first[2]);
@@ -152,7 +160,10 @@ TEST(Exports, OfAnUnwritableFolderFailNamingItAndLeaveTheOldFile) {
     FAIL() << "written";
   } catch (const ResourceError& error) {
     EXPECT_EQ(error.code(), "E-WRITE");
-    EXPECT_NE(std::string(error.what()).find("summary.json"), std::string::npos);
+    const std::string text = error.what();
+    EXPECT_NE(text.find("summary.json"), std::string::npos) << text;
+    EXPECT_NE(text.find("`headroom resume " + folder.path().string() + "`"), std::string::npos)
+        << text;
   }
   for (const auto& entry : std::filesystem::directory_iterator(folder.path())) {
     EXPECT_EQ(entry.path().string().find(".tmp"), std::string::npos) << entry.path();

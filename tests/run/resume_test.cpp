@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "datasets/open.h"
 #include "run/model_hash.h"
+#include "run/results.h"
 #include "run_world.h"
 
 namespace headroom::run {
@@ -129,7 +130,7 @@ TEST(ResumeAfterEdit, EditedReferencesAreTakenOver) {
 TEST(ResumeAfterEdit, SetAsideAnswersAreKept) {
   EditedData run;
   run.asked_by_resume(run.edited("v2_question_edited.jsonl"), true);
-  EXPECT_EQ(Journal::open(run.world.folder.path(), run.world.clock).superseded_count(), 1U);
+  EXPECT_EQ(run.reader().superseded_count(0), 1U);
 }
 
 TEST(ResumeAfterEdit, AddedItemOfAKnownPictureJoinsItsCluster) {
@@ -137,6 +138,17 @@ TEST(ResumeAfterEdit, AddedItemOfAKnownPictureJoinsItsCluster) {
   run.asked_by_resume(run.edited("v5_appended.jsonl"), true);
   EXPECT_EQ(run.reader().find_item("q7")->place.cluster,
             run.reader().find_item("q1")->place.cluster);
+}
+
+TEST(Resume, AnAddedItemOfAKnownEmbeddedPictureJoinsItsCluster) {
+  RunWorld world;
+  auto items = items_of(2, 1);
+  Journal journal = world.begin(dataset_of(items));
+  items.push_back(item_of("known", "p1.png"));
+  items.push_back(item_of("new", "p2.png"));
+  resume_data(journal, dataset_of(items), true);
+  EXPECT_EQ(journal.find_item("known")->place.cluster, journal.find_item("p1-q0")->place.cluster);
+  EXPECT_GT(journal.find_item("new")->place.cluster, journal.find_item("p1-q0")->place.cluster);
 }
 
 TEST(Resume, AppendedItemsDoNotMatterToARunThatTookARange) {
@@ -149,6 +161,40 @@ TEST(Resume, AppendedItemsDoNotMatterToARunThatTookARange) {
   std::reverse(items.begin(), items.end());
   EXPECT_TRUE(resume_data(journal, dataset_of(items), false).empty());
   EXPECT_EQ(journal.item_count(), 2U);
+}
+
+/// What the start did not read is no reason not to go on.
+TEST(Resume, ALimitedRunLooksNoFurtherThanItsItems) {
+  RunWorld world;
+  Specification spec = spec_of();
+  spec.limit = ItemRange{1, 2};
+  auto items = items_of(3, 1);
+  items.push_back(items[0]);  // the first item's id once more
+  Journal journal = world.begin(dataset_of(items), spec);
+  EXPECT_TRUE(resume_data(journal, dataset_of(items), false).empty());
+  items[1].truth.references = {"another"};
+  resume_data(journal, dataset_of(items), false);
+  EXPECT_EQ(journal.find_item("p1-q0")->item.truth.references,
+            (std::vector<std::string>{"another"}));
+}
+
+TEST(Resume, LostReferencesAreRefusedAndKept) {
+  RunWorld world;
+  auto items = items_of(2, 1);
+  Journal journal = world.begin(dataset_of(items));
+  items[1].truth.references.clear();
+  try {
+    resume_data(journal, dataset_of(items), false);
+    FAIL() << "not refused";
+  } catch (const UsageError& error) {
+    EXPECT_EQ(error.code(), "E-DATA-CHANGED");
+    EXPECT_NE(std::string(error.what()).find("1 without their references: p1-q0"),
+              std::string::npos)
+        << error.what();
+  }
+  EXPECT_EQ(journal.find_item("p1-q0")->item.truth.references.size(), 1U);
+  resume_data(journal, dataset_of(items), true);
+  EXPECT_TRUE(journal.find_item("p1-q0")->item.truth.references.empty());
 }
 
 TEST(Resume, ListsTwentyIdsAndCountsTheRest) {
@@ -167,6 +213,96 @@ TEST(Resume, ListsTwentyIdsAndCountsTheRest) {
     EXPECT_NE(text.find("and 10 more"), std::string::npos) << text;
     EXPECT_EQ(text.find("p25-q0"), std::string::npos) << text;
   }
+}
+
+/// A run whose first two of four questions were answered by the fake backend's usual engine.
+struct HalfAsked {
+  HalfAsked() {
+    FakeBackend backend;
+    backend.script[3] = FakeBackend::Event::kCancel;
+    EXPECT_THROW(world.ask(journal, backend), Cancelled);
+    world.clock.advance(std::chrono::hours(1));
+  }
+
+  RunWorld world;
+  Journal journal = world.begin(dataset_of(items_of(4, 1)));
+};
+
+struct OtherEngine {
+  const char* what;
+  void (*change)(FakeBackend& backend);
+};
+
+TEST(ResumeElsewhere, AnotherEngineIsRefusedNamingBoth) {
+  const OtherEngine cases[] = {
+      {"engine", [](FakeBackend& b) { b.who.engine = "other"; }},
+      {"version", [](FakeBackend& b) { b.who.engine_version = "1.1"; }},
+      {"device", [](FakeBackend& b) { b.who.device = "cuda: NVIDIA H100"; }},
+      {"dtype", [](FakeBackend& b) { b.default_dtype = "bfloat16"; }},
+  };
+  for (const OtherEngine& one : cases) {
+    SCOPED_TRACE(one.what);
+    HalfAsked run;
+    FakeBackend backend;
+    one.change(backend);
+    try {
+      run.world.ask(run.journal, backend);
+      ADD_FAILURE() << "not refused";
+    } catch (const UsageError& error) {
+      EXPECT_EQ(error.code(), "E-ENGINE-CHANGED");
+      EXPECT_NE(std::string(error.what()).find("2 answers so far are by fake 1.0 on cpu"),
+                std::string::npos)
+          << error.what();
+    }
+    EXPECT_TRUE(backend.asked.empty());
+    EXPECT_EQ(run.journal.models().at(0).engine_version, "1.0") << "the record stays as it was";
+    EXPECT_EQ(run.journal.run().state, RunState::kInterrupted);
+  }
+}
+
+TEST(ResumeElsewhere, AnotherCardOfOneKindIsTheSameEngine) {
+  RunWorld world;
+  Journal journal = world.begin(dataset_of(items_of(2, 1)));
+  FakeBackend first;
+  first.who.device = "cuda: NVIDIA H100";
+  first.script[2] = FakeBackend::Event::kCancel;
+  EXPECT_THROW(world.ask(journal, first), Cancelled);
+  FakeBackend second;
+  second.who.device = "cuda: NVIDIA H200";
+  EXPECT_EQ(world.ask(journal, second).pending, 0U);
+}
+
+TEST(ResumeElsewhere, WithoutAnswersAnyEngineMayGoOn) {
+  RunWorld world;
+  Journal journal = world.begin(dataset_of(items_of(2, 1)));
+  FakeBackend first;
+  first.script[1] = FakeBackend::Event::kCancel;
+  EXPECT_THROW(world.ask(journal, first), Cancelled);
+  FakeBackend second;
+  second.who.engine_version = "2.0";
+  EXPECT_EQ(world.ask(journal, second).pending, 0U);
+  EXPECT_TRUE(journal.models().at(0).earlier.empty());
+}
+
+TEST(ResumeElsewhere, ForcedResultsTellWhoseAnswersTheyAre) {
+  HalfAsked run;
+  run.world.force = true;
+  FakeBackend backend;
+  backend.who.engine_version = "1.1";
+  EXPECT_EQ(run.world.ask(run.journal, backend).pending, 0U);
+  const ModelResults results = results_of(run.journal).models.at(0);
+  EXPECT_EQ(results.model.engine_version, "1.1");
+  ASSERT_EQ(results.model.earlier.size(), 1U);
+  EXPECT_EQ(results.model.earlier[0].engine_version, "1.0");
+  EXPECT_EQ(results.model.earlier[0].dtype, "float32");
+  EXPECT_EQ(results.earlier_answers, (std::vector<std::uint64_t>{2}));
+}
+
+TEST(ResumeElsewhere, EachLoadIsToldTheMomentThatTheRunWasBegun) {
+  HalfAsked run;
+  FakeBackend backend;
+  run.world.ask(run.journal, backend);
+  EXPECT_EQ(backend.load_requests.at(0).now, testing::FakeClock().wall());
 }
 
 TEST(ModelHash, IsThatOfTheContentsWhereverTheyLie) {
@@ -197,20 +333,35 @@ TEST(ModelHash, SeesAChangedBlockOfALargeFile) {
   EXPECT_NE(model_fingerprint(folder.path()).hash, before);
 }
 
-TEST(ModelHash, ChangedModelIsRefusedNamingTheFiles) {
-  const test::TemporaryFolder folder;
-  std::ofstream(folder / "config.json") << "{}";
-  std::ofstream(folder / "tokenizer.json") << "{}";
-  const ModelFingerprint before = model_fingerprint(folder.path());
-  ModelSpec spec;
-  spec.folder = folder.path().string();
-  spec.hash = before.hash;
-  spec.files = before.files;
-  EXPECT_NO_THROW(check_model_unchanged(spec, false));
-  std::ofstream(folder / "config.json") << "{\"a\": 1}";
-  std::filesystem::remove(folder / "tokenizer.json");
+/// A run of a model in a folder, with two of four answers.
+struct RunOfFolder {
+  RunOfFolder() {
+    std::ofstream(model / "config.json") << "{}";
+    std::ofstream(model / "tokenizer.json") << "{}";
+    const ModelFingerprint before = model_fingerprint(model.path());
+    Specification spec = spec_of();
+    spec.models[0].folder = model.path().string();
+    spec.models[0].hash = before.hash;
+    spec.models[0].files = before.files;
+    journal.emplace(world.begin(dataset_of(items_of(4, 1)), spec));
+    FakeBackend backend;
+    backend.script[3] = FakeBackend::Event::kCancel;
+    EXPECT_THROW(world.ask(*journal, backend), Cancelled);
+    world.clock.advance(std::chrono::hours(1));
+  }
+
+  test::TemporaryFolder model;
+  RunWorld world;
+  std::optional<Journal> journal;
+};
+
+TEST(ResumeModel, ChangedFilesAreRefusedByName) {
+  RunOfFolder run;
+  EXPECT_FALSE(resume_model(*run.journal, 0, false));
+  std::ofstream(run.model / "config.json") << "{\"a\": 1}";
+  std::filesystem::remove(run.model / "tokenizer.json");
   try {
-    check_model_unchanged(spec, false);
+    resume_model(*run.journal, 0, false);
     FAIL() << "not refused";
   } catch (const UsageError& error) {
     EXPECT_EQ(error.code(), "E-MODEL-CHANGED");
@@ -218,7 +369,23 @@ TEST(ModelHash, ChangedModelIsRefusedNamingTheFiles) {
               std::string::npos)
         << error.what();
   }
-  EXPECT_NO_THROW(check_model_unchanged(spec, true));
+}
+
+TEST(ResumeModel, ForcedTheRecordNamesTheNewFilesAndWhoseTheEarlierAnswersAre) {
+  RunOfFolder run;
+  const std::string before = run.journal->run().spec.models[0].hash;
+  std::ofstream(run.model / "config.json") << "{\"a\": 1}";
+  EXPECT_TRUE(resume_model(*run.journal, 0, true));
+  EXPECT_FALSE(resume_model(*run.journal, 0, false)) << "the new files are the run's now";
+  FakeBackend backend;
+  EXPECT_THROW(run.world.ask(*run.journal, backend), UsageError) << "force is for one resume";
+  run.world.force = true;
+  run.world.ask(*run.journal, backend);
+  const ModelResults results = results_of(*run.journal).models.at(0);
+  EXPECT_EQ(results.model.spec.hash, model_fingerprint(run.model.path()).hash);
+  ASSERT_EQ(results.model.earlier.size(), 1U);
+  EXPECT_EQ(results.model.earlier[0].hash, before);
+  EXPECT_EQ(results.earlier_answers, (std::vector<std::uint64_t>{2}));
 }
 
 }  // namespace

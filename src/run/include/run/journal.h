@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "run/model_hash.h"
 #include "run/records.h"
 
 namespace headroom::run {
@@ -17,7 +18,7 @@ class Database;
 /// The name of the journal within a run's folder.
 inline constexpr const char* kJournalName = "run.db";
 /// Of the tables that this program writes and reads. Readers accept older ones from 1 on.
-inline constexpr int kJournalVersion = 1;
+inline constexpr int kJournalVersion = 2;
 
 /// What is in a journal. Many readers and one writer may have one journal open; readers see whole
 /// commits only and never hold the writer up.
@@ -55,6 +56,8 @@ class JournalReader {
   /// Ids of the items without an answer, or with one that failed; at most `limit`, in order.
   std::vector<std::string> unanswered_ids(std::uint32_t model, std::size_t limit) const;
   std::uint64_t count_answers(std::uint32_t model) const;
+  /// Answers of this model that were set aside: their items changed, went, or were asked again.
+  std::uint64_t superseded_count(std::uint32_t model) const;
 
   /// The first group from `from` on with items that this model has not answered.
   std::optional<std::uint32_t> next_open_group(std::uint32_t model, std::uint32_t from) const;
@@ -66,8 +69,9 @@ class JournalReader {
   std::vector<DeathRecord> deaths() const;
   /// Seconds spent asking groups, all stretches of the run together.
   double asking_seconds(std::uint32_t model) const;
-  /// The largest peak that was measured while this model worked.
-  std::optional<Bytes> measured_peak(std::uint32_t model) const;
+  /// Of the stretches of this model's work the one whose peak came nearest to its own budget, or
+  /// went furthest beyond it: another stretch's peak says nothing about this one's budget.
+  PeakRecord nearest_peak(std::uint32_t model) const;
   /// "ok", or what SQLite's integrity check found.
   std::string integrity() const;
 
@@ -104,6 +108,8 @@ class Journal final : public JournalReader {
   void set_model(const ModelRecord& model);
   void commit(const GroupCommit& commit);
   void set_state(RunState state);
+  /// The model's files have this content from now on.
+  void set_fingerprint(std::uint32_t model, const ModelFingerprint& fingerprint);
 
   /// One commit of everything that a change of data asks for (resume.h). Answers to items that
   /// changed or went are kept apart as superseded and count no more.
@@ -116,11 +122,9 @@ class Journal final : public JournalReader {
 
   void change_data(const DataChange& change);
 
-  /// Sets failed answers aside, so that their items are asked again. Returns how many.
+  /// Sets failed answers aside, so that their items are asked again: the run is unfinished then.
+  /// Returns how many.
   std::uint64_t set_failures_aside(std::uint32_t model);
-
-  /// Answers that were set aside so far.
-  std::uint64_t superseded_count() const;
 
  private:
   struct Writer;

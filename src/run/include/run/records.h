@@ -34,6 +34,18 @@ struct RunRecord {
   std::uint32_t groups = 0;
 };
 
+/// What gave a run's earlier answers, before --force let something else give the later ones.
+struct EarlierEngine {
+  std::string until;  ///< ISO time, UTC: answers asked later are not its own
+  std::string engine;
+  std::string engine_version;
+  std::string device;
+  std::string dtype;
+  std::string hash;  ///< of the model's files
+};
+
+Json to_json(const EarlierEngine& earlier);
+
 /// A model of the run, with what was learnt when it was loaded last.
 struct ModelRecord {
   std::uint32_t no = 0;  ///< index into Specification::models
@@ -49,7 +61,8 @@ struct ModelRecord {
   std::optional<Bytes> planned_peak;
   Json plan;  ///< the plan as printed and compared; null: none was made
   std::vector<std::string> notices;
-  double load_seconds = 0;  ///< all loads together
+  std::vector<EarlierEngine> earlier;  ///< oldest first; empty: one engine gave all answers
+  double load_seconds = 0;             ///< all loads together
   std::uint32_t loads = 0;
 };
 
@@ -68,7 +81,9 @@ struct AnswerRecord {
   worker::Answer answer;
   std::optional<Bytes> planned_peak;   ///< of its group
   std::optional<Bytes> measured_peak;  ///< of its group
-  std::string asked_at;                ///< ISO time, UTC; filled by the journal when empty
+  /// When its group was sent to the engine (of what was not sent, when it ended): ISO time, UTC;
+  /// filled by the journal when empty.
+  std::string asked_at;
 };
 
 /// What the governor decided or saw, with the model it was about.
@@ -84,6 +99,13 @@ struct DeathRecord {
   backends::Death death;
 };
 
+/// A peak by the budget's counter, beside what it was planned to be and what it was held against.
+struct PeakRecord {
+  std::optional<Bytes> measured;
+  std::optional<Bytes> planned;
+  std::optional<Bytes> budget;
+};
+
 /// What one commit makes durable, all or nothing.
 struct GroupCommit {
   std::uint32_t model = 0;
@@ -92,7 +114,7 @@ struct GroupCommit {
   std::vector<AnswerRecord> answers;
   std::vector<memory::MemoryEvent> events;
   std::vector<backends::Death> deaths;
-  std::optional<Bytes> measured_peak;  ///< of the stretch so far, by the budget's counter
+  PeakRecord peak;  ///< of the stretch so far
 };
 
 }  // namespace headroom::run

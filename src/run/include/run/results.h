@@ -32,7 +32,11 @@ struct ModelResults {
   worker::PhaseSeconds phases;  ///< summed over all answers
   double load_seconds = 0;
   double other_seconds = 0;  ///< asking that no phase accounts for
+  /// How many of the answers each of model.earlier gave, in that order.
+  std::vector<std::uint64_t> earlier_answers;
+  std::uint64_t superseded = 0;  ///< answers set aside, in none of the counts
 
+  // Of the stretch that came nearest to its own budget (JournalReader::nearest_peak).
   std::optional<Bytes> budget;
   std::optional<Bytes> planned_peak;
   std::optional<Bytes> measured_peak;
@@ -55,12 +59,17 @@ struct RunResults {
   std::vector<ModelResults> models;
 };
 
+/// The state that the journal has stored, but "running" only while somebody writes it: a killed run
+/// is interrupted.
+RunState present_state(const RunRecord& run, const std::filesystem::path& folder);
+
 /// Nothing when the item was not answered, or nobody knows the answer.
 std::optional<scoring::Score> score_of(const scoring::Scorer& scorer,
                                        const ItemRecord& item,
                                        const AnswerRecord& answer);
 
-/// Scores are worked out anew, by the run's metric or by `metric` when given.
+/// Scores are worked out anew, by the run's metric or by `metric` when given; the state is the
+/// present one.
 RunResults results_of(const JournalReader& journal, const std::string& metric = {});
 
 /// The exit code that a finished or stopped run deserves: 5 a budget was broken, else 3 some items
