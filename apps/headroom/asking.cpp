@@ -65,6 +65,14 @@ void note(Context& context, const std::string& line) {
   }
 }
 
+memory::GovernorSettings governor_settings(const run::Specification& spec) {
+  return {spec.governor,
+          spec.batch,
+          spec.prefill_chunk,
+          spec.share_prefix,
+          memory::parse_allowed(spec.allow)};
+}
+
 void ask_one(Context& context,
              run::Journal& journal,
              const run::Specification& spec,
@@ -80,14 +88,24 @@ void ask_one(Context& context,
     context.log.warning("memory", fitting.budget.warning);
   }
   note(context, fitting.admission.text);
-  memory::require_fit(fitting.admission);
+  if (spec.governor) {
+    memory::require_fit(fitting.admission);
+  }
+  if (const std::string refused = refused_text(fitting); spec.governor && !refused.empty()) {
+    context.log.warning("memory", refused);
+  }
 
   const InReach reach(interrupt, backend);
   sampler.start();
   run::Runner runner(journal, sampler, interrupt.token, context.clock, context.log, progress);
   memory::Governor governor(fitting.budget,
                             fitting.plan,
-                            memory::default_policy(spec.cleanup_every),
+                            governor_settings(spec),
+                            memory::parse_policies(spec.cleanup,
+                                                   {memory::KindOfEngine::kMlx,
+                                                    fitting.budget.counter,
+                                                    spec.cleanup_every,
+                                                    spec.cleanup_pictures}),
                             sampler,
                             context.clock,
                             runner.event_sink());

@@ -51,6 +51,18 @@ std::vector<memory::SmallerPicture> smaller_pictures(const worker::PlanRequest& 
   return smaller;
 }
 
+std::vector<std::vector<memory::PictureCost>> costs_of_sets(
+    const run::WorkloadFacts& facts, const std::vector<memory::PictureCost>& costs) {
+  std::vector<std::vector<memory::PictureCost>> sets;
+  for (const std::vector<std::size_t>& indices : facts.picture_sets) {
+    std::vector<memory::PictureCost>& set = sets.emplace_back();
+    for (const std::size_t index : indices) {
+      set.push_back(costs.at(index));
+    }
+  }
+  return sets;
+}
+
 }  // namespace
 
 Fitting fit(const run::Specification& spec,
@@ -74,7 +86,6 @@ Fitting fit(const run::Specification& spec,
   workload.text_tokens = facts.text_tokens;
   workload.max_tokens = spec.max_tokens;
   workload.prefill_chunk = spec.prefill_chunk;
-  workload.pictures = run::hardest_pictures(facts, geometry.pictures);
   workload.share_prefix = spec.share_prefix;
   workload.supervisor = reading.supervisor_footprint.value_or(Bytes());
   workload.counter = counter;
@@ -82,9 +93,18 @@ Fitting fit(const run::Specification& spec,
     workload.allocator_cache = std::min(workload.allocator_cache, kCpuCache);
   }
   workload.smaller = smaller_pictures(request, facts.sizes, backend);
-  workload = memory::choose_batch(geometry, workload, fitting.budget);
-  fitting.plan = memory::make_plan(geometry, workload);
+  memory::Coverage coverage = memory::cover(geometry,
+                                            workload,
+                                            costs_of_sets(facts, geometry.pictures),
+                                            memory::parse_allowed(spec.allow),
+                                            fitting.budget);
+  fitting.plan = std::move(coverage.plan);
   fitting.admission = memory::admit(fitting.plan, fitting.budget);
+  fitting.picture_sets = coverage.sets;
+  fitting.refused_sets = coverage.refused;
+  if (coverage.hardest_refused) {
+    fitting.refused = memory::admit(*coverage.hardest_refused, fitting.budget);
+  }
   return fitting;
 }
 
@@ -111,10 +131,27 @@ memory::Largest largest_of(const run::Specification& spec,
 }
 
 Json to_json(const Fitting& fitting) {
-  return {{"schema", "headroom.plan/1"},
-          {"budget", memory::to_json(fitting.budget)},
-          {"plan", memory::to_json(fitting.plan)},
-          {"admission", memory::to_json(fitting.admission)}};
+  Json json = {{"schema", "headroom.plan/1"},
+               {"budget", memory::to_json(fitting.budget)},
+               {"plan", memory::to_json(fitting.plan)},
+               {"admission", memory::to_json(fitting.admission)},
+               {"picture_sets", fitting.picture_sets},
+               {"refused_picture_sets", fitting.refused_sets}};
+  if (fitting.refused) {
+    json["refused"] = memory::to_json(*fitting.refused);
+  }
+  return json;
+}
+
+std::string refused_text(const Fitting& fitting) {
+  if (!fitting.refused || !fitting.admission.fits) {
+    return {};
+  }
+  return fmt::format(
+      "{} of {} sets of pictures do not fit; their questions end in the outcome memory. The hardest: {}",
+      fitting.refused_sets,
+      fitting.picture_sets,
+      fitting.refused->text);
 }
 
 std::string fitting_text(const Fitting& fitting) {
@@ -143,9 +180,11 @@ std::string fitting_text(const Fitting& fitting) {
   text += fmt::format("{:<8} {:>11}\n", "reserve", to_string(plan.reserve));
   text += fmt::format(
       "{:<8} {:>11}  {}\n", "budget", to_string(fitting.budget.limit), fitting.budget.source);
-  return text + fmt::format("{}: {}\n",
-                            fitting.admission.fits ? "fits" : "does not fit",
-                            fitting.admission.text);
+  text += fmt::format("{}: {}\n",
+                      fitting.admission.fits ? "fits" : "does not fit",
+                      fitting.admission.text);
+  const std::string refused = refused_text(fitting);
+  return refused.empty() ? text : text + refused + "\n";
 }
 
 std::string largest_text(const memory::Largest& largest) {

@@ -3,6 +3,7 @@
 #include "backends/backend.h"
 #include "commands.h"
 #include "memory/budget.h"
+#include "memory/coverage.h"
 #include "memory/plan.h"
 #include "memory/reading.h"
 #include "run/specification.h"
@@ -13,12 +14,15 @@ namespace headroom::cli {
 /// One model's memory arithmetic against the budget of now.
 struct Fitting {
   memory::Budget budget;
-  memory::Plan plan;
-  memory::Admission admission;
+  memory::Plan plan;            ///< of the hardest group that fits
+  memory::Admission admission;  ///< of that plan
+  std::size_t picture_sets = 0;
+  std::size_t refused_sets = 0;  ///< that fit on no rung
+  std::optional<memory::Admission> refused;  ///< of the hardest of those
 };
 
-/// Asks the engine for the model's geometry (nothing is loaded), takes the hardest group of
-/// `facts`, and the largest batch that fits.
+/// Asks the engine for the model's geometry (nothing is loaded) and tries each set of pictures of
+/// `facts` against the budget.
 Fitting fit(const run::Specification& spec,
             const run::ModelSpec& model,
             const run::WorkloadFacts& facts,
@@ -35,6 +39,8 @@ memory::Largest largest_of(const run::Specification& spec,
 /// {"budget", "plan", "admission"} with "schema": "headroom.plan/1".
 Json to_json(const Fitting& fitting);
 
+/// What will not be asked for want of memory, with the numbers; empty: nothing.
+std::string refused_text(const Fitting& fitting);
 /// The whole arithmetic, phase by phase, for people.
 std::string fitting_text(const Fitting& fitting);
 /// "largest  picture 4,096 pixels (longest side), batch 212".

@@ -10,6 +10,8 @@
 
 #include "base/version.h"
 #include "datasets/open.h"
+#include "memory/ladder.h"
+#include "memory/policies.h"
 #include "places.h"
 #include "run/model_hash.h"
 #include "scoring/scorers.h"
@@ -174,6 +176,8 @@ run::Specification specification(Context& context,
   spec.max_image_side = narrow(context, "max-image-side");
   spec.batch = narrow(context, "batch");
   spec.memory = settings.text("memory");
+  spec.allow = settings.text("allow");
+  memory::parse_allowed(spec.allow);  // throws for an unknown word
   spec.versions = {{"headroom", kVersion}};
   spec.command = run::without_secrets(context.arguments);
   if (settings.command().bit != kVqa) {
@@ -186,7 +190,11 @@ run::Specification specification(Context& context,
   spec.shuffle = settings.on("shuffle");
   spec.seed = static_cast<std::uint64_t>(settings.integer("seed"));
   spec.top_log_probs = narrow(context, "log-probs");
+  spec.governor = settings.text("governor") != "off";
+  spec.cleanup = settings.text("cleanup");
   spec.cleanup_every = narrow(context, "cleanup-every");
+  spec.cleanup_pictures = narrow(context, "cleanup-pictures");
+  memory::parse_policies(spec.cleanup);  // throws for an unknown word
   spec.question_timeout = settings.number("timeout");
   spec.keep_prompts = context.console.options().verbosity >= 2;
   spec.out = settings.text("out");

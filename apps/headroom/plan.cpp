@@ -25,7 +25,7 @@ ExitCode run_plan(Context& context) {
   std::string text;
   for (const run::ModelSpec& model : spec.models) {
     const Fitting fitting = fit(spec, model, facts, *backend, source);
-    fits = fits && fitting.admission.fits;
+    fits = fits && fitting.admission.fits && fitting.refused_sets == 0;
     const memory::Largest largest = largest_of(spec, model, fitting, *backend);
     Json one = to_json(fitting);
     one["model"] = model.name;

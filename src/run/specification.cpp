@@ -185,7 +185,11 @@ Json to_json(const Specification& spec) {
                {"group_size", spec.group_size},
                {"keep_prompts", spec.keep_prompts},
                {"memory", spec.memory},
+               {"governor", spec.governor},
+               {"cleanup", spec.cleanup},
                {"cleanup_every", spec.cleanup_every},
+               {"cleanup_pictures", spec.cleanup_pictures},
+               {"allow", spec.allow},
                {"question_timeout", spec.question_timeout},
                {"out", spec.out},
                {"command", spec.command},
@@ -235,7 +239,11 @@ Specification specification_from_json(const Json& json) {
   take(json, "group_size", spec.group_size);
   take(json, "keep_prompts", spec.keep_prompts);
   take(json, "memory", spec.memory);
+  take(json, "governor", spec.governor);
+  take(json, "cleanup", spec.cleanup);
   take(json, "cleanup_every", spec.cleanup_every);
+  take(json, "cleanup_pictures", spec.cleanup_pictures);
+  take(json, "allow", spec.allow);
   take(json, "question_timeout", spec.question_timeout);
   take(json, "out", spec.out);
   if (json.contains("fail_under")) {

@@ -23,12 +23,12 @@ worker::CleanLevel level_of(memory::Clean clean) {
                                              : worker::CleanLevel::kNormal;
 }
 
-/// The smaller of two limits of which 0 means none.
-std::uint32_t tighter(std::uint32_t a, std::uint32_t b) {
-  if (a == 0 || b == 0) {
-    return std::max(a, b);
-  }
-  return std::min(a, b);
+/// By the guard or for want of an allocation, while the engine goes on: a lower rung may do. A
+/// picture that is too large to decode, or an item that killed its workers, is not asked again.
+bool stopped_for_memory(const worker::Answer& answer) {
+  return answer.outcome == Outcome::kMemory &&
+         (answer.error_code == "E-MEM-GUARD" || answer.error_code == "E-MEM-ALLOC" ||
+          answer.error_code == "E-MEM-ENGINE");
 }
 
 std::optional<Bytes> measured_in(const memory::MemoryEvent& event) {
@@ -69,9 +69,13 @@ Stretch::Stretch(const RunnerParts& parts,
       events_(events),
       spec_(parts.journal.run().spec),
       scorer_(scoring::make_scorer(spec_.metric)),
-      costs_([this](const std::vector<worker::PictureSize>& sizes) {
-        return backend_.plan({plan_.load.model, plan_.load.dtype, sizes, spec_.max_image_side});
-      }) {}
+      estimator_(
+          [this](const std::vector<worker::PictureSize>& sizes, std::uint32_t max_tiles) {
+            return backend_.plan(
+                {plan_.load.model, plan_.load.dtype, sizes, spec_.max_image_side, max_tiles});
+          },
+          spec_.max_tokens,
+          memory::parse_allowed(spec_.allow).fewer_tiles) {}
 
 ModelEnd Stretch::run() {
   const DeathWatch watch(backend_, [this](const backends::Death& death) { note_death(death); });
@@ -159,59 +163,15 @@ void Stretch::load() {
   parts_.observer.on_loaded(record);
 }
 
-std::optional<OpenGroup> Stretch::open_group(std::uint32_t from) const {
-  const std::optional<std::uint32_t> no = parts_.journal.next_open_group(plan_.model, from);
-  if (!no) {
-    return std::nullopt;
-  }
-  OpenGroup group;
-  group.no = *no;
-  group.items = parts_.journal.open_items(plan_.model, *no);
-  group.request.group = std::to_string(*no);
-  group.request.max_image_side = spec_.max_image_side;
-  for (const ItemRecord& record : group.items) {
-    const datasets::Item& item = record.item;
-    if (!item.defect.empty()) {
-      continue;
-    }
-    if (group.request.items.empty()) {
-      for (const datasets::Picture& picture : item.pictures) {
-        group.request.pictures.push_back({picture.path.string(), picture.bytes, picture.name});
-      }
-    }
-    group.request.items.push_back(
-        {item.id, item.conversation, spec_.max_tokens, spec_.top_log_probs, spec_.keep_prompts});
-  }
-  return group;
-}
-
 void Stretch::ask_all() {
-  std::optional<OpenGroup> group = open_group(0);
+  std::optional<OpenGroup> group = open_group(parts_.journal, spec_, plan_.model, 0);
   while (group) {
     check_cancelled();
-    std::optional<OpenGroup> next = open_group(group->no + 1);
+    std::optional<OpenGroup> next =
+        open_group(parts_.journal, spec_, plan_.model, group->no + 1);
     ask_group(*group, next);
     group = std::move(next);
   }
-}
-
-memory::GroupFacts Stretch::facts_of(const OpenGroup& group) {
-  memory::GroupFacts facts;
-  facts.id = group.request.group;
-  facts.questions = static_cast<std::uint32_t>(group.request.items.size());
-  facts.max_tokens = spec_.max_tokens;
-  bool pictures_known = false;
-  for (const ItemRecord& record : group.items) {
-    if (!record.item.defect.empty()) {
-      continue;
-    }
-    facts.text_tokens = std::max(facts.text_tokens, estimate_text_tokens(record.item.conversation));
-    if (!std::exchange(pictures_known, true)) {
-      const bool known = ahead_ && ahead_->first == group.no;
-      facts.pictures = known ? ahead_->second : costs_.of(record.item.pictures);
-    }
-  }
-  return facts;
 }
 
 memory::GroupDecision Stretch::admit(const memory::GroupFacts& facts) {
@@ -226,6 +186,7 @@ memory::GroupDecision Stretch::admit(const memory::GroupFacts& facts) {
 void Stretch::ask_group(OpenGroup& group, const std::optional<OpenGroup>& next) {
   group_ = group.no;
   planned_peak_.reset();
+  rung_.clear();
   asked_at_.clear();
   waiting_.clear();
   for (const ItemRecord& record : group.items) {
@@ -238,26 +199,14 @@ void Stretch::ask_group(OpenGroup& group, const std::optional<OpenGroup>& next) 
     commit();
     return;
   }
-  memory::GroupFacts facts = facts_of(group);
-  facts.ahead.emplace();
-  if (next) {
-    facts.ahead = facts_of(*next).pictures;
-    ahead_ = {next->no, *facts.ahead};
-  }
-  const memory::GroupDecision decision = admit(facts);
-  planned_peak_ = decision.planned_peak;
-  if (!decision.fits) {
-    for (const ItemRecord& record : group.items) {
-      if (waiting_.count(record.item.id) != 0) {
-        end_item(record, Outcome::kMemory, "E-MEM-GROUP", decision.reason);
-      }
-    }
+  const memory::GroupFacts facts = estimator_.of(group, next);
+  const std::optional<memory::Reading> reading = ask_down_the_ladder(group, facts, next);
+  if (!reading) {
     commit();
     return;
   }
-  const memory::Reading reading = ask_items(group, decision, next);
   const std::size_t noted = events_.size();
-  const memory::CleanDecision after = governor_.after_group(facts, facts.questions, reading);
+  const memory::CleanDecision after = governor_.after_group(facts, facts.questions, *reading);
   for (std::size_t i = noted; i < events_.size(); ++i) {
     if (events_[i].kind == memory::MemoryEvent::Kind::kGroup) {
       if (walked_peak_) {
@@ -273,6 +222,32 @@ void Stretch::ask_group(OpenGroup& group, const std::optional<OpenGroup>& next) 
   clean(after);
 }
 
+std::optional<memory::Reading> Stretch::ask_down_the_ladder(OpenGroup& group,
+                                                            memory::GroupFacts facts,
+                                                            const std::optional<OpenGroup>& next) {
+  std::optional<memory::Reading> reading;
+  memory::GroupDecision decision = admit(facts);
+  while (decision.fits) {
+    reading = ask_items(group, decision, next);
+    if (stopped_.empty()) {
+      return reading;
+    }
+    commit();  // what was answered on this rung stays answered
+    const std::string why = stopped_.begin()->second;
+    std::erase_if(group.request.items,
+                  [this](const worker::AskItem& item) { return !stopped_.contains(item.id); });
+    stopped_.clear();
+    check_cancelled();
+    facts.questions = static_cast<std::uint32_t>(group.request.items.size());
+    decision = governor_.after_stop(facts, why);
+  }
+  planned_peak_ = decision.planned_peak;
+  rung_.clear();
+  end_unanswered(group, Outcome::kMemory, "E-MEM-GROUP", decision.reason);
+  backend_.prepare({});  // what was decoded ahead for this group is of no use
+  return reading;
+}
+
 void Stretch::see_usage(const memory::MemoryEvent& event) {
   const memory::Budget& budget = governor_.budget();
   const auto usage =
@@ -283,14 +258,20 @@ void Stretch::see_usage(const memory::MemoryEvent& event) {
 memory::Reading Stretch::ask_items(OpenGroup& group,
                                    const memory::GroupDecision& decision,
                                    const std::optional<OpenGroup>& next) {
+  planned_peak_ = decision.planned_peak;
+  rung_ = decision.rung;
   worker::AskLimits& limits = group.request.limits;
-  limits.batch = tighter(decision.limits.batch, spec_.batch);
-  limits.prefill_chunk = tighter(decision.limits.prefill_chunk, spec_.prefill_chunk);
-  limits.share_prefix = decision.limits.share_prefix && spec_.share_prefix;
+  limits.batch = decision.limits.batch;
+  limits.prefill_chunk = decision.limits.prefill_chunk;
+  limits.share_prefix = decision.limits.share_prefix;
   limits.memory = decision.limits.memory;
+  limits.release_vision = decision.limits.release_vision;
+  limits.max_tiles = decision.limits.max_tiles;
+  limits.kv_bits = decision.limits.kv_bits;
   limits.deadline_seconds =
       spec_.question_timeout * static_cast<double>(group.request.items.size());
-  if (next && !next->request.items.empty() && !next->request.pictures.empty()) {
+  if (decision.prepare_next && next && !next->request.items.empty() &&
+      !next->request.pictures.empty()) {
     backend_.prepare(next->request);
   }
   asked_since_ = parts_.clock.now();
@@ -304,7 +285,13 @@ memory::Reading Stretch::ask_items(OpenGroup& group,
   if (failed_) {
     std::rethrow_exception(failed_);
   }
-  end_unanswered(group);
+  if (stopped_.empty()) {
+    end_unanswered(group,
+                   Outcome::kModel,
+                   "E-NO-ANSWER",
+                   fmt::format("group {}: the engine ended the group without an answer to this item",
+                               group.no));
+  }
   return done.reading;
 }
 
@@ -322,6 +309,10 @@ void Stretch::receive(worker::Answer&& answer) {
                                    "not open; it is not kept; report this with the worker's log",
                                    group_.value_or(0),
                                    answer.id));
+    return;
+  }
+  if (stopped_for_memory(answer)) {
+    stopped_[answer.id] = answer.error;  // stays open, to be asked on a lower rung
     return;
   }
   const ItemRecord& item = *found->second;
@@ -345,14 +336,13 @@ void Stretch::end_item(const ItemRecord& item, Outcome outcome, std::string code
   count(item, std::move(record));
 }
 
-void Stretch::end_unanswered(const OpenGroup& group) {
+void Stretch::end_unanswered(const OpenGroup& group,
+                             Outcome outcome,
+                             const std::string& code,
+                             const std::string& why) {
   for (const ItemRecord& record : group.items) {
     if (waiting_.count(record.item.id) != 0) {
-      end_item(record,
-               Outcome::kModel,
-               "E-NO-ANSWER",
-               fmt::format("group {}: the engine ended the group without an answer to this item",
-                           group.no));
+      end_item(record, outcome, code, why);
     }
   }
 }
@@ -360,6 +350,10 @@ void Stretch::end_unanswered(const OpenGroup& group) {
 void Stretch::count(const ItemRecord& item, AnswerRecord&& answer) {
   waiting_.erase(item.item.id);
   answer.planned_peak = planned_peak_;
+  if (!rung_.empty()) {
+    std::string& rung = answer.answer.rung;
+    rung = rung.empty() || rung_.find(rung) != std::string::npos ? rung_ : rung_ + ", " + rung;
+  }
   answer.asked_at = asked_at_.empty() ? iso_time(parts_.clock.wall()) : asked_at_;
   const bool answered = answer.answer.outcome == Outcome::kAnswered;
   tally_.add(answer.answer.outcome,

@@ -1,12 +1,15 @@
 #pragma once
 
 #include <exception>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "group_estimator.h"
+#include "open_group.h"
 #include "run/runner.h"
 #include "run/workload.h"
 #include "scoring/score.h"
@@ -21,13 +24,6 @@ struct RunnerParts {
   Clock& clock;
   Log& log;
   Observer& observer;
-};
-
-/// The open items of one group, ready to be asked.
-struct OpenGroup {
-  std::uint32_t no = 0;
-  std::vector<ItemRecord> items;
-  worker::AskRequest request;  ///< of the items without a defect; limits not set yet
 };
 
 /// One model's way through what its journal has open. Thread: one.
@@ -46,14 +42,17 @@ class Stretch {
   void load();
   void ask_all();
   void ask_group(OpenGroup& group, const std::optional<OpenGroup>& next);
-  /// Returns the engine's reading after the group.
+  /// Asks on lower and lower rungs until nothing is left that was stopped for want of memory.
+  /// Returns the engine's last reading; empty when nothing was asked.
+  std::optional<memory::Reading> ask_down_the_ladder(OpenGroup& group,
+                                                     memory::GroupFacts facts,
+                                                     const std::optional<OpenGroup>& next);
+  /// Returns the engine's reading afterwards.
   memory::Reading ask_items(OpenGroup& group,
                             const memory::GroupDecision& decision,
                             const std::optional<OpenGroup>& next);
   void unload();
 
-  std::optional<OpenGroup> open_group(std::uint32_t from) const;
-  memory::GroupFacts facts_of(const OpenGroup& group);
   memory::GroupDecision admit(const memory::GroupFacts& facts);
   void see_usage(const memory::MemoryEvent& event);
   void clean(const memory::CleanDecision& decision);
@@ -62,7 +61,7 @@ class Stretch {
   /// An answer that no model gave.
   void end_item(const ItemRecord& item, Outcome outcome, std::string code, std::string why);
   void count(const ItemRecord& item, AnswerRecord&& answer);
-  void end_unanswered(const OpenGroup& group);
+  void end_unanswered(const OpenGroup& group, Outcome outcome, const std::string& code, const std::string& why);
   void note_death(const backends::Death& death);
   void commit();
   void count_earlier_answers();
@@ -79,7 +78,7 @@ class Stretch {
   Specification spec_;
   std::unique_ptr<scoring::Scorer> scorer_;
   scoring::Tally tally_;
-  PictureCosts costs_;
+  GroupEstimator estimator_;
   Progress progress_;
   ModelEnd end_;
 
@@ -88,10 +87,10 @@ class Stretch {
   std::unordered_map<std::string, const ItemRecord*> waiting_;  ///< by id, not answered yet
   std::vector<AnswerRecord> arrived_;                           ///< not committed yet
   std::vector<backends::Death> deaths_;                         ///< not committed yet
+  std::map<std::string, std::string> stopped_;  ///< for want of memory, to be asked again: id, why
   std::optional<Bytes> planned_peak_;
-  std::optional<Bytes> walked_peak_;  // of the group that was asked last
-  // Number and pictures of the group that was looked at ahead.
-  std::optional<std::pair<std::uint32_t, std::vector<memory::PictureCost>>> ahead_;
+  std::string rung_;                  ///< on which the group is asked
+  std::optional<Bytes> walked_peak_;  ///< of the group that was asked last
   TimePoint asked_since_{};
   std::string asked_at_;  ///< when the group in progress was sent, ISO time; empty: it was not
   bool asking_clock_ = false;

@@ -113,37 +113,6 @@ WorkloadFacts survey_workload(const JournalReader& journal) {
   return survey.take();
 }
 
-std::vector<memory::PictureCost> hardest_pictures(const WorkloadFacts& facts,
-                                                  const std::vector<memory::PictureCost>& costs) {
-  const std::vector<std::size_t>* hardest = nullptr;
-  std::pair<Bytes, std::uint64_t> most;
-  Bytes most_decode;
-  for (const std::vector<std::size_t>& set : facts.picture_sets) {
-    std::pair<Bytes, std::uint64_t> weight;
-    Bytes decode;
-    for (const std::size_t index : set) {
-      const memory::PictureCost& cost = costs.at(index);
-      weight.first = std::max(weight.first, cost.encode);
-      weight.second += cost.tokens;
-      decode += cost.decode;
-    }
-    most_decode = std::max(most_decode, decode);
-    if (hardest == nullptr || weight > most) {
-      hardest = &set;
-      most = weight;
-    }
-  }
-  std::vector<memory::PictureCost> result;
-  if (hardest != nullptr) {
-    for (const std::size_t index : *hardest) {
-      result.push_back(costs.at(index));
-      most_decode = saturating_minus(most_decode, result.back().decode);
-    }
-    result.front().decode += most_decode;
-  }
-  return result;
-}
-
 std::vector<memory::PictureCost> PictureCosts::of(const std::vector<datasets::Picture>& pictures) {
   std::vector<worker::PictureSize> sizes;
   std::vector<worker::PictureSize> unknown;

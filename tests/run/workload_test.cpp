@@ -10,6 +10,10 @@
 namespace headroom::run {
 namespace {
 
+using test::dataset_of;
+using test::item_of;
+using test::spec_of;
+
 constexpr std::uint64_t kPixels = 6000ULL * 4000;
 
 /// The head of a JPEG of 6000 x 4000 pixels as shown. `frame`: 0xC0 baseline, 0xC2 progressive.
@@ -77,26 +81,6 @@ struct Planner {
   }
 };
 
-memory::PictureCost cost(Bytes encode, std::uint32_t tokens, Bytes decode) {
-  memory::PictureCost cost;
-  cost.encode = encode;
-  cost.tokens = tokens;
-  cost.decode = decode;
-  return cost;
-}
-
-TEST(HardestPictures, DecodeIsThatOfTheSetThatHoldsMost) {
-  WorkloadFacts facts;
-  facts.picture_sets = {{0}, {1, 2}, {3}};
-  const auto hardest = hardest_pictures(facts,
-                                        {cost(4_MiB, 10, 30_MiB),
-                                         cost(8_MiB, 10, 1_MiB),
-                                         cost(8_MiB, 10, 2_MiB),
-                                         cost(8_MiB, 10, 20_MiB)});
-  ASSERT_EQ(hardest.size(), 2U);
-  EXPECT_EQ(hardest[0].decode + hardest[1].decode, 30_MiB);
-}
-
 TEST(PictureCosts, PicturesOfOneSizeThatDecodeAtDifferentCostAreToldApart) {
   Planner planner;
   PictureCosts costs(std::ref(planner));
@@ -109,10 +93,6 @@ TEST(PictureCosts, PicturesOfOneSizeThatDecodeAtDifferentCostAreToldApart) {
   costs.of({progressive, baseline});
   EXPECT_EQ(planner.asked, 2U);
 }
-
-using test::dataset_of;
-using test::item_of;
-using test::spec_of;
 
 /// An item about a picture of 64 x 64 pixels that can be read.
 datasets::Item item_of_file(const std::string& id) {

@@ -1,0 +1,63 @@
+#include "group_estimator.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace headroom::run {
+
+std::vector<memory::PictureCost> GroupEstimator::costs(const OpenGroup& group,
+                                                   std::uint32_t max_tiles) {
+  const auto asked = std::find_if(group.items.begin(), group.items.end(), [](const auto& record) {
+    return record.item.defect.empty();
+  });
+  if (asked == group.items.end()) {
+    return {};
+  }
+  const auto [entry, fresh] = costs_.try_emplace(
+      max_tiles, [this, max_tiles](const std::vector<worker::PictureSize>& sizes) {
+        return plan_(sizes, max_tiles);
+      });
+  return entry->second.of(asked->item.pictures);
+}
+
+const std::vector<memory::PictureCost>& GroupEstimator::pictures(const OpenGroup& group) {
+  const auto found = known_.find(group.no);
+  return found != known_.end() ? found->second
+                               : known_.emplace(group.no, costs(group, 0)).first->second;
+}
+
+/// The most tiles of one picture halved down to one.
+std::vector<memory::FewerTiles> GroupEstimator::with_fewer_tiles(
+    const OpenGroup& group, const std::vector<memory::PictureCost>& whole) {
+  std::uint32_t most = 0;
+  for (const memory::PictureCost& picture : whole) {
+    most = std::max(most, picture.tiles);
+  }
+  std::vector<memory::FewerTiles> fewer;
+  for (std::uint32_t tiles = most / 2; tiles >= 1; tiles /= 2) {
+    fewer.push_back({tiles, costs(group, tiles)});
+  }
+  return fewer;
+}
+
+memory::GroupFacts GroupEstimator::of(const OpenGroup& group, const std::optional<OpenGroup>& next) {
+  known_.erase(known_.begin(), known_.lower_bound(group.no));
+  memory::GroupFacts facts;
+  facts.id = group.request.group;
+  facts.questions = static_cast<std::uint32_t>(group.request.items.size());
+  facts.max_tokens = max_tokens_;
+  for (const ItemRecord& record : group.items) {
+    if (record.item.defect.empty()) {
+      facts.text_tokens =
+          std::max(facts.text_tokens, estimate_text_tokens(record.item.conversation));
+    }
+  }
+  facts.pictures = pictures(group);
+  facts.ahead = next ? pictures(*next) : std::vector<memory::PictureCost>();
+  if (fewer_tiles_) {
+    facts.fewer_tiles = with_fewer_tiles(group, facts.pictures);
+  }
+  return facts;
+}
+
+}  // namespace headroom::run
