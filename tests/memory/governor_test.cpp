@@ -32,6 +32,7 @@ class GovernorTest : public ::testing::Test {
     governor_ =
         std::make_unique<Governor>(test::budget_of(limit),
                                    make_plan(geometry, workload_),
+                                   settings_,
                                    std::move(policy),
                                    sampler_,
                                    clock_,
@@ -52,7 +53,7 @@ class GovernorTest : public ::testing::Test {
   }
 
   GroupFacts facts(std::string id = "g1") const {
-    return {std::move(id), workload_.pictures, 8, 40, 20};
+    return {std::move(id), workload_.pictures, std::vector<PictureCost>(), 8, 40, 20, {}};
   }
 
   const MemoryEvent* last(Kind kind) const {
@@ -72,6 +73,7 @@ class GovernorTest : public ::testing::Test {
   test::ScriptedSource source_;
   Sampler sampler_{source_};
   Workload workload_;
+  GovernorSettings settings_;
   Reading worker_;
   std::vector<MemoryEvent> events_;
   std::unique_ptr<Governor> governor_;
@@ -114,7 +116,7 @@ TEST_F(GovernorTest, ATightBudgetReducesTheBatchAndSaysSo) {
   workload_.max_tokens = 1000;
   Governor& governor = start(170_MiB);
   load(governor);
-  const GroupDecision decision = governor.before_group({"g1", {}, 8, 400, 1000});
+  const GroupDecision decision = governor.before_group({"g1", {}, std::vector<PictureCost>(), 8, 400, 1000, {}});
   EXPECT_TRUE(decision.fits) << decision.reason;
   EXPECT_LT(decision.limits.batch, 8U);
   ASSERT_NE(last(Kind::kRung), nullptr);
@@ -177,7 +179,7 @@ TEST_F(GovernorTest, ACleanUpInVainIsNotAskedForAgainBeforeTheSameGroup) {
 }
 
 TEST_F(GovernorTest, ThePeriodicCleanUpComesAfterFiveQuestions) {
-  Governor& governor = start(512_MiB);
+  Governor& governor = start(512_MiB, default_policy({.every_questions = 5}));
   load(governor);
   governor.before_group(facts());
   EXPECT_EQ(governor.after_group(facts(), 4, worker_).clean, Clean::kNone);
@@ -197,7 +199,7 @@ TEST_F(GovernorTest, ThePeriodicCleanUpComesAfterFiveQuestions) {
 }
 
 TEST_F(GovernorTest, PressureAsksForThreeCycles) {
-  Governor& governor = start(512_MiB, default_policy(0));
+  Governor& governor = start(512_MiB);
   load(governor);
   governor.before_group(facts());
   set_worker(430_MiB, 370_MiB, 5_MiB);
@@ -297,17 +299,18 @@ TEST_F(GovernorTest, WhereThePlanLeavesNothingFreeTheCacheIsAsPlanned) {
   EXPECT_LT(start(100_MiB).load_limits().cache, 10_MiB);
 }
 
-TEST_F(GovernorTest, ADevicesSpareMemoryMayBeCached) {
+TEST_F(GovernorTest, ADevicesCacheStaysAsPlannedToo) {
   workload_.counter = Counter::kDevice;
   Budget budget = test::budget_of(10_GiB);
   budget.counter = Counter::kDevice;
   const Governor governor(budget,
                           make_plan(test::small_geometry(), workload_),
+                          {},
                           default_policy(),
                           sampler_,
                           clock_,
                           nullptr);
-  EXPECT_GT(governor.load_limits().cache, 9_GiB);
+  EXPECT_LE(governor.load_limits().cache, workload_.allocator_cache);
 }
 
 TEST_F(GovernorTest, OnADeviceTheAllocatorsPeakIsMeasured) {
@@ -316,6 +319,7 @@ TEST_F(GovernorTest, OnADeviceTheAllocatorsPeakIsMeasured) {
   budget.counter = Counter::kDevice;
   Governor governor(budget,
                     make_plan(test::small_geometry(), workload_),
+                    {},
                     default_policy(),
                     sampler_,
                     clock_,
@@ -327,6 +331,79 @@ TEST_F(GovernorTest, OnADeviceTheAllocatorsPeakIsMeasured) {
   governor.after_load(worker_, 1);
   EXPECT_EQ(governor.summary().measured_peak, 700_MiB);
   EXPECT_TRUE(governor.summary().budget_kept);
+}
+
+TEST_F(GovernorTest, SwitchedOffItOnlyLooks) {
+  settings_.on = false;
+  Governor& governor = start(90_MiB);
+  EXPECT_FALSE(governor.load_limits().memory);
+  EXPECT_FALSE(governor.load_limits().cache);
+  load(governor);
+  const GroupDecision decision = governor.before_group(facts());
+  EXPECT_TRUE(decision.fits);
+  EXPECT_EQ(decision.limits.batch, 8U);
+  EXPECT_FALSE(decision.limits.memory);
+  EXPECT_EQ(governor.after_group(facts(), 8, worker_).clean, Clean::kNone);
+  EXPECT_FALSE(governor.summary().budget_kept);
+  EXPECT_EQ(count(Kind::kBroken), 1U);
+}
+
+TEST_F(GovernorTest, AStoppedGroupGoesOnOnARungThatCostsClearlyLess) {
+  Governor& governor = start(512_MiB);
+  load(governor);
+  const GroupDecision first = governor.before_group(facts());
+  ASSERT_TRUE(first.fits);
+  const GroupDecision second = governor.after_stop(facts(), "the guard said no");
+  ASSERT_TRUE(second.fits) << second.reason;
+  EXPECT_LE(second.planned_peak, scaled(first.planned_peak, 0.8));
+  EXPECT_FALSE(second.rung.empty());
+  EXPECT_NE(second.reason.find("the guard said no"), std::string::npos);
+  ASSERT_NE(last(Kind::kRung), nullptr);
+}
+
+TEST_F(GovernorTest, AGroupThatIsStoppedOnEveryRungIsRefusedInTheEnd) {
+  Governor& governor = start(512_MiB);
+  load(governor);
+  GroupDecision decision = governor.before_group(facts());
+  int stops = 0;
+  while (decision.fits && stops < 100) {
+    ++stops;
+    decision = governor.after_stop(facts(), "again");
+  }
+  EXPECT_FALSE(decision.fits);
+  EXPECT_LT(stops, 20);
+  EXPECT_TRUE(governor.before_group(facts("another")).fits);
+}
+
+TEST_F(GovernorTest, ADeathMakesTheNextOfItsKindMoreCautious) {
+  Governor& governor = start(512_MiB);
+  load(governor);
+  const Bytes before = governor.before_group(facts()).upper;
+  governor.after_stop(facts(), "the worker died");
+  EXPECT_GT(governor.before_group(facts("next")).upper, before);
+}
+
+TEST_F(GovernorTest, WhatIsLearntReplacesThePlanAndItsErrorIsOnRecord) {
+  Governor& governor = start(512_MiB);
+  load(governor);
+  Bytes first;
+  Bytes last_upper;
+  for (int i = 0; i < 20; ++i) {
+    const GroupDecision decision = governor.before_group(facts("g" + std::to_string(i)));
+    first = i == 0 ? decision.upper : first;
+    last_upper = decision.upper;
+    set_worker(scaled(decision.planned_peak, 0.9) - 12_MiB, 29_MiB, Bytes());
+    sampler_.tick();
+    set_worker(89_MiB, 29_MiB, Bytes());
+    governor.after_group(facts(), 8, worker_);
+  }
+  EXPECT_LT(last_upper, first);
+  const PredictionRecord record = governor.summary().predictions;
+  EXPECT_EQ(record.samples, 20U);
+  EXPECT_LT(record.last_error(), record.first_error());
+  ASSERT_NE(last(Kind::kGroup), nullptr);
+  const Json& numbers = last(Kind::kGroup)->numbers;
+  EXPECT_TRUE(numbers.contains("predicted_peak_bytes") && numbers.contains("error_percent"));
 }
 
 TEST_F(GovernorTest, EventsAndSummaryBecomeJson) {

@@ -150,17 +150,6 @@ TEST(Plan, DoesNotProposeABudgetThatTheMachineCannotGive) {
       << admission.text;
 }
 
-TEST(Plan, BudgetSmallerThanTheWeightsIsRefusedForEveryWorkload) {
-  Workload workload = small_workload();
-  const Budget budget = test::budget_of(20_MiB);
-  const Workload chosen = choose_batch(test::small_geometry(), workload, budget);
-  EXPECT_EQ(chosen.batch, 1U);
-  const Admission admission = admit(make_plan(test::small_geometry(), chosen), budget);
-  EXPECT_FALSE(admission.fits);
-  ASSERT_FALSE(admission.changes.empty());
-  EXPECT_TRUE(admission.changes.back().flag.starts_with("--memory "));
-}
-
 TEST(Plan, TheProposedBudgetIsEnoughForTheSamePlan) {
   const Plan plan = make_plan(test::small_geometry(), small_workload());
   const Admission refused = admit(plan, test::budget_of(100_MiB));
@@ -262,66 +251,8 @@ TEST(Geometry, KeysOfLowerRungsMayBeAbsent) {
   EXPECT_EQ(geometry_from_json(json).kv_per_token_quantised, Bytes());
 }
 
-TEST(ChooseBatch, KeepsWhatFits) {
-  const Workload wished = small_workload();
-  const Workload chosen = choose_batch(test::small_geometry(), wished, test::budget_of(512_MiB));
-  EXPECT_EQ(chosen.batch, wished.batch);
-  EXPECT_EQ(chosen.prefill_chunk, wished.prefill_chunk);
-}
-
-TEST(ChooseBatch, HalvesTheChunkBeforeItTouchesTheBatch) {
-  Geometry geometry = test::small_geometry();
-  geometry.prefill_per_token = 100_KiB;
-  Workload wished = small_workload();
-  wished.pictures.clear();
-  wished.prefill_chunk = 1024;
-  const Workload chosen = choose_batch(geometry, wished, test::budget_of(180_MiB));
-  EXPECT_EQ(chosen.batch, 16U);
-  EXPECT_LT(chosen.prefill_chunk, 1024U);
-  EXPECT_GE(chosen.prefill_chunk, 64U);
-}
-
 std::uint32_t below(std::mt19937& random, std::uint32_t end) {
   return static_cast<std::uint32_t>(random() % end);
-}
-
-/// Two hundred models, workloads and budgets by a fixed seed.
-TEST(ChooseBatch, WhatItChoosesFitsAndNothingLargerWould) {
-  std::mt19937 random(20260102);
-  const auto pick = [&random](std::uint64_t most) { return Bytes(random() % (most + 1)); };
-  int fitted = 0;
-  int reduced = 0;
-  for (int round = 0; round < 200; ++round) {
-    Geometry geometry = test::small_geometry();
-    geometry.kv_per_token = pick(200'000);
-    geometry.prefill_per_token = pick(200'000);
-    geometry.scores_per_token_pair = pick(64);
-    geometry.logits_per_row = pick(1'000'000);
-    Workload wished = small_workload();
-    wished.batch = 1 + below(random, 32);
-    wished.text_tokens = below(random, 400);
-    wished.pictures = {test::picture_of(32 + below(random, 600))};
-    const Budget budget = test::budget_of(120_MiB + pick(400U << 20U));
-    const Workload chosen = choose_batch(geometry, wished, budget);
-    if (!admit(make_plan(geometry, chosen), budget).fits) {
-      Workload least = wished;
-      least.batch = 1;
-      least.prefill_chunk = 64;
-      EXPECT_FALSE(admit(make_plan(geometry, least), budget).fits) << "round " << round;
-      continue;
-    }
-    ++fitted;
-    if (chosen.batch == wished.batch) {
-      continue;
-    }
-    ++reduced;
-    Workload larger = chosen;
-    larger.batch += 1;
-    larger.prefill_chunk = 64;
-    EXPECT_FALSE(admit(make_plan(geometry, larger), budget).fits) << "round " << round;
-  }
-  EXPECT_GT(fitted, 50);
-  EXPECT_GT(reduced, 10);
 }
 
 /// Each proposal of a refusal must do what it says.

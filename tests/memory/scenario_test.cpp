@@ -36,6 +36,7 @@ class SimulatedRun {
   void run(int groups) {
     Governor governor(test::budget_of(limit_),
                       make_plan(test::small_geometry(), workload_),
+                      {.batch = workload_.batch},
                       default_policy(),
                       sampler_,
                       clock_,
@@ -110,7 +111,8 @@ class SimulatedRun {
   }
 
   void one_group(Governor& governor, const std::string& id) {
-    const GroupFacts facts{id, workload_.pictures, workload_.batch, 60, 50};
+    const GroupFacts facts{
+        id, workload_.pictures, std::vector<PictureCost>(), workload_.batch, 60, 50, {}};
     int here = 0;
     GroupDecision decision = governor.before_group(facts);
     while (decision.clean_first.clean != Clean::kNone && here < 50) {
@@ -146,7 +148,7 @@ class SimulatedRun {
   bool spiky_ = false;
 };
 
-constexpr int kScenarios = 200;
+constexpr int kScenarios = 1000;
 constexpr int kGroups = 60;
 
 TEST(Scenarios, NoBudgetIsBrokenSilentlyAndNoneIsReportedBrokenThatHeld) {

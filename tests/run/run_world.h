@@ -126,6 +126,7 @@ struct RunWorld {
     run::Runner runner(journal, sampler, cancel, clock, log, *observer);
     memory::Governor governor(budget_of(budget),
                               memory::make_plan(backend.geometry, workload),
+                              {.batch = 8},
                               std::make_unique<memory::PeriodicPolicy>(
                                   memory::PeriodicPolicy::Unit::kQuestions, cleanup_every),
                               sampler,

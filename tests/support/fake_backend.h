@@ -14,7 +14,7 @@ namespace headroom::test {
 
 /// An engine without a model: answers each item by `answer_of`, in the order asked, and does what
 /// its script says before the n-th answer (counted from 1 over its whole life). Records its calls.
-class FakeBackend final : public backends::Backend {
+class FakeBackend : public backends::Backend {
  public:
   /// What happens in place of, or before, an answer.
   enum class Event {
@@ -137,30 +137,7 @@ class FakeBackend final : public backends::Backend {
 
   int restarts() const override { return restarts_; }
 
- private:
-  /// False when this item gets no answer.
-  bool play(int count) {
-    const auto found = script.find(count);
-    if (found == script.end()) {
-      return true;
-    }
-    switch (found->second) {
-      case Event::kDie:
-        ++restarts_;
-        if (on_death) {
-          on_death({backends::Death::Kind::kSignal, 9, "killed by the script"});
-        }
-        return true;
-      case Event::kCancel:
-        throw Cancelled("the script cancels");
-      case Event::kFail:
-        throw BackendError("E-WORKER-GAVE-UP", "the script gives up");
-      case Event::kSayNothing:
-        return false;
-    }
-    return true;
-  }
-
+ protected:
   worker::Answer make_answer(const worker::AskRequest& request, const worker::AskItem& item) {
     worker::Answer answer;
     answer.group = request.group;
@@ -188,6 +165,30 @@ class FakeBackend final : public backends::Backend {
       }
     }
     return answer;
+  }
+
+ private:
+  /// False when this item gets no answer.
+  bool play(int count) {
+    const auto found = script.find(count);
+    if (found == script.end()) {
+      return true;
+    }
+    switch (found->second) {
+      case Event::kDie:
+        ++restarts_;
+        if (on_death) {
+          on_death({backends::Death::Kind::kSignal, 9, "killed by the script"});
+        }
+        return true;
+      case Event::kCancel:
+        throw Cancelled("the script cancels");
+      case Event::kFail:
+        throw BackendError("E-WORKER-GAVE-UP", "the script gives up");
+      case Event::kSayNothing:
+        return false;
+    }
+    return true;
   }
 
   int count_ = 0;
