@@ -111,10 +111,10 @@ TEST(DynamicIntervalPolicy, IsLongWhereMemoryIsAmpleAndShortWhereItIsTight) {
   int last = 0;
   for (const std::uint64_t limit : {300, 400, 600, 1000, 2000}) {
     DynamicIntervalPolicy policy;
-    const int round = first_cleanup(policy, 2.0, limit);
+    const int round = first_cleanup(policy, 4.0, limit);
     EXPECT_GT(round, last) << "limit " << limit << " MiB";
     // Growth never used more than twice the share that it may use: the spare up to the mark.
-    EXPECT_LE(2.0 * round, 0.8 * static_cast<double>(limit) - 200 + 4 * 2.0);
+    EXPECT_LE(4.0 * round, 0.8 * static_cast<double>(limit) - 200 + 4.0);
     last = round;
   }
 }

@@ -12,7 +12,7 @@ namespace headroom::memory {
 namespace {
 
 /// Groups that make a slope, and those looked back on: pairs of them are compared after each group.
-constexpr std::size_t kLeastGroups = 4;
+constexpr std::size_t kLeastGroups = 6;
 constexpr std::size_t kMostGroups = 32;
 
 struct Point {
