@@ -81,7 +81,12 @@ void PictureShelf::use(std::shared_ptr<const models::PictureProcessor> processor
 
 void PictureShelf::prepare(const worker::AskRequest& request) {
   const std::lock_guard lock(mutex_);
-  if (processor_ == nullptr || request.pictures.empty()) {
+  if (processor_ == nullptr) {
+    return;
+  }
+  if (request.pictures.empty()) {
+    next_.reset();
+    begin_next();  // which is nothing: what is on the shelf goes
     return;
   }
   std::string key = key_of(request);
@@ -90,8 +95,8 @@ void PictureShelf::prepare(const worker::AskRequest& request) {
   }
   next_ = std::make_shared<Job>();
   next_->key = std::move(key);
-  next_->pictures = request.pictures;
   next_->group = request.group;
+  next_->pictures = request.pictures;
   next_->reduction = reduction_of(request);
   next_->processor = processor_;
   if (job_ == nullptr) {
@@ -112,16 +117,12 @@ std::vector<ShelfPicture> PictureShelf::take(const worker::AskRequest& request) 
     std::unique_lock lock(mutex_);
     processor = processor_;
     const std::string key = key_of(request);
-    if (job_ != nullptr && job_->group == request.group && job_->key != key) {
-      // Prepared with other limits than it is asked with: of no use, and not to be held beside.
+    if (job_ != nullptr && job_->key != key && (next_ != nullptr || job_->group == request.group)) {
+      // Passed over, or prepared with other limits than it is asked with: of no use, and not to be
+      // held beside.
       const std::shared_ptr<Job> job = job_;
-      changed_.wait(lock, [&] { return job->done; });
-      if (job_ == job) {
-        begin_next();
-      }
-    }
-    if (job_ != nullptr && next_ != nullptr && job_->key != key) {
-      begin_next();  // the group ahead was passed over
+      changed_.wait(lock, [&] { return job->done || !job->begun; });
+      begin_next();
     }
     if (job_ != nullptr && job_->key == key) {
       const std::shared_ptr<Job> job = job_;
