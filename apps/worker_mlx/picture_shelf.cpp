@@ -73,27 +73,36 @@ PictureShelf::~PictureShelf() {
 void PictureShelf::use(std::shared_ptr<const models::PictureProcessor> processor) {
   std::unique_lock lock(mutex_);
   processor_ = std::move(processor);
-  // What is in work is waited for: its memory counts until it is gone.
-  changed_.wait(lock, [this] { return !begun_ || job_ == nullptr || job_->done; });
   job_.reset();
-  begun_ = false;
+  next_.reset();
+  // What is in work is waited for: its memory counts until it is gone.
+  changed_.wait(lock, [this] { return !working_; });
 }
 
 void PictureShelf::prepare(const worker::AskRequest& request) {
   const std::lock_guard lock(mutex_);
-  if (processor_ == nullptr || request.pictures.empty() || (job_ != nullptr && !job_->done)) {
+  if (processor_ == nullptr || request.pictures.empty()) {
     return;
   }
-  if (job_ != nullptr && job_->key == key_of(request)) {
+  std::string key = key_of(request);
+  if (job_ != nullptr && job_->key == key) {
     return;
   }
-  job_ = std::make_shared<Job>();
-  job_->key = key_of(request);
-  job_->group = request.group;
-  job_->pictures = request.pictures;
-  job_->reduction = reduction_of(request);
-  job_->processor = processor_;
-  begun_ = false;
+  next_ = std::make_shared<Job>();
+  next_->key = std::move(key);
+  next_->group = request.group;
+  next_->pictures = request.pictures;
+  next_->reduction = reduction_of(request);
+  next_->processor = processor_;
+  if (job_ == nullptr) {
+    begin_next();
+  }
+}
+
+/// Drops the group ahead and puts the one after it into work. Under the lock.
+void PictureShelf::begin_next() {
+  job_ = std::move(next_);
+  next_.reset();
   changed_.notify_all();
 }
 
@@ -102,18 +111,19 @@ std::vector<ShelfPicture> PictureShelf::take(const worker::AskRequest& request) 
   {
     std::unique_lock lock(mutex_);
     processor = processor_;
-    if (job_ != nullptr && job_->group == request.group && job_->key != key_of(request)) {
-      // Prepared with other limits than it is asked with: of no use, and not to be held beside.
+    const std::string key = key_of(request);
+    if (job_ != nullptr && job_->key != key &&
+        (next_ != nullptr || job_->group == request.group)) {
+      // Passed over, or prepared with other limits than it is asked with: of no use, and not to be
+      // held beside.
       const std::shared_ptr<Job> job = job_;
-      changed_.wait(lock, [&] { return job->done; });
-      job_ = job_ == job ? nullptr : job_;
+      changed_.wait(lock, [&] { return job->done || !job->begun; });
+      begin_next();
     }
-    if (job_ != nullptr && job_->key == key_of(request)) {
+    if (job_ != nullptr && job_->key == key) {
       const std::shared_ptr<Job> job = job_;
       changed_.wait(lock, [&] { return job->done; });
-      if (job_ == job) {
-        job_.reset();
-      }
+      begin_next();
       return std::move(job->result);
     }
   }
@@ -126,17 +136,19 @@ std::vector<ShelfPicture> PictureShelf::take(const worker::AskRequest& request) 
 void PictureShelf::work() {
   std::unique_lock lock(mutex_);
   while (true) {
-    changed_.wait(lock, [this] { return stop_ || (job_ != nullptr && !begun_ && !job_->done); });
+    changed_.wait(lock, [this] { return stop_ || (job_ != nullptr && !job_->begun); });
     if (stop_) {
       return;
     }
-    begun_ = true;
     const std::shared_ptr<Job> job = job_;
+    job->begun = true;
+    working_ = true;
     lock.unlock();
     auto result = make_pictures(job->pictures, job->reduction, *job->processor);
     lock.lock();
     job->result = std::move(result);
     job->done = true;
+    working_ = false;
     changed_.notify_all();
   }
 }

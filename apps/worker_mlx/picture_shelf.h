@@ -30,7 +30,8 @@ struct ShelfPicture {
 };
 
 /// Decodes the next group's pictures on a thread of its own while the present group is asked.
-/// Holds at most one group ahead, so that its memory is bounded; a further one is not begun.
+/// Holds the pictures of at most one group ahead, so that its memory is bounded: a further one is
+/// begun when those are taken, or when another group than theirs is asked.
 /// Thread: any, except the destructor.
 class PictureShelf {
  public:
@@ -42,7 +43,7 @@ class PictureShelf {
   /// The processor of the loaded model; null, and everything on the shelf is dropped, when there is
   /// none.
   void use(std::shared_ptr<const models::PictureProcessor> processor);
-  /// Returns at once.
+  /// Returns at once. Of several that wait for their turn, the last stays.
   void prepare(const worker::AskRequest& request);
   /// The group's pictures: those prepared ahead, waiting for them if need be, or made now.
   std::vector<ShelfPicture> take(const worker::AskRequest& request);
@@ -55,16 +56,19 @@ class PictureShelf {
     Reduction reduction;
     std::shared_ptr<const models::PictureProcessor> processor;
     std::vector<ShelfPicture> result;
+    bool begun = false;
     bool done = false;
   };
 
+  void begin_next();
   void work();
 
   std::mutex mutex_;
   std::condition_variable changed_;
   std::shared_ptr<const models::PictureProcessor> processor_;
-  std::shared_ptr<Job> job_;  // the group ahead: waiting, in work, or done
-  bool begun_ = false;
+  std::shared_ptr<Job> job_;   // the group ahead: waiting, in work, or done
+  std::shared_ptr<Job> next_;  // the one after it, while nobody has taken that
+  bool working_ = false;       // on job_, or on one that nobody wants any more
   bool stop_ = false;
   std::thread thread_;  // last: it uses the others
 };
