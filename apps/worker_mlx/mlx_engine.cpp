@@ -79,8 +79,10 @@ memory::Geometry MlxEngine::plan(const worker::PlanRequest& request) {
     memory::PictureCost& cost = geometry.pictures[i];
     cost.width = request.pictures[i].width;
     cost.height = request.pictures[i].height;
-    // The picture as decoded is there while it is reduced to the side that was asked for.
-    cost.decode += Bytes(std::uint64_t{cost.width} * cost.height * 3);
+    // The picture as decoded is there while it is reduced to the side that was asked for. Before
+    // that its decoder may hold more: what a turn, a progressive or a lossless file takes.
+    cost.decode = std::max(cost.decode + Bytes(std::uint64_t{cost.width} * cost.height * 3),
+                           request.pictures[i].decode);
   }
   geometry.engine = footprint_at_start_;
   return geometry;

@@ -77,11 +77,12 @@ std::pair<Format, Probe> examine(const Source& source, const DecodeLimits& limit
   return {format, found};
 }
 
-Header header_of(Format format, const Probe& found) {
+Header header_of(const Source& source, Format format, const Probe& found) {
   const bool turned = found.orientation >= 5;
   const std::uint64_t rgb_bytes = std::uint64_t{found.width} * found.height * 3;
   Header header;
   header.format = format;
+  header.file_bytes = source.bytes.size();
   header.width = turned ? found.height : found.width;
   header.height = turned ? found.width : found.height;
   header.orientation = found.orientation;
@@ -142,15 +143,16 @@ void fail_unsupported(const Source& source, std::string_view what) {
 }
 
 Header read_header(std::string_view bytes, const std::string& name, const DecodeLimits& limits) {
-  const auto [format, found] = examine({bytes, name}, limits);
-  return header_of(format, found);
+  const Source source{bytes, name};
+  const auto [format, found] = examine(source, limits);
+  return header_of(source, format, found);
 }
 
 Decoded decode(std::string_view bytes, const std::string& name, const DecodeLimits& limits) {
   const Source source{bytes, name};
   const auto [format, found] = examine(source, limits);
   Decoded decoded;
-  decoded.header = header_of(format, found);
+  decoded.header = header_of(source, format, found);
   try {
     decoded.image.width = found.width;
     decoded.image.height = found.height;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 #include <utility>
 
 #include "base/errors.h"
@@ -283,7 +284,7 @@ void add_cache(std::vector<PhasePlan>& phases, Bytes most, bool encode_apart) {
 const PictureCost* largest_picture(const std::vector<PictureCost>& pictures) {
   const auto largest = std::max_element(
       pictures.begin(), pictures.end(), [](const PictureCost& a, const PictureCost& b) {
-        return std::pair(a.encode, a.tokens) < std::pair(b.encode, b.tokens);
+        return std::tie(a.encode, a.tokens, a.decode) < std::tie(b.encode, b.tokens, b.decode);
       });
   return largest == pictures.end() ? nullptr : &*largest;
 }

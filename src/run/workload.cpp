@@ -1,6 +1,7 @@
 #include "run/workload.h"
 
 #include <algorithm>
+#include <bit>
 #include <set>
 #include <unordered_map>
 
@@ -10,6 +11,17 @@
 namespace headroom::run {
 
 namespace {
+
+PictureKey key_of(const worker::PictureSize& size) {
+  return {size.width, size.height, size.decode};
+}
+
+/// `bytes` rounded up to five significant bits.
+Bytes rounded_up(std::uint64_t bytes) {
+  const auto width = static_cast<unsigned>(std::bit_width(bytes));
+  const std::uint64_t step = width > 5 ? std::uint64_t{1} << (width - 5) : 1;
+  return Bytes((bytes + step - 1) / step * step);
+}
 
 /// A survey in progress: each picture's header is read once, each set of sizes kept once.
 class Survey {
@@ -39,8 +51,7 @@ class Survey {
 
  private:
   std::size_t index_of(const worker::PictureSize& size) {
-    const auto [entry, fresh] =
-        indices_.emplace(std::pair(size.width, size.height), facts_.sizes.size());
+    const auto [entry, fresh] = indices_.emplace(key_of(size), facts_.sizes.size());
     if (fresh) {
       facts_.sizes.push_back(size);
     }
@@ -49,7 +60,7 @@ class Survey {
 
   WorkloadFacts facts_;
   std::unordered_map<std::uint32_t, std::uint32_t> group_sizes_;
-  std::map<std::pair<std::uint32_t, std::uint32_t>, std::size_t> indices_;
+  std::map<PictureKey, std::size_t> indices_;
   std::set<std::vector<std::size_t>> sets_;
 };
 
@@ -60,7 +71,7 @@ worker::PictureSize picture_size(const datasets::Picture& picture) {
     const images::Header header = picture.path.empty()
                                       ? images::read_header(picture.bytes, picture.name)
                                       : images::read_file_header(picture.path);
-    return {header.width, header.height};
+    return {header.width, header.height, rounded_up(header.decode_bytes + header.file_bytes)};
   } catch (const Error&) {
     return {};  // asking says what is wrong with it, as the item's outcome
   }
@@ -99,13 +110,17 @@ std::vector<memory::PictureCost> hardest_pictures(const WorkloadFacts& facts,
                                                   const std::vector<memory::PictureCost>& costs) {
   const std::vector<std::size_t>* hardest = nullptr;
   std::pair<Bytes, std::uint64_t> most;
+  Bytes most_decode;
   for (const std::vector<std::size_t>& set : facts.picture_sets) {
     std::pair<Bytes, std::uint64_t> weight;
+    Bytes decode;
     for (const std::size_t index : set) {
       const memory::PictureCost& cost = costs.at(index);
       weight.first = std::max(weight.first, cost.encode);
       weight.second += cost.tokens;
+      decode += cost.decode;
     }
+    most_decode = std::max(most_decode, decode);
     if (hardest == nullptr || weight > most) {
       hardest = &set;
       most = weight;
@@ -115,7 +130,9 @@ std::vector<memory::PictureCost> hardest_pictures(const WorkloadFacts& facts,
   if (hardest != nullptr) {
     for (const std::size_t index : *hardest) {
       result.push_back(costs.at(index));
+      most_decode = saturating_minus(most_decode, result.back().decode);
     }
+    result.front().decode += most_decode;
   }
   return result;
 }
@@ -129,20 +146,20 @@ std::vector<memory::PictureCost> PictureCosts::of(const std::vector<datasets::Pi
       continue;
     }
     sizes.push_back(size);
-    if (known_.count({size.width, size.height}) == 0) {
+    if (known_.count(key_of(size)) == 0) {
       unknown.push_back(size);
     }
   }
   if (!unknown.empty()) {
     const memory::Geometry geometry = plan_(unknown);
     for (std::size_t i = 0; i < unknown.size() && i < geometry.pictures.size(); ++i) {
-      known_[{unknown[i].width, unknown[i].height}] = geometry.pictures[i];
+      known_[key_of(unknown[i])] = geometry.pictures[i];
     }
   }
   std::vector<memory::PictureCost> costs;
   costs.reserve(sizes.size());
   for (const worker::PictureSize& size : sizes) {
-    costs.push_back(known_[{size.width, size.height}]);
+    costs.push_back(known_[key_of(size)]);
   }
   return costs;
 }

@@ -70,7 +70,11 @@ Json to_json(const PlanRequest& request) {
   json["max_tiles"] = request.max_tiles;
   Json pictures = Json::array();
   for (const PictureSize& size : request.pictures) {
-    pictures.push_back({{"width", size.width}, {"height", size.height}});
+    Json picture = {{"width", size.width}, {"height", size.height}};
+    if (size.decode > Bytes()) {
+      picture["decode_bytes"] = size.decode.count();
+    }
+    pictures.push_back(std::move(picture));
   }
   json["pictures"] = std::move(pictures);
   return json;
@@ -90,7 +94,9 @@ PlanRequest from_json<PlanRequest>(const Json& json) {
   if (const Json* pictures = fields.find_array("pictures")) {
     for (const Json& entry : *pictures) {
       const Fields size(entry, fmt::format("plan.pictures[{}]", request.pictures.size()));
-      request.pictures.push_back({size.unsigned32("width"), size.unsigned32("height")});
+      request.pictures.push_back({size.unsigned32("width"),
+                                  size.unsigned32("height"),
+                                  size.bytes("decode_bytes").value_or(Bytes())});
     }
   }
   return request;

@@ -67,6 +67,16 @@ TEST(Memory, PlannedDecodeOfAPictureGrowsWithItsPixels) {
   EXPECT_LT(asked.engine.plan(request).pictures[1].decode, whole[1].decode);
 }
 
+TEST(Memory, PlannedDecodeIsAtLeastWhatThePicturesDecoderHolds) {
+  Asked asked;
+  worker::PlanRequest request = plan_request();
+  request.pictures = {{4000, 3000, {}}, {4000, 3000, 1_KiB}, {4000, 3000, 200_MiB}};
+  const auto costs = asked.engine.plan(request).pictures;
+  ASSERT_EQ(costs.size(), 3U);
+  EXPECT_EQ(costs[1].decode, costs[0].decode);
+  EXPECT_EQ(costs[2].decode, 200_MiB);
+}
+
 TEST(Memory, CleaningGivesTheCacheBack) {
   Asked asked;
   asked.ask(scene(20));

@@ -30,7 +30,7 @@ worker::Hello sample_hello() {
 worker::PlanRequest sample_plan_request() {
   return {.model = "models/demo",
           .dtype = "float32",
-          .pictures = {{64, 64}, {640, 480}},
+          .pictures = {{64, 64, {}}, {640, 480, 1_MiB}},
           .max_image_side = 512,
           .max_tiles = 5};
 }

@@ -21,6 +21,7 @@ struct Header {
   int orientation = 1;  ///< EXIF, 1..8
   /// What decode() holds at its peak beside the file's own bytes, from above, for planning.
   std::uint64_t decode_bytes = 0;
+  std::uint64_t file_bytes = 0;
 };
 
 /// What becomes of 16-bit grey PNGs. 16-bit colour and grey with alpha always give the high byte.

@@ -37,7 +37,7 @@ struct Workload {
   std::vector<SmallerPicture> smaller;  ///< for advice: the largest picture at smaller sides
 };
 
-/// The picture of the list that costs most where it counts (its encode, then its tokens).
+/// The picture of the list that costs most where it counts (encode, then tokens, then decode).
 const PictureCost* largest_picture(const std::vector<PictureCost>& pictures);
 
 enum class PartKind {

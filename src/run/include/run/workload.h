@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -15,11 +16,14 @@
 
 namespace headroom::run {
 
+/// Width, height and decode bytes: pictures with the same ones cost the same.
+using PictureKey = std::tuple<std::uint32_t, std::uint32_t, Bytes>;
+
 /// What a plan needs to know of the groups of a run, found without a model.
 struct WorkloadFacts {
   std::uint32_t largest_group = 0;                     ///< questions
   std::uint32_t text_tokens = 0;                       ///< of the longest conversation, estimated
-  std::vector<worker::PictureSize> sizes;              ///< each size that occurs, once
+  std::vector<worker::PictureSize> sizes;              ///< each that occurs, once
   std::vector<std::vector<std::size_t>> picture_sets;  ///< indices into `sizes`; each set once
   std::uint64_t unreadable =
       0;  ///< pictures without a readable header: they end as outcome `image`
@@ -31,7 +35,8 @@ WorkloadFacts survey_workload(const datasets::Dataset& dataset, const Selection&
 /// The same from what a journal holds.
 WorkloadFacts survey_workload(const JournalReader& journal);
 
-/// The size of a picture after orientation; 0x0 when its header cannot be read.
+/// The size of a picture after orientation, and what decoding it holds, rounded up by at most a
+/// sixteenth, so that files of about one size share a cost; 0x0 when its header cannot be read.
 worker::PictureSize picture_size(const datasets::Picture& picture);
 
 /// Tokens of the texts of a conversation and of the template around them, from above for ordinary
@@ -39,11 +44,12 @@ worker::PictureSize picture_size(const datasets::Picture& picture);
 std::uint32_t estimate_text_tokens(const Conversation& conversation);
 
 /// The costs of the set of pictures that is hardest on memory: the largest encode, then the most
-/// tokens. `costs`: Geometry::pictures of a plan that was asked for facts.sizes.
+/// tokens; with the decode of the set that holds most while it is decoded. `costs`:
+/// Geometry::pictures of a plan that was asked for facts.sizes.
 std::vector<memory::PictureCost> hardest_pictures(const WorkloadFacts& facts,
                                                   const std::vector<memory::PictureCost>& costs);
 
-/// Costs of pictures by their size, asked for once a size.
+/// Costs of pictures, asked for once for each size and decode.
 class PictureCosts {
  public:
   /// `plan`: Backend::plan for the model of this run.
@@ -56,7 +62,7 @@ class PictureCosts {
 
  private:
   Planner plan_;
-  std::map<std::pair<std::uint32_t, std::uint32_t>, memory::PictureCost> known_;
+  std::map<PictureKey, memory::PictureCost> known_;
 };
 
 }  // namespace headroom::run

@@ -44,8 +44,9 @@ struct PictureRef {
 };
 
 struct PictureSize {
-  std::uint32_t width = 0;
+  std::uint32_t width = 0;  ///< after orientation
   std::uint32_t height = 0;
+  Bytes decode;  ///< held at the peak of its decoding, the file's own bytes included; 0: not known
 };
 
 /// plan -> memory::Geometry. Reads headers only; loads nothing. Throws like `load` for a checkpoint

@@ -1,0 +1,112 @@
+#include "run/workload.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+
+namespace headroom::run {
+namespace {
+
+constexpr std::uint64_t kPixels = 6000ULL * 4000;
+
+/// The head of a JPEG of 6000 x 4000 pixels as shown. `frame`: 0xC0 baseline, 0xC2 progressive.
+datasets::Picture jpeg(char frame, bool turned, std::size_t bytes = 200) {
+  std::string file("\xFF\xD8", 2);
+  if (turned) {
+    file.append(
+        "\xFF\xE1\x00\x22"
+        "Exif\0\0"
+        "II*\0\x08\0\0\0"
+        "\x01\0"
+        "\x12\x01\x03\0\x01\0\0\0\x06\0\0\0"
+        "\0\0\0\0",
+        36);
+  }
+  file.append("\xFF", 1).append(1, frame).append("\x00\x11\x08", 3);
+  file.append(turned ? "\x17\x70\x0F\xA0" : "\x0F\xA0\x17\x70", 4);
+  file.append("\x03\x01\x11\0\x02\x11\0\x03\x11\0", 10).append("\xFF\xDA", 2);
+  file.resize(std::max(file.size(), bytes));
+  return {{}, file, "picture"};
+}
+
+struct DecodeCase {
+  const char* name;
+  datasets::Picture picture;
+  std::uint64_t least;
+};
+
+class DecodeOfAPicture : public ::testing::TestWithParam<DecodeCase> {};
+
+TEST_P(DecodeOfAPicture, CountsFromAboveWhatItsFileNeedsBesideThePixels) {
+  const worker::PictureSize size = picture_size(GetParam().picture);
+  EXPECT_EQ(size.width, 6000U);
+  EXPECT_EQ(size.height, 4000U);
+  EXPECT_GE(size.decode, Bytes(GetParam().least));
+  EXPECT_LE(size.decode, scaled(Bytes(GetParam().least), 1.1));
+}
+
+INSTANTIATE_TEST_SUITE_P(Files,
+                         DecodeOfAPicture,
+                         ::testing::Values(DecodeCase{"Baseline", jpeg('\xC0', false), 3 * kPixels},
+                                           DecodeCase{"Turned", jpeg('\xC0', true), 6 * kPixels},
+                                           DecodeCase{
+                                               "Progressive", jpeg('\xC2', false), 9 * kPixels},
+                                           DecodeCase{"LargeFile",
+                                                      jpeg('\xC0', false, 64U << 20U),
+                                                      3 * kPixels + (64U << 20U)}),
+                         [](const auto& info) { return info.param.name; });
+
+/// Costs by decode bytes, and how many pictures were asked for.
+struct Planner {
+  std::size_t asked = 0;
+
+  memory::Geometry operator()(const std::vector<worker::PictureSize>& sizes) {
+    memory::Geometry geometry;
+    for (const worker::PictureSize& size : sizes) {
+      memory::PictureCost cost;
+      cost.width = size.width;
+      cost.height = size.height;
+      cost.decode = size.decode;
+      geometry.pictures.push_back(cost);
+      ++asked;
+    }
+    return geometry;
+  }
+};
+
+memory::PictureCost cost(Bytes encode, std::uint32_t tokens, Bytes decode) {
+  memory::PictureCost cost;
+  cost.encode = encode;
+  cost.tokens = tokens;
+  cost.decode = decode;
+  return cost;
+}
+
+TEST(HardestPictures, DecodeIsThatOfTheSetThatHoldsMost) {
+  WorkloadFacts facts;
+  facts.picture_sets = {{0}, {1, 2}, {3}};
+  const auto hardest = hardest_pictures(facts,
+                                        {cost(4_MiB, 10, 30_MiB),
+                                         cost(8_MiB, 10, 1_MiB),
+                                         cost(8_MiB, 10, 2_MiB),
+                                         cost(8_MiB, 10, 20_MiB)});
+  ASSERT_EQ(hardest.size(), 2U);
+  EXPECT_EQ(hardest[0].decode + hardest[1].decode, 30_MiB);
+}
+
+TEST(PictureCosts, PicturesOfOneSizeThatDecodeAtDifferentCostAreToldApart) {
+  Planner planner;
+  PictureCosts costs(std::ref(planner));
+  const auto baseline = jpeg('\xC0', false);
+  const auto progressive = jpeg('\xC2', false);
+  const auto both = costs.of({baseline, progressive});
+  ASSERT_EQ(both.size(), 2U);
+  EXPECT_EQ(both[0].width, both[1].width);
+  EXPECT_LT(both[0].decode, both[1].decode);
+  costs.of({progressive, baseline});
+  EXPECT_EQ(planner.asked, 2U);
+}
+
+}  // namespace
+}  // namespace headroom::run
