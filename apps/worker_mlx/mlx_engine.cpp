@@ -19,6 +19,9 @@
 namespace headroom::mlx_worker {
 namespace {
 
+/// Between the readings of a group in work, at least.
+constexpr Duration kReadingInterval = std::chrono::milliseconds(50);
+
 /// Runs `work`; what MLX throws comes out as one of our errors.
 template <typename Work>
 auto translated(const std::string& where, Work&& work) {
@@ -131,7 +134,8 @@ void MlxEngine::warm_up() {
 void MlxEngine::prepare(const worker::AskRequest& request) { shelf_.prepare(request); }
 
 worker::AskDone MlxEngine::ask(const worker::AskRequest& request,
-                               const worker::AnswerSink& sink,
+                               const worker::AnswerSink& answers,
+                               const worker::ReadingSink& readings,
                                const worker::CancelToken& cancel) {
   models::LoadedModel& model = loaded();
   const TimePoint start = clock_.now();
@@ -145,6 +149,13 @@ worker::AskDone MlxEngine::ask(const worker::AskRequest& request,
     limits.deadline = start + std::chrono::duration_cast<Duration>(
                                   std::chrono::duration<double>(request.limits.deadline_seconds));
   }
+  TimePoint due = start;
+  limits.looked = [&](engine::Phase phase) {
+    if (const TimePoint now = clock_.now(); now >= due) {
+      due = now + kReadingInterval;
+      readings({request.group, std::string(to_string(phase)), reading()});
+    }
+  };
   const engine::Guard guard(limits);
   GroupAsker asker(model, request, guard, clock_);
   std::vector<ShelfPicture> pictures = shelf_.take(request);
@@ -154,7 +165,7 @@ worker::AskDone MlxEngine::ask(const worker::AskRequest& request,
     ++(answer.outcome == Outcome::kAnswered ? done.answered : done.failed);
     answer.before = before;
     answer.after = reading();
-    sink(std::move(answer));
+    answers(std::move(answer));
   });
   done.reading = reading();
   return done;

@@ -25,7 +25,8 @@ class MlxEngine final : public worker::Engine {
   worker::Loaded load(const worker::LoadRequest& request) override;
   void prepare(const worker::AskRequest& request) override;
   worker::AskDone ask(const worker::AskRequest& request,
-                      const worker::AnswerSink& sink,
+                      const worker::AnswerSink& answers,
+                      const worker::ReadingSink& readings,
                       const worker::CancelToken& cancel) override;
   worker::Cleaned clean(worker::CleanLevel level) override;
   worker::Unloaded unload() override;

@@ -327,7 +327,7 @@ class WorkerBackend::Impl::GroupAsk {
     if (request_.limits.deadline_seconds > 0) {
       const double left = request_.limits.deadline_seconds - seconds(asked_);
       if (left <= 0) {
-        time_out("");
+        settle_late(part, std::nullopt, "");
         return;
       }
       part.limits.deadline_seconds = left;
@@ -343,7 +343,7 @@ class WorkerBackend::Impl::GroupAsk {
           worker::from_json<AskDone>,
           [this](const std::string& method, const Json& params) { return hear(method, params); });
       done_.reading = done.reading;
-      take_skipped();
+      take_skipped(part);
       if (sink_error_ || backend_.interrupt_.raised()) {
         return;
       }
@@ -366,7 +366,11 @@ class WorkerBackend::Impl::GroupAsk {
     if (method == "answer") {
       take(worker::from_json<Answer>(params));
     } else if (method == "reading") {
-      backend_.last_reading_ = memory::reading_from_json(params);
+      const auto busy = worker::from_json<worker::BusyReading>(params);
+      backend_.last_reading_ = busy.reading;
+      if (backend_.owner_.on_reading) {
+        backend_.owner_.on_reading(busy);
+      }
     } else if (method == "event") {
       backend_.log_.info("worker", dump_json(params).substr(0, kShownEvent));
     }
@@ -398,13 +402,13 @@ class WorkerBackend::Impl::GroupAsk {
 
   /// What a worker that was told to stop leaves undone is not settled: after a cancel it is still
   /// to be asked, after a deadline it ran out of time.
-  void take_skipped() {
+  void take_skipped(const AskRequest& part) {
     std::vector<Answer> skipped = std::exchange(skipped_, {});
     if (skipped.empty() || sink_error_ || backend_.interrupt_.raised()) {
       return;
     }
-    if (backend_.client_->last_call_timed_out()) {
-      time_out("");
+    if (const auto& overrun = backend_.client_->last_overrun()) {
+      settle_late(part, overrun, "");
       return;
     }
     for (Answer& answer : skipped) {
@@ -438,8 +442,8 @@ class WorkerBackend::Impl::GroupAsk {
     if (sink_error_ || (cancelled && backend_.interrupt_.raised())) {
       return;
     }
-    if (cancelled && backend_.client_->last_call_timed_out()) {
-      time_out(error.what());
+    if (const auto& overrun = backend_.client_->last_overrun(); cancelled && overrun) {
+      settle_late(part, overrun, error.what());
       return;
     }
     const bool memory = dynamic_cast<const BudgetError*>(&error) != nullptr;
@@ -447,16 +451,21 @@ class WorkerBackend::Impl::GroupAsk {
         part, memory ? Outcome::kMemory : Outcome::kModel, error.code(), error.what()));
   }
 
-  void time_out(const std::string& words) {
-    const double limit = request_.limits.deadline_seconds;
-    const std::string what = limit > 0 ? fmt::format("the group's {:.1f} s were over", limit)
-                                       : fmt::format("the worker was silent for {:.1f} s",
-                                                     seconds(backend_.options_.silence_timeout));
-    settle(progress_.fail_rest(
-        Outcome::kTimeout,
-        "E-TIMEOUT",
-        fmt::format(
-            "{} before this item was answered{}{}", what, words.empty() ? "" : ": ", words)));
+  /// After a silence, which is this attempt's, what it asked has had its time; after the group's
+  /// deadline (`overrun` empty: seen from here, before asking) everything has.
+  void settle_late(const AskRequest& part,
+                   const std::optional<worker::Overrun>& overrun,
+                   const std::string& words) {
+    const bool silent = overrun && overrun->limit == worker::Overrun::Limit::kSilence;
+    const std::string text = fmt::format(
+        "{} before this item was answered{}{}",
+        silent
+            ? fmt::format("the worker was asked to stop: {}", overrun->words)
+            : fmt::format("the group's {:.1f} s were over", request_.limits.deadline_seconds),
+        words.empty() ? "" : ": ",
+        words);
+    settle(silent ? progress_.fail_rest_of(part, Outcome::kTimeout, "E-TIMEOUT", text)
+                  : progress_.fail_rest(Outcome::kTimeout, "E-TIMEOUT", text));
   }
 
   void died(const WorkerLost& lost) {

@@ -215,6 +215,7 @@ void Generator::run(const std::vector<Sequence>& sequences,
                     const Guard& guard,
                     const std::function<void(std::size_t, Continuation&&)>& done) const {
   Stopwatch watch(clock_);
+  guard.enter(Phase::kPrefill);
   KvShape shape = model_.kv_shape();
   shape.quantised = limits.quantised_kv;
   KvCache cache(shape);
@@ -243,8 +244,10 @@ void Generator::run(const std::vector<Sequence>& sequences,
       wave.push_back(rows[i].sequence);
     }
     cache.reserve(static_cast<int>(count), suffix_capacity(wave, shared));
+    guard.enter(Phase::kPrefill);
     prefill_rows(rows, features, limits.prefill_chunk, cache, guard);
     const double prefill_share = prefix_share + watch.lap() / static_cast<double>(count);
+    guard.enter(Phase::kDecode);
     decode_rows(rows, cache, guard);
     const double decode_share = watch.lap() / static_cast<double>(count);
     for (Row& row : rows) {

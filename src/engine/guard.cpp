@@ -4,6 +4,7 @@
 #include <mlx/primitives.h>
 #include <mlx/scheduler.h>
 
+#include <array>
 #include <future>
 #include <memory>
 #include <vector>
@@ -40,7 +41,15 @@ class Watch final : public mx::Primitive {
 
 }  // namespace
 
+std::string_view to_string(Phase phase) {
+  constexpr std::array<std::string_view, 3> kNames = {"encode", "prefill", "decode"};
+  return kNames.at(static_cast<std::size_t>(phase));
+}
+
 void Guard::check() const {
+  if (limits_.looked) {
+    limits_.looked(phase_);
+  }
   if (limits_.cancelled && limits_.cancelled()) {
     throw Cancelled("stopped while the model ran");
   }

@@ -319,4 +319,18 @@ AskDone from_json<AskDone>(const Json& json) {
   return done;
 }
 
+/// The reading's own keys, and two beside them.
+Json to_json(const BusyReading& busy) {
+  Json json = memory::to_json(busy.reading);
+  put_text(json, "group", busy.group);
+  put_text(json, "phase", busy.phase);
+  return json;
+}
+
+template <>
+BusyReading from_json<BusyReading>(const Json& json) {
+  const Fields fields(json, "reading");
+  return {fields.text("group", ""), fields.text("phase", ""), memory::reading_from_json(json)};
+}
+
 }  // namespace headroom::worker

@@ -58,15 +58,17 @@ class CallWatch {
     return at;
   }
 
-  /// What has passed, in words; empty when nothing has.
-  std::string overrun(TimePoint now) const {
+  /// What has passed.
+  std::optional<Overrun> overrun(TimePoint now) const {
     if (limits_.total && now >= begun_ + *limits_.total) {
-      return fmt::format("no result within {:.1f} s", seconds(*limits_.total));
+      return Overrun{Overrun::Limit::kTotal,
+                     fmt::format("no result within {:.1f} s", seconds(*limits_.total))};
     }
     if (limits_.silence && now >= heard_ + *limits_.silence) {
-      return fmt::format("not a word for {:.1f} s", seconds(*limits_.silence));
+      return Overrun{Overrun::Limit::kSilence,
+                     fmt::format("not a word for {:.1f} s", seconds(*limits_.silence))};
     }
-    return {};
+    return std::nullopt;
   }
 
   bool grace_passed(TimePoint now) const {
@@ -118,7 +120,7 @@ class WorkerClient::Call {
         notified_(notified),
         watch_(limits, pipes.clock().now()) {}
 
-  bool timed_out() const { return !overrun_.empty(); }
+  const std::optional<Overrun>& overrun() const { return overrun_; }
 
   Json wait() {
     while (true) {
@@ -207,7 +209,7 @@ class WorkerClient::Call {
     if (watch_.cancelling()) {
       if (watch_.grace_passed(now)) {
         hung(fmt::format("{}, and deaf to cancel for {:.1f} s",
-                         overrun_.empty() ? "cancelled" : overrun_,
+                         overrun_ ? overrun_->words : "cancelled",
                          seconds(limits_.cancel_grace.value_or(Duration(0)))));
       }
       return;
@@ -215,11 +217,11 @@ class WorkerClient::Call {
     overrun_ = watch_.overrun(now);
     const bool interrupted = limits_.interrupt != nullptr && limits_.interrupt->raised();
     if (limits_.cancel_grace) {
-      if (interrupted || timed_out()) {
+      if (interrupted || overrun_) {
         cancel();
       }
-    } else if (timed_out()) {
-      hung(overrun_);
+    } else if (overrun_) {
+      hung(overrun_->words);
     } else if (interrupted) {
       pipes_.end(WorkerEnd::Cause::kHung, "interrupted");
       throw Cancelled(fmt::format("{} was interrupted", method_));
@@ -236,7 +238,7 @@ class WorkerClient::Call {
   const CallLimits& limits_;
   const Notified& notified_;
   CallWatch watch_;
-  std::string overrun_;  ///< which limit passed
+  std::optional<Overrun> overrun_;
   std::optional<RemoteError> error_;
   Json result_;
 };
@@ -274,10 +276,10 @@ Json WorkerClient::call(std::string_view method,
   Call call(*pipes_, id, method, limits, notified);
   try {
     Json result = call.wait();
-    timed_out_ = call.timed_out();
+    overrun_ = call.overrun();
     return result;
   } catch (...) {
-    timed_out_ = call.timed_out();
+    overrun_ = call.overrun();
     throw;
   }
 }

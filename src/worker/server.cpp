@@ -325,7 +325,10 @@ class Server {
       throw Cancelled(fmt::format("group '{}' was cancelled before it began", asked.group));
     }
     const AskDone done = engine_.ask(
-        asked, [&](Answer&& answer) { give(std::move(answer), *request.token); }, *request.token);
+        asked,
+        [&](Answer&& answer) { give(std::move(answer), *request.token); },
+        [&](const BusyReading& busy) { send(notification_line("reading", to_json(busy))); },
+        *request.token);
     return done;
   }
 

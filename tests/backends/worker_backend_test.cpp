@@ -261,6 +261,37 @@ TEST(WorkerBackend, KeepsAWorkerThatStopsOnCancelAfterTheDeadline) {
   EXPECT_EQ(rig.backend.restarts(), 0);
 }
 
+TEST(WorkerBackend, SaysThatAWorkerWasSilentWhereItsTimeWasNotOver) {
+  WorkerOptions options = quick_options();
+  options.silence_timeout = 100ms;
+  options.cancel_grace = 10s;
+  Rig rig(rules(rule("before", "q2", "skip_on_cancel")), options);
+  rig.load();
+  AskRequest request = group_of("g", 3);
+  request.limits.deadline_seconds = 100;
+  rig.ask(request);
+  EXPECT_EQ(rig.answers["q1"].outcome, Outcome::kAnswered);
+  EXPECT_EQ(rig.answers["q2"].outcome, Outcome::kTimeout);
+  EXPECT_NE(rig.answers["q2"].error.find("not a word for 0.1 s"), std::string::npos)
+      << rig.answers["q2"].error;
+  EXPECT_EQ(rig.answers["q2"].error.find("100.0 s"), std::string::npos);
+}
+
+TEST(WorkerBackend, TakesReadingsForSignsOfLifeAndPassesThemOn) {
+  WorkerOptions options = quick_options();
+  options.silence_timeout = 400ms;
+  Rig rig(rules(rule("busy", "q2", "busy", {{"ms", 1200}})), options);
+  std::vector<worker::BusyReading> readings;
+  rig.backend.on_reading = [&](const worker::BusyReading& busy) { readings.push_back(busy); };
+  rig.load();
+  rig.ask(group_of("g", 3));
+  rig.expect_all_answered_once(3);
+  ASSERT_EQ(readings.size(), 120U);
+  EXPECT_EQ(readings[0].group, "g");
+  EXPECT_EQ(readings[0].phase, "decode");
+  EXPECT_EQ(readings[0].reading.active, Bytes(1024));
+}
+
 TEST(WorkerBackend, GivesAnItemThatHangsThreeWorkersOutcomeModel) {
   WorkerOptions options = quick_options();
   options.silence_timeout = 100ms;

@@ -54,6 +54,7 @@ class Asked {
           const std::string id = answer.id;
           answers[id] = std::move(answer);
         },
+        [&](const worker::BusyReading& busy) { readings.push_back(busy); },
         cancel);
     return answers;
   }
@@ -64,6 +65,7 @@ class Asked {
   worker::Loaded loaded;
   worker::CancelToken cancel;
   worker::AskDone done;
+  std::vector<worker::BusyReading> readings;
 };
 
 }  // namespace headroom::mlx_worker::testing

@@ -257,6 +257,41 @@ TEST(Asking, DeadlineEndsTheGroupAsTimeout) {
   EXPECT_EQ(asked.ask(request).at("q").outcome, Outcome::kAnswered);
 }
 
+/// Asks with a clock that stands still but for `step` at each reading.
+std::vector<worker::BusyReading> readings_of_a_group(Duration step) {
+  headroom::testing::FakeClock clock;
+  NullLog log;
+  MlxEngine engine(clock, log);
+  worker::LoadRequest load;
+  load.model = demo_model().string();
+  engine.load(load);
+  std::vector<worker::BusyReading> readings;
+  const worker::CancelToken cancel;
+  engine.ask(
+      about_scene({question("a", "Describe the image."), question("b", "is there a circle?")}),
+      [](worker::Answer&&) {},
+      [&](const worker::BusyReading& busy) {
+        readings.push_back(busy);
+        clock.advance(step);
+      },
+      cancel);
+  return readings;
+}
+
+TEST(Asking, GroupInWorkGivesReadingsOfEachPhase) {
+  std::set<std::string> phases;
+  for (const worker::BusyReading& busy : readings_of_a_group(std::chrono::milliseconds(50))) {
+    EXPECT_EQ(busy.group, "scene");
+    EXPECT_TRUE(busy.reading.active && busy.reading.peak && busy.reading.worker_footprint);
+    phases.insert(busy.phase);
+  }
+  EXPECT_EQ(phases, (std::set<std::string>{"encode", "prefill", "decode"}));
+}
+
+TEST(Asking, ReadingsOfAGroupInWorkKeepTheirDistance) {
+  EXPECT_EQ(readings_of_a_group(std::chrono::milliseconds(0)).size(), 1U);
+}
+
 TEST(Asking, NothingIsHeldBesideTheWeightsBetweenGroups) {
   Asked asked;
   asked.ask(about_scene({question("q", "Describe the image.")}));
@@ -268,7 +303,9 @@ TEST(Asking, WithoutAModelIsRefused) {
   NullLog log;
   MlxEngine engine(clock, log);
   const worker::CancelToken cancel;
-  EXPECT_THROW(engine.ask({}, [](worker::Answer&&) {}, cancel), UsageError);
+  EXPECT_THROW(engine.ask(
+                   {}, [](worker::Answer&&) {}, [](const worker::BusyReading&) {}, cancel),
+               UsageError);
 }
 
 }  // namespace

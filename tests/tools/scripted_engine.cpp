@@ -175,6 +175,7 @@ void ScriptedEngine::prepare(const worker::AskRequest& request) {
 
 worker::AskDone ScriptedEngine::ask(const worker::AskRequest& request,
                                     const worker::AnswerSink& sink,
+                                    const worker::ReadingSink& readings,
                                     const worker::CancelToken& cancel) {
   require_model();
   std::string ids;
@@ -190,6 +191,12 @@ worker::AskDone ScriptedEngine::ask(const worker::AskRequest& request,
   for (const worker::AskItem& item : request.items) {
     if (!skip && cancel.cancelled()) {
       throw Cancelled(fmt::format("group '{}' was cancelled", request.group));
+    }
+    for (const Rule* rule : script_.at("busy", item.id)) {
+      for (int i = 0; i < rule->action.at("ms").get<int>() && !cancel.cancelled(); i += 10) {
+        std::this_thread::sleep_for(10 * kStep);
+        readings({request.group, "decode", reading()});
+      }
     }
     const Deed deed = skip ? Deed::kSkipRest : play("before", item.id, &cancel);
     skip = deed == Deed::kSkipRest;

@@ -24,6 +24,7 @@ class ScriptedEngine final : public worker::Engine {
   void prepare(const worker::AskRequest& request) override;
   worker::AskDone ask(const worker::AskRequest& request,
                       const worker::AnswerSink& sink,
+                      const worker::ReadingSink& readings,
                       const worker::CancelToken& cancel) override;
   worker::Cleaned clean(worker::CleanLevel level) override;
   worker::Unloaded unload() override;

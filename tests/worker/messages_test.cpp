@@ -40,6 +40,7 @@ TEST(Messages, EachTypeComesBackAsItWent) {
   expect_round_trip(testing::sample_answer());
   expect_round_trip(testing::sample_failure());
   expect_round_trip(testing::sample_done());
+  expect_round_trip(BusyReading{"g", "decode", testing::sample_reading()});
   expect_round_trip(Cleaned{testing::sample_reading(), testing::sample_reading()});
   expect_round_trip(Unloaded{testing::sample_reading(), {}});
   expect_round_trip(VerifyRequest{"goldens/a.safetensors"});

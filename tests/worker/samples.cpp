@@ -143,7 +143,8 @@ std::vector<std::string> sample_reply_lines() {
           worker::error_line(1, worker::RpcCode::kFailed, {"budget", "E-MEM-GUARD", "too much"}),
           notification_line("answer", to_json(sample_answer())),
           notification_line("answer", to_json(sample_failure())),
-          notification_line("reading", memory::to_json(sample_reading())),
+          notification_line("reading",
+                            to_json(worker::BusyReading{"picture-17", "decode", sample_reading()})),
           notification_line("event", {{"name", "compiled"}, {"seconds", 43.1}})};
 }
 

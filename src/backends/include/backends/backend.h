@@ -62,6 +62,9 @@ class Backend {
   virtual int restarts() const = 0;
   /// Called at each death, before the restart.
   std::function<void(const Death&)> on_death;
+  /// Called with what the engine holds while it is busy, in the thread that asks: ten to twenty
+  /// times a second in long work.
+  std::function<void(const worker::BusyReading&)> on_reading;
 };
 
 }  // namespace headroom::backends

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <optional>
+#include <string_view>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -20,12 +21,18 @@ class ModelError : public Error {
   using Error::Error;
 };
 
+/// What is being computed.
+enum class Phase { kEncode, kPrefill, kDecode };
+/// "encode", "prefill", "decode".
+std::string_view to_string(Phase phase);
+
 /// What may stop an evaluation midway.
 struct GuardLimits {
   std::function<bool()> cancelled;    ///< empty: never
   std::optional<TimePoint> deadline;  ///< on `clock`
   std::optional<Bytes> memory;        ///< most active bytes of the allocator
   const Clock* clock = nullptr;       ///< needed with a deadline
+  std::function<void(Phase)> looked;  ///< called at each look, before the limits; empty: nobody
 };
 
 /// Looks at its limits when asked, and between layers while MLX evaluates.
@@ -39,6 +46,9 @@ class Guard {
   /// Throws: Cancelled; DeadlineError("E-TIMEOUT"); BudgetError("E-MEM-GUARD") with both sizes.
   void check() const;
 
+  /// Says what is computed from now on.
+  void enter(Phase phase) const { phase_ = phase; }
+
   /// The same array; when its evaluation is reached, `check` runs, and what it throws comes out of
   /// mx::eval. Afterwards drop every array of that graph, then `settle`.
   /// On a CPU it also waits for the work before it: MLX would otherwise allocate the results of up
@@ -49,6 +59,7 @@ class Guard {
 
  private:
   GuardLimits limits_;
+  mutable Phase phase_ = Phase::kEncode;
 };
 
 /// Waits for what is still running after an evaluation that threw. Never throws.

@@ -82,6 +82,13 @@ struct CallLimits {
   Interrupt* interrupt = nullptr;
 };
 
+/// The limit that a call overran.
+struct Overrun {
+  enum class Limit { kTotal, kSilence };
+  Limit limit = Limit::kTotal;
+  std::string words;  ///< "not a word for 600.0 s"
+};
+
 /// Our end of the contract: one worker, its pipes, its requests one at a time.
 /// Thread: one.
 class WorkerClient {
@@ -105,8 +112,8 @@ class WorkerClient {
             const CallLimits& limits,
             const Notified& notified = {});
 
-  /// The last call was told to cancel because a limit, not the interrupt, had passed.
-  bool last_call_timed_out() const { return timed_out_; }
+  /// Why the last call was told to cancel, where a limit, not the interrupt, had passed.
+  const std::optional<Overrun>& last_overrun() const { return overrun_; }
 
   /// Kills a worker whose result was not of the contract. Throws WorkerLost.
   [[noreturn]] void break_off(const std::string& reason);
@@ -127,7 +134,7 @@ class WorkerClient {
   class Call;
   std::unique_ptr<WorkerPipes> pipes_;
   std::int64_t last_id_ = 0;
-  bool timed_out_ = false;
+  std::optional<Overrun> overrun_;
 };
 
 }  // namespace headroom::worker

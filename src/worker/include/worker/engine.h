@@ -22,6 +22,7 @@ class CancelToken {
 };
 
 using AnswerSink = std::function<void(Answer&&)>;
+using ReadingSink = std::function<void(const BusyReading&)>;
 
 /// What a worker does, behind the contract. `serve` (server.h) turns a stream of messages into
 /// these calls. Errors: throws headroom::Error subclasses; the server turns them into error
@@ -36,9 +37,11 @@ class Engine {
   /// Decodes and preprocesses the pictures of a coming group in the background. Failures show when
   /// it is asked.
   virtual void prepare(const AskRequest& request) = 0;
-  /// Gives the sink exactly one answer for each item, also when the group fails as a whole.
+  /// Gives `answers` exactly one for each item, also when the group fails as a whole; and
+  /// `readings` some in between, ten to twenty a second in long work.
   virtual AskDone ask(const AskRequest& request,
-                      const AnswerSink& sink,
+                      const AnswerSink& answers,
+                      const ReadingSink& readings,
                       const CancelToken& cancel) = 0;
   virtual Cleaned clean(CleanLevel level) = 0;
   virtual Unloaded unload() = 0;

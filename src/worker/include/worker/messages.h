@@ -161,6 +161,14 @@ struct AskDone {
   memory::Reading reading;
 };
 
+/// reading, as a notification: what the engine holds while it is busy with a group, and a sign of
+/// life.
+struct BusyReading {
+  std::string group;
+  std::string phase;  ///< "encode", "prefill", "decode"; empty: not told
+  memory::Reading reading;
+};
+
 enum class CleanLevel { kNormal, kAggressive };
 
 struct Cleaned {
@@ -203,6 +211,7 @@ Json to_json(const Loaded& loaded);
 Json to_json(const AskRequest& request);
 Json to_json(const Answer& answer);
 Json to_json(const AskDone& done);
+Json to_json(const BusyReading& busy);
 Json to_json(const Cleaned& cleaned);
 Json to_json(const Unloaded& unloaded);
 Json to_json(const VerifyRequest& request);
@@ -226,6 +235,8 @@ template <>
 Answer from_json<Answer>(const Json& json);
 template <>
 AskDone from_json<AskDone>(const Json& json);
+template <>
+BusyReading from_json<BusyReading>(const Json& json);
 template <>
 Cleaned from_json<Cleaned>(const Json& json);
 template <>
