@@ -145,6 +145,7 @@ void GroupAsker::build(const worker::AskItem& item) {
                                                  text_.chat_template,
                                                  text_.tokenizer,
                                                  model_.model->image_token());
+    models::check_tokens(prompt.tokens, model_.model->vocabulary());
     answer.prompt_tokens = static_cast<std::uint32_t>(prompt.tokens.size());
     answer.image_tokens = prompt.image_tokens;
     if (item.want_prompt) {

@@ -33,6 +33,19 @@ std::vector<std::int32_t> feature_rows(std::span<const PlacedPicture> used) {
 
 }  // namespace
 
+void check_tokens(std::span<const engine::PromptToken> tokens, std::int32_t vocabulary) {
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    if (tokens[i].id < 0 || tokens[i].id >= vocabulary) {
+      throw InputError("E-PROMPT-TOKEN",
+                       fmt::format("token {} of the prompt has id {}, the model knows 0 to {}: "
+                                   "tokenizer and weights are not of one checkpoint",
+                                   i,
+                                   tokens[i].id,
+                                   vocabulary - 1));
+    }
+  }
+}
+
 Prompt build_prompt(const Conversation& conversation,
                     std::span<const PlacedPicture> pictures,
                     const PictureProcessor& processor,

@@ -10,6 +10,7 @@
 
 #include "base/errors.h"
 #include "engine/evaluate.h"
+#include "models/prompt.h"
 #include "smolvlm_model.h"
 
 namespace headroom::models {
@@ -107,6 +108,7 @@ engine::KvShape SmolVlm::kv_shape() const {
 
 mx::array SmolVlm::embed(std::span<const engine::PromptToken> tokens,
                          const mx::array* features) const {
+  check_tokens(tokens, vocabulary());
   std::vector<int> ids;
   std::vector<int> places;  // packed index of each image token
   std::vector<int> rows;    // its row of the features

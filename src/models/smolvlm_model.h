@@ -138,6 +138,8 @@ class SmolVlm final : public VisionLanguageModel {
 
   std::int32_t image_token() const override { return config_.image_token; }
 
+  std::int32_t vocabulary() const override { return config_.text.vocabulary; }
+
   const std::vector<std::string>& notices() const override { return notices_; }
 
   std::shared_ptr<const PictureProcessor> processor() const override { return processor_; }

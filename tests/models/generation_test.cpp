@@ -58,6 +58,23 @@ std::vector<std::vector<std::int32_t>> generate(const VisionLanguageModel& model
   return tokens;
 }
 
+TEST(Embed, TokenOutsideOfTheVocabularyIsRefusedWithBothNumbers) {
+  const auto model = load(tiny("smolvlm"));
+  const std::int32_t count = model->vocabulary();
+  const std::vector<engine::PromptToken> known = {{0, -1}, {count - 1, -1}};
+  EXPECT_EQ(model->embed(known, nullptr).shape(0), 2);
+  for (const std::int32_t id : {-1, count, 1'000'000'000}) {
+    const std::vector<engine::PromptToken> tokens = {{0, -1}, {id, -1}};
+    try {
+      model->embed(tokens, nullptr);
+      ADD_FAILURE() << id << " was embedded";
+    } catch (const InputError& error) {
+      EXPECT_EQ(error.code(), "E-PROMPT-TOKEN");
+      EXPECT_NE(std::string(error.what()).find(std::to_string(id)), std::string::npos);
+    }
+  }
+}
+
 class EveryPath : public ::testing::TestWithParam<engine::Ops::Path> {};
 
 TEST_P(EveryPath, CancelledAtEachPlaceItRunsAgainAndHoldsNothing) {

@@ -34,6 +34,7 @@ class LanguageModel {
   virtual bool in_place_cache() const = 0;
 
   /// -> [T, E]; `features` [F, E] stands in at the tokens that name a row of it.
+  /// Throws: InputError("E-PROMPT-TOKEN") for an id outside of the vocabulary.
   virtual mx::array embed(std::span<const PromptToken> tokens, const mx::array* features) const = 0;
   /// Runs all layers, appends to the cache, and returns the hidden states of the packed tokens that
   /// `wanted` lists, after the last norm: [wanted, E]. With none wanted, the result is what must be

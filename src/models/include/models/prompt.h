@@ -38,6 +38,11 @@ Prompt build_prompt(const Conversation& conversation,
                     const text::Tokenizer& tokenizer,
                     std::int32_t image_token);
 
+/// Throws: InputError("E-PROMPT-TOKEN") when a token has no row in an embedding of `vocabulary`
+/// rows, as with a tokenizer or a golden file of another checkpoint: looking it up reads what lies
+/// outside.
+void check_tokens(std::span<const engine::PromptToken> tokens, std::int32_t vocabulary);
+
 /// Indices of a conversation's pictures, in order, repeated where it repeats them.
 std::vector<std::size_t> pictures_of(const Conversation& conversation);
 

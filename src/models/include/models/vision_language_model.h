@@ -52,6 +52,8 @@ class VisionLanguageModel : public engine::LanguageModel {
   virtual std::uint64_t parameters() const = 0;
   virtual mx::Dtype dtype() const = 0;
   virtual std::int32_t image_token() const = 0;
+  /// Rows of the embedding.
+  virtual std::int32_t vocabulary() const = 0;
   /// What loading has to say: keys and tensors that were not used.
   virtual const std::vector<std::string>& notices() const = 0;
 
