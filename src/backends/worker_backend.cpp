@@ -446,9 +446,10 @@ class WorkerBackend::Impl::GroupAsk {
       settle_late(part, overrun, error.what());
       return;
     }
-    const bool memory = dynamic_cast<const BudgetError*>(&error) != nullptr;
-    settle(progress_.fail_rest_of(
-        part, memory ? Outcome::kMemory : Outcome::kModel, error.code(), error.what()));
+    const Outcome outcome = dynamic_cast<const BudgetError*>(&error) != nullptr ? Outcome::kMemory
+                            : error.code().starts_with("E-IMG")                 ? Outcome::kImage
+                                                                                : Outcome::kModel;
+    settle(progress_.fail_rest_of(part, outcome, error.code(), error.what()));
   }
 
   /// After a silence, which is this attempt's, what it asked has had its time; after the group's
@@ -459,9 +460,8 @@ class WorkerBackend::Impl::GroupAsk {
     const bool silent = overrun && overrun->limit == worker::Overrun::Limit::kSilence;
     const std::string text = fmt::format(
         "{} before this item was answered{}{}",
-        silent
-            ? fmt::format("the worker was asked to stop: {}", overrun->words)
-            : fmt::format("the group's {:.1f} s were over", request_.limits.deadline_seconds),
+        silent ? fmt::format("the worker was asked to stop: {}", overrun->words)
+               : fmt::format("the group's {:.1f} s were over", request_.limits.deadline_seconds),
         words.empty() ? "" : ": ",
         words);
     settle(silent ? progress_.fail_rest_of(part, Outcome::kTimeout, "E-TIMEOUT", text)

@@ -18,6 +18,9 @@ namespace {
 constexpr std::size_t kMaxBacklog = std::size_t{64} << 20U;
 constexpr std::size_t kShownLine = 160;
 
+/// A longer line would be skipped by its reader, who cannot even say which request it was.
+bool fits(const std::string& line) { return line.size() - 1 <= kMaxLine; }
+
 std::string describe(const WorkerEnd& end) {
   std::string text = end.cause == WorkerEnd::Cause::kDied
                          ? fmt::format("the worker ended with {}", to_string(end.exit))
@@ -261,8 +264,9 @@ void WorkerClient::break_off(const std::string& reason) {
 }
 
 void WorkerClient::notify(std::string_view method, Json params) {
-  if (pipes_->backlog() <= kMaxBacklog) {
-    pipes_->send(notification_line(method, std::move(params)));
+  const std::string line = notification_line(method, std::move(params));
+  if (fits(line) && pipes_->backlog() <= kMaxBacklog) {
+    pipes_->send(line);
   }
 }
 
@@ -270,9 +274,20 @@ Json WorkerClient::call(std::string_view method,
                         Json params,
                         const CallLimits& limits,
                         const Notified& notified) {
-  pipes_->mark_oom();
+  overrun_.reset();
   const std::int64_t id = ++last_id_;
-  pipes_->send(request_line(id, method, std::move(params)));
+  const std::string line = request_line(id, method, std::move(params));
+  if (!fits(line)) {
+    throw InputError("E-IMG-TOO-LARGE",
+                     fmt::format("the request '{}' takes {} bytes with its pictures in it, a "
+                                 "message to a worker holds {}; name the pictures' files in the "
+                                 "data, or embed smaller ones",
+                                 method,
+                                 line.size() - 1,
+                                 kMaxLine));
+  }
+  pipes_->mark_oom();
+  pipes_->send(line);
   Call call(*pipes_, id, method, limits, notified);
   try {
     Json result = call.wait();

@@ -433,6 +433,23 @@ TEST(WorkerBackend, GivesAnErrorOfTheWholeGroupToEachUnansweredItem) {
   EXPECT_EQ(rig.backend.restarts(), 0);
 }
 
+TEST(WorkerBackend, PicturesThatNoMessageHoldsEndTheirGroupAndNoWorker) {
+  Rig rig;
+  rig.load();
+  AskRequest large = group_of("g", 2);
+  large.pictures = {{"", std::string(std::size_t{49} << 20U, 'x'), "large"}};  // in base64: 65 MiB
+  rig.backend.prepare(large);
+  rig.ask(large);
+  for (const char* id : {"q1", "q2"}) {
+    EXPECT_EQ(rig.answers[id].outcome, Outcome::kImage);
+    EXPECT_EQ(rig.answers[id].error_code, "E-IMG-TOO-LARGE");
+  }
+  rig.given.clear();
+  rig.ask(group_of("h", 2));
+  rig.expect_all_answered_once(2);
+  EXPECT_EQ(rig.backend.restarts(), 0);
+}
+
 TEST(WorkerBackend, TakesAnAllocationFailureInTheEngineForMemory) {
   Rig rig(rules(rule("before", "q1", "bad_alloc")));
   rig.load();

@@ -61,7 +61,8 @@ class WorkerBackend final : public Backend {
 
   /// After `cancel`: throws Cancelled once the worker stopped; the answers that it had given are
   /// with the sink, the other items have none. An error that the worker reports for the group as a
-  /// whole becomes each unanswered item's (outcome `memory` for the kind "budget", else `model`). A
+  /// whole becomes each unanswered item's (outcome `memory` for the kind "budget", `image` for a
+  /// code of pictures, as when those embedded do not fit into a message, else `model`). A
   /// group past its deadline that stops on cancel gives `timeout`. If the sink throws, the group is
   /// stopped and the exception passed on.
   worker::AskDone ask(const worker::AskRequest& request,

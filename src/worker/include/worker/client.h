@@ -106,7 +106,9 @@ class WorkerClient {
   pid_t pid() const;
 
   /// Sends a request and waits for its response; notifications that come meanwhile go to
-  /// `notified`. Throws what the worker reports as the class of its kind, and WorkerLost.
+  /// `notified`. Throws what the worker reports as the class of its kind, and WorkerLost;
+  /// InputError("E-IMG-TOO-LARGE"), with nothing sent, for a request longer than the contract's
+  /// lines, which only embedded pictures bring about.
   Json call(std::string_view method,
             Json params,
             const CallLimits& limits,
@@ -119,7 +121,8 @@ class WorkerClient {
   [[noreturn]] void break_off(const std::string& reason);
 
   /// Sends a notification, as far as the pipe takes it now; the rest goes with the next call.
-  /// Dropped when too much waits already. Never throws for the worker's sake.
+  /// Dropped when too much waits already, or when it is too long for a line. Never throws for the
+  /// worker's sake.
   void notify(std::string_view method, Json params);
 
   /// It still runs, as far as can be seen.
