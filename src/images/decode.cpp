@@ -12,6 +12,7 @@
 #include "base/errors.h"
 #include "base/files.h"
 #include "codec.h"
+#include "file_view.h"
 #include "sniff.h"
 
 namespace headroom::images {
@@ -106,7 +107,9 @@ void decode_pixels(const Source& source, const DecodeLimits& limits, Decoded& de
   }
 }
 
-std::string read_picture(const std::filesystem::path& path, const DecodeLimits& limits) {
+/// What `read` gives for a file within the limit.
+template <typename Read>
+auto with_file(const std::filesystem::path& path, const DecodeLimits& limits, const Read& read) {
   std::error_code error;
   const auto size = std::filesystem::file_size(path, error);
   if (!error && size > limits.max_file_bytes) {
@@ -117,8 +120,11 @@ std::string read_picture(const std::filesystem::path& path, const DecodeLimits& 
                                  grouped(limits.max_file_bytes)));
   }
   try {
-    return read_file(path);
+    return read();
   } catch (const InputError& failure) {
+    if (failure.code() != "E-FILE") {
+      throw;
+    }
     throw InputError("E-IMG-MISSING", failure.what());
   }
 }
@@ -172,11 +178,12 @@ Decoded decode(std::string_view bytes, const std::string& name, const DecodeLimi
 }
 
 Decoded decode_file(const std::filesystem::path& path, const DecodeLimits& limits) {
-  return decode(read_picture(path, limits), path.string(), limits);
+  return decode(with_file(path, limits, [&] { return read_file(path); }), path.string(), limits);
 }
 
 Header read_file_header(const std::filesystem::path& path, const DecodeLimits& limits) {
-  return read_header(read_picture(path, limits), path.string(), limits);
+  return with_file(
+      path, limits, [&] { return read_header(FileView(path).bytes(), path.string(), limits); });
 }
 
 }  // namespace headroom::images

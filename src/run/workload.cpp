@@ -23,7 +23,7 @@ Bytes rounded_up(std::uint64_t bytes) {
   return Bytes((bytes + step - 1) / step * step);
 }
 
-/// A survey in progress: each picture's header is read once, each set of sizes kept once.
+/// A survey in progress: each group's pictures are looked at once, each set of sizes kept once.
 class Survey {
  public:
   void add(const datasets::Item& item, std::uint32_t group) {

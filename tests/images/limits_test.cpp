@@ -2,9 +2,11 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "base/errors.h"
 #include "picture_cases.h"
+#include "support/temporary_folder.h"
 
 namespace headroom::images {
 namespace {
@@ -70,6 +72,18 @@ TEST(DecodeLimits, RefuseALargeFileUnread) {
     EXPECT_EQ(error.code(), "E-IMG-TOO-LARGE");
     EXPECT_NE(std::string(error.what()).find("exceed the limit of 100"), std::string::npos);
   }
+}
+
+TEST(ReadFileHeader, OfALargeFileTakesNoMemoryForTheRest) {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "large.jpg";
+  std::filesystem::copy_file(test_data("images/files/jpeg_sub0_40.jpg"), path);
+  std::filesystem::resize_file(path, 512U << 20U);
+  const long before = peak_kilobytes();
+  const Header header = read_file_header(path);
+  EXPECT_EQ(header.width, 40U);
+  EXPECT_EQ(header.file_bytes, 512U << 20U);
+  EXPECT_LT(peak_kilobytes() - before, 50L * 1024);
 }
 
 TEST(DecodeLimits, StayWithinArithmeticWhateverIsAsked) {

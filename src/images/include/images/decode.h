@@ -57,6 +57,7 @@ Header read_header(std::string_view bytes,
                    const DecodeLimits& limits = {});
 Decoded decode(std::string_view bytes, const std::string& name, const DecodeLimits& limits = {});
 Decoded decode_file(const std::filesystem::path& path, const DecodeLimits& limits = {});
+/// Maps the file: what is behind its header stays where it is.
 Header read_file_header(const std::filesystem::path& path, const DecodeLimits& limits = {});
 
 }  // namespace headroom::images

@@ -29,7 +29,7 @@ struct WorkloadFacts {
       0;  ///< pictures without a readable header: they end as outcome `image`
 };
 
-/// One pass over the selected items; reads each picture file's header once, decodes nothing.
+/// One pass over the selected items; looks at each picture file's header, decodes nothing.
 WorkloadFacts survey_workload(const datasets::Dataset& dataset, const Selection& selection);
 
 /// The same from what a journal holds.
