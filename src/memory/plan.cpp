@@ -131,12 +131,15 @@ class PhaseBuilder {
         in_.tokens.batch);
   }
 
-  /// One forward pass of `rows` sequences: `fresh` new tokens in all, each looking at `cached` ones.
+  /// One forward pass of `rows` sequences: `fresh` new tokens in all, each looking at `cached`
+  /// ones.
   void add_forward(std::uint64_t fresh, std::uint64_t cached, std::uint64_t rows) {
     const Bytes dequantised =
         in_.quantised() ? in_.geometry.kv_dequantised_per_token * cached * rows : Bytes();
+    const Bytes copied =
+        in_.workload.share_prefix ? in_.geometry.kv_copied_per_token * cached * rows : Bytes();
     add(PartKind::kActivations,
-        in_.geometry.prefill_per_token * fresh + dequantised,
+        in_.geometry.prefill_per_token * fresh + dequantised + copied,
         false,
         "{} new tokens",
         fresh);

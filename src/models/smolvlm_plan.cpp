@@ -151,7 +151,9 @@ memory::Geometry plan_smolvlm(const ModelFolder& folder,
   geometry.kv_per_token = kv.per_token();
   kv.quantised = true;
   geometry.kv_per_token_quantised = kv.per_token();
-  geometry.kv_dequantised_per_token = Bytes(kernels ? 0 : 2 * sizes.keys * sizes.item);
+  const Bytes one_layer(kernels ? 0 : 2 * sizes.keys * sizes.item);
+  geometry.kv_dequantised_per_token = one_layer;
+  geometry.kv_copied_per_token = one_layer;
   geometry.prefill_per_token = prefill_per_token(sizes, kernels);
   const bool scores = !kernels && !engine::on_gpu();
   geometry.scores_per_token_pair =

@@ -53,6 +53,25 @@ TEST(Plan, PeakIsOfTheWorstPhaseNotTheSum) {
   EXPECT_EQ(plan.largest_part().kind, PartKind::kVision);
 }
 
+TEST(Plan, CountsWhatAttentionCopiesForEachRowBehindASharedPrefix) {
+  Geometry copying = test::small_geometry();
+  copying.kv_copied_per_token = 1_KiB;
+  Workload workload;
+  workload.batch = 8;
+  workload.text_tokens = 20;
+  workload.max_tokens = 30;
+  workload.pictures = {test::picture_of(64)};
+  const auto added = [&](std::size_t phase) {
+    return make_plan(copying, workload).phases.at(phase).total() -
+           make_plan(test::small_geometry(), workload).phases.at(phase).total();
+  };
+  ASSERT_EQ(make_plan(copying, workload).phases.at(3).phase, Phase::kDecode);
+  EXPECT_EQ(added(3), 1_KiB * (16 + 20 + 30) * 8);
+  EXPECT_EQ(added(2), 1_KiB * (16 + 20) * 8);
+  workload.share_prefix = false;
+  EXPECT_EQ(added(3), Bytes());
+}
+
 TEST(Plan, ReserveIsATwentiethAtLeast8MiB) {
   const Plan small = make_plan(test::small_geometry(), Workload());
   EXPECT_EQ(small.reserve, 8_MiB);

@@ -128,6 +128,50 @@ TEST(Memory, SixteenBitWeightsTakeHalf) {
   EXPECT_EQ(engine.load(request).weights, Bytes(2 * 7493056ULL));
 }
 
+TEST(Memory, PlannedPeakBoundsManyRowsBehindALongPrefixOnThePortablePath) {
+  SystemClock clock;
+  NullLog log;
+  MlxEngine engine(clock, log);
+  worker::LoadRequest load;
+  load.model = demo_model().string();
+  load.dtype = "bfloat16";  // which no kernels of our own take
+  const Bytes weights = engine.load(load).weights;
+  worker::PlanRequest plan = plan_request();
+  plan.dtype = load.dtype;
+  const memory::Geometry geometry = engine.plan(plan);
+  ASSERT_GT(geometry.kv_copied_per_token, Bytes());
+
+  constexpr std::uint64_t kRows = 32;
+  std::string text;
+  for (int i = 0; i < 60; ++i) {
+    text += "what color is the circle? ";
+  }
+  worker::AskRequest request = scene(0);
+  for (std::uint64_t i = 0; i < kRows; ++i) {
+    request.items.push_back(question(std::to_string(i), text));
+    request.items.back().max_tokens = 2;
+  }
+  std::uint64_t tokens = 0;
+  Bytes measured;
+  const worker::CancelToken cancel;
+  engine.ask(
+      request,
+      [&](worker::Answer&& answer) {
+        EXPECT_EQ(answer.outcome, Outcome::kAnswered) << answer.error;
+        tokens = answer.prompt_tokens + 2;
+        measured = std::max(measured, *answer.after.peak - weights);
+      },
+      [](const worker::BusyReading&) {},
+      cancel);
+  const Bytes cache = geometry.kv_per_token * (tokens + 2 * kRows);
+  const Bytes pass = geometry.prefill_per_token * kRows + geometry.logits_per_row * kRows +
+                     geometry.scores_per_token_pair * kRows * tokens;
+  const Bytes copied = geometry.kv_copied_per_token * kRows * tokens;
+  const Bytes prefix = (geometry.kv_per_token + geometry.prefill_per_token) * tokens +
+                       geometry.scores_per_token_pair * tokens * tokens;
+  EXPECT_LT(measured, scaled(std::max(cache + pass + copied, prefix), 1.1));
+}
+
 TEST(Memory, UnknownDtypeIsRefusedWithTheKnownOnes) {
   SystemClock clock;
   NullLog log;

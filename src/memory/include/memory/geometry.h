@@ -36,6 +36,9 @@ struct Geometry {
   Bytes kv_per_token_quantised;      ///< the same with 8 bits a number; 0: not available
   Bytes kv_dequantised_per_token;    ///< of each token in a quantised cache while attention reads
                                      ///< it: one layer's keys and values; 0: read in small blocks
+  Bytes kv_copied_per_token;         ///< of each cached token in each row of a pass behind a shared
+                                     ///< prefix, where attention copies them side by side: one
+                                     ///< layer's keys and values; else 0
   Bytes prefill_per_token;           ///< activations of one sequence's token while it is prefilled
   Bytes scores_per_token_pair;       ///< attention scores per (new token, cached token), where
                                      ///< materialised; else 0
