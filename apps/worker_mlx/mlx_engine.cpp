@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "base/errors.h"
@@ -13,6 +12,7 @@
 #include "engine/evaluate.h"
 #include "engine/foreign.h"
 #include "group_asker.h"
+#include "images/resize.h"
 #include "models/verify.h"
 #include "trim.h"
 
@@ -31,19 +31,6 @@ auto translated(const std::string& where, Work&& work) {
     engine::settle();
     engine::rethrow_translated(std::current_exception(), where);
   }
-}
-
-/// The sides that images::limit_side gives.
-models::PictureSides limited(const worker::PictureSize& size, std::uint32_t most) {
-  const std::uint32_t longest = std::max(size.width, size.height);
-  if (most == 0 || longest <= most) {
-    return {size.width, size.height};
-  }
-  const double scale = static_cast<double>(most) / longest;
-  const auto side = [scale](std::uint32_t length) {
-    return std::max<std::uint32_t>(1, static_cast<std::uint32_t>(std::lround(length * scale)));
-  };
-  return {side(size.width), side(size.height)};
 }
 
 }  // namespace
@@ -74,7 +61,7 @@ memory::Geometry MlxEngine::plan(const worker::PlanRequest& request) {
   const engine::mx::Dtype dtype = engine::parse_dtype(request.dtype);
   std::vector<models::PictureSides> sides;
   for (const worker::PictureSize& size : request.pictures) {
-    sides.push_back(limited(size, request.max_image_side));
+    sides.push_back(images::limited_sides({size.width, size.height}, request.max_image_side));
   }
   memory::Geometry geometry =
       models::find_family(folder).plan(folder, dtype, sides, request.max_tiles);

@@ -261,16 +261,24 @@ std::uint64_t resize_bytes(std::uint32_t from_width,
   return (result + between) * kChannels;
 }
 
-Image limit_side(Image image, std::uint32_t max_side) {
-  const std::uint32_t longest = std::max(image.width, image.height);
+Sides limited_sides(Sides sides, std::uint32_t max_side) {
+  const std::uint32_t longest = std::max(sides.width, sides.height);
   if (max_side == 0 || longest <= max_side) {
-    return image;
+    return sides;
   }
   const double scale = static_cast<double>(max_side) / longest;
   const auto side = [scale](std::uint32_t length) {
     return std::max<std::uint32_t>(1, static_cast<std::uint32_t>(std::lround(length * scale)));
   };
-  return resize(image, side(image.width), side(image.height), Filter::kLanczos);
+  return {side(sides.width), side(sides.height)};
+}
+
+Image limit_side(Image image, std::uint32_t max_side) {
+  const Sides sides = limited_sides({image.width, image.height}, max_side);
+  if (sides == Sides{image.width, image.height}) {
+    return image;
+  }
+  return resize(image, sides.width, sides.height, Filter::kLanczos);
 }
 
 }  // namespace headroom::images

@@ -117,6 +117,19 @@ TEST(LimitSide, ReducesTheLongestSideAndKeepsTheAspect) {
   EXPECT_EQ(reduced.rgb[1000], 77);
 }
 
+TEST(LimitSide, GivesTheSidesThatArePlannedWith) {
+  for (const std::uint32_t width : {1U, 7U, 63U, 64U, 65U, 99U, 300U}) {
+    for (const std::uint32_t height : {1U, 2U, 31U, 64U, 100U, 257U}) {
+      for (const std::uint32_t most : {0U, 1U, 16U, 64U, 99U}) {
+        const Image image{width, height, std::vector<std::uint8_t>(width * height * 3)};
+        const Image reduced = limit_side(image, most);
+        EXPECT_EQ((Sides{reduced.width, reduced.height}), limited_sides({width, height}, most))
+            << width << " x " << height << " to " << most;
+      }
+    }
+  }
+}
+
 TEST(LimitSide, LeavesSmallPicturesAndLimitZeroAlone) {
   const Image image{30, 10, std::vector<std::uint8_t>(30 * 10 * 3, 77)};
   EXPECT_EQ(limit_side(image, 30).width, 30U);

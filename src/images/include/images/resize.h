@@ -46,8 +46,18 @@ std::uint64_t resize_bytes(std::uint32_t from_width,
                            std::uint32_t height,
                            PassOrder order = PassOrder::kPillow12);
 
-/// The picture itself if its longest side is at most `max_side`, else reduced to it by Lanczos,
-/// aspect kept, sides rounded and at least 1. `max_side` 0: no limit. Never enlarges.
+struct Sides {
+  std::uint32_t width = 0;
+  std::uint32_t height = 0;
+
+  bool operator==(const Sides&) const = default;
+};
+
+/// The sides themselves if the longest is at most `max_side`, else reduced to it, aspect kept,
+/// rounded and at least 1. `max_side` 0: no limit.
+Sides limited_sides(Sides sides, std::uint32_t max_side);
+
+/// The picture with its limited sides, reduced by Lanczos where they are smaller. Never enlarges.
 Image limit_side(Image image, std::uint32_t max_side);
 
 }  // namespace headroom::images

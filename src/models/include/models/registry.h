@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "engine/checkpoint.h"
 #include "engine/ops.h"
+#include "images/resize.h"
 #include "memory/geometry.h"
 #include "models/vision_language_model.h"
 
@@ -29,10 +30,7 @@ struct ModelFolder {
 };
 
 /// The sides of a picture as it is handed to the model's own processing.
-struct PictureSides {
-  std::uint32_t width = 0;
-  std::uint32_t height = 0;
-};
+using PictureSides = images::Sides;
 
 /// One family of models.
 struct Family {
