@@ -70,6 +70,9 @@ void describe_failure(const std::exception_ptr& failure, worker::Answer& answer)
   } catch (const std::exception& error) {
     answer.error = error.what();
     answer.error_code = answer.outcome == Outcome::kMemory ? "E-MEM-ENGINE" : "E-INTERNAL";
+  } catch (...) {
+    answer.error = "an exception that says nothing about itself";
+    answer.error_code = "E-INTERNAL";
   }
 }
 
