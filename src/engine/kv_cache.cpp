@@ -86,11 +86,4 @@ Bytes KvCache::bytes() const {
           static_cast<std::uint64_t>(rows_) * static_cast<std::uint64_t>(capacity_));
 }
 
-void KvCache::release() {
-  layers_.assign(layers_.size(), Layer{});
-  prefix_ = 0;
-  rows_ = 0;
-  capacity_ = 0;
-}
-
 }  // namespace headroom::engine

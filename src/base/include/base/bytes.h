@@ -17,8 +17,6 @@ class Bytes {
 
   constexpr std::uint64_t count() const { return count_; }
 
-  double mebibytes() const { return static_cast<double>(count_) / (1024.0 * 1024.0); }
-
   auto operator<=>(const Bytes&) const = default;
 
   Bytes& operator+=(Bytes other);

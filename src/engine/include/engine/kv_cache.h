@@ -78,7 +78,6 @@ class KvCache {
   /// Handles of all arrays, to be evaluated.
   std::vector<mx::array> arrays() const;
   Bytes bytes() const;
-  void release();
 
  private:
   KvShape shape_;
