@@ -21,9 +21,9 @@ ShelfPicture make_picture(const worker::PictureRef& reference,
             : images::decode_file(reference.path);
     picture.hash = images::pixel_hash(decoded.image);
     picture.notices = std::move(decoded.notices);
-    picture.prepared = processor.prepare(
-        images::limit_side(std::move(decoded.image), reduction.max_image_side),
-        reduction.max_tiles);
+    picture.prepared =
+        processor.prepare(images::limit_side(std::move(decoded.image), reduction.max_image_side),
+                          reduction.max_tiles);
   } catch (...) {
     picture.failure = std::current_exception();
   }
@@ -112,8 +112,7 @@ std::vector<ShelfPicture> PictureShelf::take(const worker::AskRequest& request) 
     std::unique_lock lock(mutex_);
     processor = processor_;
     const std::string key = key_of(request);
-    if (job_ != nullptr && job_->key != key &&
-        (next_ != nullptr || job_->group == request.group)) {
+    if (job_ != nullptr && job_->key != key && (next_ != nullptr || job_->group == request.group)) {
       // Passed over, or prepared with other limits than it is asked with: of no use, and not to be
       // held beside.
       const std::shared_ptr<Job> job = job_;

@@ -14,7 +14,8 @@ namespace {
 /// Notes by which thread each picture was prepared. Pictures are told apart by their width.
 class CountingProcessor final : public models::PictureProcessor {
  public:
-  std::unique_ptr<models::PreparedPicture> prepare(const images::Image& image) const override {
+  std::unique_ptr<models::PreparedPicture> prepare(const images::Image& image,
+                                                   std::uint32_t /*max_tiles*/) const override {
     const std::lock_guard lock(mutex_);
     threads_[image.width].push_back(std::this_thread::get_id());
     return std::make_unique<models::PreparedPicture>();
