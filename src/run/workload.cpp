@@ -12,7 +12,9 @@ namespace headroom::run {
 
 namespace {
 
-PictureKey key_of(const worker::PictureSize& size) { return {size.width, size.height, size.decode}; }
+PictureKey key_of(const worker::PictureSize& size) {
+  return {size.width, size.height, size.decode};
+}
 
 /// `bytes` rounded up to five significant bits.
 Bytes rounded_up(std::uint64_t bytes) {

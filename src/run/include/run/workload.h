@@ -44,7 +44,8 @@ worker::PictureSize picture_size(const datasets::Picture& picture);
 std::uint32_t estimate_text_tokens(const Conversation& conversation);
 
 /// The costs of the set of pictures that is hardest on memory: the largest encode, then the most
-/// tokens; with the decode of the set that holds most while it is decoded. `costs`: Geometry::pictures of a plan that was asked for facts.sizes.
+/// tokens; with the decode of the set that holds most while it is decoded. `costs`:
+/// Geometry::pictures of a plan that was asked for facts.sizes.
 std::vector<memory::PictureCost> hardest_pictures(const WorkloadFacts& facts,
                                                   const std::vector<memory::PictureCost>& costs);
 
