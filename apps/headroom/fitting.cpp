@@ -21,7 +21,9 @@ constexpr Bytes kCpuCache = 4_MiB;
 /// Longest sides that pictures are tried at, finer where they are usual.
 std::vector<std::uint32_t> sides_to_try() {
   std::vector<std::uint32_t> sides;
-  for (std::uint32_t side = 64; side <= 16384; side += side < 2048 ? 64U : side < 8192 ? 256U : 512U) {
+  for (std::uint32_t side = 64; side <= 16384; side += side < 2048   ? 64U
+                                                       : side < 8192 ? 256U
+                                                                     : 512U) {
     sides.push_back(side);
   }
   return sides;
@@ -188,10 +190,10 @@ std::string fitting_text(const Fitting& fitting) {
 }
 
 std::string largest_text(const memory::Largest& largest) {
-  const std::string picture =
-      largest.any_picture    ? "any that is decoded"
-      : largest.picture_side ? fmt::format("{} pixels (longest side)", *largest.picture_side)
-                             : "none";
+  const std::string picture = largest.any_picture ? "any that is decoded"
+                              : largest.picture_side
+                                  ? fmt::format("{} pixels (longest side)", *largest.picture_side)
+                                  : "none";
   return fmt::format("{:<8} picture: {}; batch: {}\n",
                      "largest",
                      picture,

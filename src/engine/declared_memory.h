@@ -2,8 +2,8 @@
 
 namespace headroom::engine {
 
-/// What a primitive of ours does with memory, for the walk over a graph (engine/graph_walk.h). MLX's
-/// own are known to the walk by name.
+/// What a primitive of ours does with memory, for the walk over a graph (engine/graph_walk.h).
+/// MLX's own are known to the walk by name.
 class DeclaredMemory {
  public:
   virtual ~DeclaredMemory() = default;
@@ -15,8 +15,10 @@ class DeclaredMemory {
   };
 
   virtual Output output() const = 0;
+
   /// Index of the input whose buffer may become the output's.
   virtual int reused() const { return 0; }
+
   /// The work before it is waited for, so that what that work has let go is free.
   virtual bool settles() const { return false; }
 };

@@ -23,17 +23,24 @@ using Strides = std::vector<std::int64_t>;
 
 /// Operations whose result takes an input's buffer when nobody else holds it.
 constexpr std::array<std::string_view, 37> kInPlace = {
-    "Abs",       "Add",      "AsType",     "Ceil",    "Copy",       "Cos",      "Divide",
-    "Erf",       "Exp",      "Expm1",      "Floor",   "LayerNorm",  "Log",      "Log1p",
-    "LogAddExp", "Maximum",  "Minimum",    "Multiply", "Negative",  "Power",    "Remainder",
-    "RMSNorm",   "RoPE",     "Round",      "Rsqrt",   "Scatter",    "Select",   "Sigmoid",
-    "Sign",      "Sin",      "SliceUpdate", "Softmax", "Sqrt",      "Square",   "Subtract",
+    "Abs",       "Add",     "AsType",      "Ceil",     "Copy",      "Cos",    "Divide",
+    "Erf",       "Exp",     "Expm1",       "Floor",    "LayerNorm", "Log",    "Log1p",
+    "LogAddExp", "Maximum", "Minimum",     "Multiply", "Negative",  "Power",  "Remainder",
+    "RMSNorm",   "RoPE",    "Round",       "Rsqrt",    "Scatter",   "Select", "Sigmoid",
+    "Sign",      "Sin",     "SliceUpdate", "Softmax",  "Sqrt",      "Square", "Subtract",
     "Tan",       "Tanh"};
 
-constexpr std::array<std::string_view, 11> kViews = {"AsStrided", "Broadcast", "BroadcastAxes",
-                                                     "Depends",   "ExpandDims", "Slice",
-                                                     "Split",     "Squeeze",    "StopGradient",
-                                                     "Transpose", "Unflatten"};
+constexpr std::array<std::string_view, 11> kViews = {"AsStrided",
+                                                     "Broadcast",
+                                                     "BroadcastAxes",
+                                                     "Depends",
+                                                     "ExpandDims",
+                                                     "Slice",
+                                                     "Split",
+                                                     "Squeeze",
+                                                     "StopGradient",
+                                                     "Transpose",
+                                                     "Unflatten"};
 
 /// Views where the layout allows, copies elsewhere.
 constexpr std::array<std::string_view, 3> kReshapes = {"Contiguous", "Flatten", "Reshape"};
@@ -250,8 +257,8 @@ class Walk {
       share(output, inputs[0], view_strides(output, name));
     } else if (among(kReshapes, name)) {
       const auto strides = viewed(inputs[0].shape(), node(inputs[0]).strides, output.shape());
-      const bool copies = name == "Contiguous" && !is_row_major(inputs[0].shape(),
-                                                                node(inputs[0]).strides);
+      const bool copies =
+          name == "Contiguous" && !is_row_major(inputs[0].shape(), node(inputs[0]).strides);
       if (strides && !copies) {
         share(output, inputs[0], *strides);
       } else {

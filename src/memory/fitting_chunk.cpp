@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "plan_phases.h"
+
 namespace headroom::memory {
 
 namespace {
@@ -17,7 +19,7 @@ std::uint32_t whole_prefill(const Workload& workload) {
   const std::uint64_t batch = std::max(workload.batch, 1U);
   const std::uint64_t questions = batch * workload.text_tokens;
   const std::uint64_t tokens =
-      workload.share_prefix ? std::max(prefix, questions) : prefix * batch + questions;
+      shares_prefix(workload) ? std::max(prefix, questions) : prefix * batch + questions;
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(tokens, 1U << 30U));
 }
 

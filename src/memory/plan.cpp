@@ -257,7 +257,7 @@ PhasePlan question_stage(const Inputs& in) {
   phase.add_prefix_kv();
   phase.add_question_kv(tokens.question + tokens.answer);  // room for the answers is made here
   std::uint64_t longest = tokens.question;
-  if (!in.workload.share_prefix) {
+  if (!shares_prefix(in.workload)) {
     phase.add_features();
     longest += tokens.prefix;
   }
@@ -271,7 +271,7 @@ PhasePlan question_stage(const Inputs& in) {
 
 PhasePlan prefill_phase(const Inputs& in) {
   PhasePlan question = question_stage(in);
-  if (!in.workload.share_prefix || in.tokens.prefix == 0) {
+  if (!shares_prefix(in.workload) || in.tokens.prefix == 0) {
     return question;
   }
   PhasePlan prefix = prefix_stage(in);
@@ -330,6 +330,8 @@ const PictureCost* largest_picture(const std::vector<PictureCost>& pictures) {
       });
   return largest == pictures.end() ? nullptr : &*largest;
 }
+
+bool shares_prefix(const Workload& workload) { return workload.share_prefix && workload.batch > 1; }
 
 std::string_view to_string(PartKind kind) {
   constexpr std::array<std::string_view, 14> names = {"supervisor",

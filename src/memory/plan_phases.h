@@ -11,6 +11,8 @@ namespace headroom::memory {
 std::vector<PhasePlan> plan_phases(const Geometry& geometry,
                                    const Workload& workload,
                                    bool describe);
+/// Whether the pictures' prefix is prefilled by itself: one question alone is prefilled whole.
+bool shares_prefix(const Workload& workload);
 /// What a plan of this peak keeps back.
 Bytes plan_reserve(Bytes peak);
 

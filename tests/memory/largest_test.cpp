@@ -55,8 +55,8 @@ TEST(Largest, BatchFitsAndOneMoreDoesNot) {
 }
 
 TEST(Largest, SaysThatAnyPictureFits) {
-  const Largest largest = largest_that_fit(
-      test::small_geometry(), workload(), ladder(), test::budget_of(100_GiB));
+  const Largest largest =
+      largest_that_fit(test::small_geometry(), workload(), ladder(), test::budget_of(100_GiB));
   EXPECT_TRUE(largest.any_picture);
   EXPECT_EQ(largest.picture_side, 2048U);
 }

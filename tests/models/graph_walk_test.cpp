@@ -2,6 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <functional>
+#include <memory>
+#include <set>
 #include <tuple>
 
 #include "base/clock.h"
@@ -52,8 +55,8 @@ class ModelWalk : public ::testing::TestWithParam<std::tuple<std::string, int>> 
   }
 
   static void expect_close(const Peaks& peaks) {
-    const double ratio = static_cast<double>(peaks.walked.count()) /
-                         static_cast<double>(peaks.measured.count());
+    const double ratio =
+        static_cast<double>(peaks.walked.count()) / static_cast<double>(peaks.measured.count());
     EXPECT_GE(ratio, kBelow) << to_string(peaks.walked) << " of " << to_string(peaks.measured);
     EXPECT_LE(ratio, kAbove) << to_string(peaks.walked) << " of " << to_string(peaks.measured);
   }
@@ -83,8 +86,8 @@ TEST_P(ModelWalk, ForeseesThePeakOfAnEncoding) {
   }
   const mx::array pixels = mx::full({1, 16, 3, side, side}, 0.5F);
   mx::eval(pixels);
-  expect_close(peaks_of(
-      [&](const engine::Guard& guard) { mx::eval(model->encode_pixels(pixels, guard)); }));
+  expect_close(
+      peaks_of([&](const engine::Guard& guard) { mx::eval(model->encode_pixels(pixels, guard)); }));
 }
 
 INSTANTIATE_TEST_SUITE_P(Models,

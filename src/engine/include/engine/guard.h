@@ -29,12 +29,12 @@ std::string_view to_string(Phase phase);
 
 /// What may stop an evaluation midway.
 struct GuardLimits {
-  std::function<bool()> cancelled;    ///< empty: never
-  std::optional<TimePoint> deadline;  ///< on `clock`
-  std::optional<Bytes> memory;        ///< most active bytes of the allocator
+  std::function<bool()> cancelled;      ///< empty: never
+  std::optional<TimePoint> deadline;    ///< on `clock`
+  std::optional<Bytes> memory;          ///< most active bytes of the allocator
   std::function<void(Bytes)> foreseen;  ///< told the active bytes that a step would reach
-  const Clock* clock = nullptr;       ///< needed with a deadline
-  std::function<void(Phase)> looked;  ///< called at each look, before the limits; empty: nobody
+  const Clock* clock = nullptr;         ///< needed with a deadline
+  std::function<void(Phase)> looked;    ///< called at each look, before the limits; empty: nobody
 };
 
 /// Looks at its limits when asked, and between layers while MLX evaluates.
@@ -51,9 +51,10 @@ class Guard {
   /// Says what is computed from now on.
   void enter(Phase phase) const { phase_ = phase; }
 
-  /// Walks a step that is built and not yet evaluated (graph_walk.h); nothing where there is neither
-  /// a limit nor anybody to tell. For steps of many tokens: it costs some microseconds an operation.
-  /// Throws: BudgetError("E-MEM-GUARD") with what is held, what the step would take, and the limit.
+  /// Walks a step that is built and not yet evaluated (graph_walk.h); nothing where there is
+  /// neither a limit nor anybody to tell. For steps of many tokens: it costs some microseconds an
+  /// operation. Throws: BudgetError("E-MEM-GUARD") with what is held, what the step would take, and
+  /// the limit.
   void foresee(const std::vector<mx::array>& outputs) const;
 
   /// The same array; when its evaluation is reached, `check` runs, and what it throws comes out of

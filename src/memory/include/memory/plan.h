@@ -128,9 +128,10 @@ void require_fit(const Admission& admission);
 /// The largest that a budget holds, all else being as the workload has it, with the chunk that each
 /// needs.
 struct Largest {
-  std::optional<std::uint32_t> picture_side;  ///< longest side, pixels; empty: none of those offered
-  bool any_picture = false;                   ///< all of those offered fit
-  std::optional<std::uint32_t> batch;         ///< sequences decoded together; empty: not even one
+  std::optional<std::uint32_t>
+      picture_side;                    ///< longest side, pixels; empty: none of those offered
+  bool any_picture = false;            ///< all of those offered fit
+  std::optional<std::uint32_t> batch;  ///< sequences decoded together; empty: not even one
 };
 
 /// `pictures`: what the largest picture of the workload would cost at several sizes, ascending; the
