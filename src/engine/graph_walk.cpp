@@ -4,6 +4,7 @@
 #include <mlx/utils.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -18,6 +19,14 @@
 
 namespace headroom::engine {
 namespace {
+
+/// As MLX reads it (mlx/utils.h, env::bfs_max_width, whose parts the library does not export).
+std::size_t bfs_max_width() {
+  constexpr std::size_t kDefault = 20;
+  const char* const text = std::getenv("MLX_BFS_MAX_WIDTH");
+  const int width = text == nullptr ? 0 : std::atoi(text);
+  return width > 0 ? static_cast<std::size_t>(width) : kDefault;
+}
 
 using Strides = std::vector<std::int64_t>;
 
@@ -136,7 +145,7 @@ class Walk {
     std::unordered_map<std::uintptr_t, int> degree = count_uses(outputs);
     std::stack<std::pair<const std::vector<mx::array>*, std::size_t>> later;
     std::vector<const std::vector<mx::array>*> inputs{&outputs};
-    const auto width = static_cast<std::size_t>(mx::env::bfs_max_width());
+    const auto width = bfs_max_width();
     for (std::size_t done = 0; done < inputs.size() || !later.empty();) {
       const std::vector<mx::array>* list = nullptr;
       std::size_t from = 0;
