@@ -5,8 +5,8 @@
 
 #include <csignal>
 
-#include "memory/cleanup_policy.h"
 #include "memory/governor.h"
+#include "memory/policies.h"
 #include "memory/sampler.h"
 #include "memory/system_source.h"
 #include "places.h"

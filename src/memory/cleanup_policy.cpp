@@ -1,20 +1,14 @@
 #include "memory/cleanup_policy.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 namespace headroom::memory {
 
 namespace {
 
-std::string shares_text(const Usage& now) {
-  return fmt::format("{} of {} held ({:.1f} %), {} reclaimable",
-                     to_string(now.held),
-                     to_string(now.limit),
-                     100.0 * now.pressure(),
-                     to_string(now.reclaimable));
-}
+constexpr std::size_t kGroupsKept = 256;
+constexpr Bytes kWorthIt = 1_MiB;
+constexpr double kWorthItShare = 0.005;
 
 }  // namespace
 
@@ -30,101 +24,65 @@ std::string_view to_string(Clean clean) {
   return "none";
 }
 
-CleanDecision PeriodicPolicy::decide(const History& history) {
-  const bool questions = unit_ == Unit::kQuestions;
-  const std::uint64_t since = questions ? history.questions() : history.pictures();
-  if (every_ == 0 || since < every_) {
-    return {Clean::kNone, "periodic", {}};
-  }
-  return {Clean::kNormal,
-          "periodic",
-          fmt::format("{} {} since the last clean-up, every {}",
-                      since,
-                      questions ? "questions" : "pictures",
-                      every_)};
+double Usage::pressure() const {
+  return limit == Bytes() ? 0.0
+                          : static_cast<double>(held.count()) / static_cast<double>(limit.count());
 }
 
-bool AdaptivePolicy::may_repeat(const History& history,
-                                std::uint32_t streak,
-                                Bytes grown,
-                                Bytes limit) const {
-  if (streak == 0 || grown >= scaled(limit, settings_.growth)) {
-    return true;
-  }
-  const std::uint32_t doublings = std::min(streak, 16U);
-  const std::uint64_t pause =
-      std::min<std::uint64_t>(std::uint64_t{1} << doublings, settings_.longest_pause);
-  return history.groups_since() >= pause;
-}
-
-CleanDecision AdaptivePolicy::decide(const History& history) {
-  const auto now = history.current();
-  if (!now || now->limit == Bytes()) {
-    return {Clean::kNone, "adaptive", "no reading"};
-  }
-  if (now->pressure() >= settings_.high) {
-    pressed_ = true;
-  } else if (now->pressure() < settings_.low) {
-    pressed_ = false;
-  }
-  const bool cache_in_the_way =
-      now->reclaimable > Bytes() && now->total() >= scaled(now->limit, settings_.high);
-  if (!pressed_ && !cache_in_the_way) {
-    return {Clean::kNone, "adaptive", {}};
-  }
-  const std::optional<CleanUp>& last = history.last_cleanup();
-  const Usage then = last ? last->after.value_or(Usage()) : Usage();
-  const Bytes held_grown = saturating_minus(now->held, then.held);
-  if (pressed_ && may_repeat(history, history.unrelieved_streak(), held_grown, now->limit)) {
-    return {Clean::kAggressive,
-            "adaptive",
-            fmt::format("pressure: {}; begins at {:.0f} %, ends below {:.0f} %",
-                        shares_text(*now),
-                        100 * settings_.high,
-                        100 * settings_.low)};
-  }
-  const Bytes total_grown = saturating_minus(now->total(), then.total());
-  if (cache_in_the_way &&
-      may_repeat(history, history.fruitless_streak(), total_grown, now->limit)) {
-    return {Clean::kNormal,
-            "adaptive",
-            fmt::format("cache in the way: {}; together above {:.0f} %",
-                        shares_text(*now),
-                        100 * settings_.high)};
-  }
-  return {Clean::kNone,
-          "adaptive",
-          fmt::format("{}: pausing, {} clean-ups in a row gave nothing back",
-                      shares_text(*now),
-                      std::max(history.fruitless_streak(), history.unrelieved_streak()))};
-}
-
-CompositePolicy::CompositePolicy(std::vector<std::unique_ptr<CleanupPolicy>> policies)
-    : policies_(std::move(policies)) {}
-
-CleanDecision CompositePolicy::decide(const History& history) {
-  CleanDecision strongest;
-  for (const auto& policy : policies_) {
-    CleanDecision one = policy->decide(history);
-    // The reasons of those that want one are kept; until one does, why somebody declined.
-    if (one.clean != Clean::kNone && strongest.clean != Clean::kNone) {
-      strongest.policy += " + " + one.policy;
-      strongest.reason += "; " + one.reason;
-      strongest.clean = std::max(strongest.clean, one.clean);
-    } else if (one.clean != Clean::kNone ||
-               (strongest.clean == Clean::kNone && strongest.reason.empty())) {
-      strongest = std::move(one);
+std::optional<Usage> usage(const Reading& reading, Counter counter, Bytes limit) {
+  if (counter == Counter::kDevice) {
+    if (!reading.active) {
+      return std::nullopt;
     }
+    return Usage{*reading.active, reading.cache.value_or(Bytes()), limit};
   }
-  return strongest;
+  const auto total = total_footprint(reading);
+  if (!total) {
+    return std::nullopt;
+  }
+  // The cache's pages may have been swapped or never touched: no more than there is.
+  const Bytes cache = std::min(reading.cache.value_or(Bytes()), *total);
+  return Usage{*total - cache, cache, limit};
 }
 
-std::unique_ptr<CleanupPolicy> default_policy(std::uint32_t every_questions) {
-  std::vector<std::unique_ptr<CleanupPolicy>> policies;
-  policies.push_back(
-      std::make_unique<PeriodicPolicy>(PeriodicPolicy::Unit::kQuestions, every_questions));
-  policies.push_back(std::make_unique<AdaptivePolicy>());
-  return std::make_unique<CompositePolicy>(std::move(policies));
+CleanUp judge(Clean clean, const std::optional<Usage>& before, const std::optional<Usage>& after) {
+  CleanUp result;
+  result.clean = clean;
+  result.before = before;
+  result.after = after;
+  if (before && after) {
+    const Bytes worth_it = std::max(kWorthIt, scaled(before->limit, kWorthItShare));
+    result.freed = saturating_minus(before->total(), after->total());
+    result.fruitless = result.freed < worth_it;
+    result.unrelieved = saturating_minus(before->held, after->held) < worth_it;
+  }
+  return result;
+}
+
+void History::add(const GroupUsage& group) {
+  groups_.push_back(group);
+  if (groups_.size() > kGroupsKept) {
+    groups_.pop_front();
+  }
+  questions_ += group.questions;
+  pictures_ += group.pictures;
+  ++groups_since_;
+}
+
+void History::add(const CleanUp& cleanup) {
+  last_ = cleanup;
+  questions_ = 0;
+  pictures_ = 0;
+  groups_since_ = 0;
+  fruitless_streak_ = cleanup.fruitless ? fruitless_streak_ + 1 : 0;
+  unrelieved_streak_ = cleanup.unrelieved ? unrelieved_streak_ + 1 : 0;
+}
+
+std::optional<Usage> History::current() const {
+  if (groups_since_ == 0 && last_) {
+    return last_->after;
+  }
+  return groups_.empty() ? std::nullopt : groups_.back().after;
 }
 
 }  // namespace headroom::memory

@@ -4,6 +4,9 @@
 
 #include <random>
 
+#include "memory/policies.h"
+#include "memory/policies/adaptive.h"
+
 namespace headroom::memory {
 namespace {
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "memory/policies.h"
 #include "plan_support.h"
 #include "support/fake_clock.h"
 #include "support/scripted_source.h"

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "memory/governor.h"
+#include "memory/policies.h"
 #include "plan_support.h"
 #include "support/fake_clock.h"
 #include "support/scripted_source.h"

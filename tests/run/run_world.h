@@ -8,6 +8,7 @@
 #include "base/errors.h"
 #include "memory/governor.h"
 #include "memory/plan_support.h"
+#include "memory/policies/periodic.h"
 #include "run/journal.h"
 #include "run/resume.h"
 #include "run/runner.h"

@@ -2,11 +2,9 @@
 
 #include <cstdint>
 #include <deque>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/bytes.h"
 #include "memory/budget.h"
@@ -103,79 +101,5 @@ class CleanupPolicy {
   virtual std::string_view name() const = 0;
   virtual CleanDecision decide(const History& history) = 0;
 };
-
-/// Every N questions, or every N pictures, since the last clean-up: normal.
-class PeriodicPolicy final : public CleanupPolicy {
- public:
-  static constexpr std::uint32_t kQuestions = 5;
-  static constexpr std::uint32_t kPictures = 3;
-
-  enum class Unit { kQuestions, kPictures };
-
-  PeriodicPolicy(Unit unit, std::uint32_t every) : unit_(unit), every_(every) {}
-
-  std::string_view name() const override { return "periodic"; }
-
-  CleanDecision decide(const History& history) override;
-
- private:
-  Unit unit_;
-  std::uint32_t every_;  ///< 0: never
-};
-
-struct AdaptiveSettings {
-  double high = 0.80;  ///< share of the limit at which pressure begins
-  double low = 0.70;   ///< below which it ends: between the two it stays what it was
-  double growth =
-      0.02;  ///< of the limit: held must grow so much for a repeat after a fruitless one
-  std::uint32_t longest_pause = 32;  ///< groups: pauses after fruitless ones double up to this
-};
-
-/// Follows pressure. Held above `high`: aggressive, until held falls below `low`. Held below it,
-/// but above `high` together with the cache: normal, since the cache alone is in the way. After a
-/// clean-up that gave nothing back it pauses, longer each time, unless held has grown.
-class AdaptivePolicy final : public CleanupPolicy {
- public:
-  explicit AdaptivePolicy(AdaptiveSettings settings = {}) : settings_(settings) {}
-
-  std::string_view name() const override { return "adaptive"; }
-
-  CleanDecision decide(const History& history) override;
-
-  bool pressed() const { return pressed_; }
-
- private:
-  /// After a streak of clean-ups in vain; `grown` is the growth since the last one.
-  bool may_repeat(const History& history, std::uint32_t streak, Bytes grown, Bytes limit) const;
-
-  AdaptiveSettings settings_;
-  bool pressed_ = false;
-};
-
-/// Asks all of its policies, takes the strongest answer and joins the reasons of those that want
-/// one.
-class CompositePolicy final : public CleanupPolicy {
- public:
-  explicit CompositePolicy(std::vector<std::unique_ptr<CleanupPolicy>> policies);
-
-  std::string_view name() const override { return "composite"; }
-
-  CleanDecision decide(const History& history) override;
-
- private:
-  std::vector<std::unique_ptr<CleanupPolicy>> policies_;
-};
-
-/// Never cleans (--governor off).
-class NoPolicy final : public CleanupPolicy {
- public:
-  std::string_view name() const override { return "off"; }
-
-  CleanDecision decide(const History&) override { return {Clean::kNone, "off", "switched off"}; }
-};
-
-/// Periodic by questions (0: not) and adaptive with its defaults.
-std::unique_ptr<CleanupPolicy> default_policy(
-    std::uint32_t every_questions = PeriodicPolicy::kQuestions);
 
 }  // namespace headroom::memory
