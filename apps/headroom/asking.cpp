@@ -87,7 +87,7 @@ void ask_one(Context& context,
   run::Runner runner(journal, sampler, interrupt.token, context.clock, context.log, progress);
   memory::Governor governor(fitting.budget,
                             fitting.plan,
-                            memory::default_policy(spec.cleanup_every),
+                            memory::default_policy({.every_questions = spec.cleanup_every}),
                             sampler,
                             context.clock,
                             runner.event_sink());

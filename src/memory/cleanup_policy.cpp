@@ -45,22 +45,27 @@ std::optional<Usage> usage(const Reading& reading, Counter counter, Bytes limit)
   return Usage{*total - cache, cache, limit};
 }
 
+Bytes worthwhile(Bytes limit) { return std::max(kWorthIt, scaled(limit, kWorthItShare)); }
+
 CleanUp judge(Clean clean, const std::optional<Usage>& before, const std::optional<Usage>& after) {
   CleanUp result;
   result.clean = clean;
   result.before = before;
   result.after = after;
   if (before && after) {
-    const Bytes worth_it = std::max(kWorthIt, scaled(before->limit, kWorthItShare));
+    const Bytes least = worthwhile(before->limit);
     result.freed = saturating_minus(before->total(), after->total());
-    result.fruitless = result.freed < worth_it;
-    result.unrelieved = saturating_minus(before->held, after->held) < worth_it;
+    result.fruitless = result.freed < least;
+    result.unrelieved = saturating_minus(before->held, after->held) < least;
   }
   return result;
 }
 
 void History::add(const GroupUsage& group) {
   groups_.push_back(group);
+  if (!resting_) {
+    resting_ = group.after;
+  }
   if (groups_.size() > kGroupsKept) {
     groups_.pop_front();
   }
@@ -71,11 +76,19 @@ void History::add(const GroupUsage& group) {
 
 void History::add(const CleanUp& cleanup) {
   last_ = cleanup;
+  resting_ = cleanup.after;
   questions_ = 0;
   pictures_ = 0;
   groups_since_ = 0;
   fruitless_streak_ = cleanup.fruitless ? fruitless_streak_ + 1 : 0;
   unrelieved_streak_ = cleanup.unrelieved ? unrelieved_streak_ + 1 : 0;
+}
+
+CleanDecision CleanupPolicy::decide(const History& history, const Upcoming& next) {
+  if (history.last_cleanup() && history.groups_since() == 0) {
+    return {Clean::kNone, std::string(name()), "nothing was asked since the last clean-up"};
+  }
+  return answer(history, next);
 }
 
 std::optional<Usage> History::current() const {

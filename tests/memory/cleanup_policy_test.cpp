@@ -6,6 +6,7 @@
 
 #include "memory/policies.h"
 #include "memory/policies/adaptive.h"
+#include "memory/policies/periodic.h"
 
 namespace headroom::memory {
 namespace {
@@ -172,19 +173,42 @@ TEST(AdaptivePolicy, NoiseAroundTheMarkDoesNotFlap) {
   }
 }
 
+TEST(CleanupPolicy, NeverCleansAgainBeforeAGroupWasAsked) {
+  AdaptivePolicy policy;
+  History history;
+  history.add(group(at(900)));
+  ASSERT_EQ(policy.decide(history).clean, Clean::kAggressive);
+  history.add(cleanup(at(900), at(850)));
+  EXPECT_EQ(policy.decide(history).clean, Clean::kNone);
+  EXPECT_EQ(policy.decide(history, {at(880), 990_MiB, 880_MiB}).clean, Clean::kNone);
+  history.add(group(at(880)));
+  EXPECT_EQ(policy.decide(history).clean, Clean::kAggressive);
+}
+
+TEST(AdaptivePolicy, ACacheThatYieldsIsNeverInTheWay) {
+  AdaptiveSettings settings;
+  settings.cache_yields = true;
+  AdaptivePolicy policy(settings);
+  History history;
+  history.add(group(at(300, 690)));
+  EXPECT_EQ(policy.decide(history).clean, Clean::kNone);
+  history.add(group(at(810, 100)));
+  EXPECT_EQ(policy.decide(history).clean, Clean::kAggressive);
+}
+
 TEST(CompositePolicy, TakesTheStrongestAndJoinsTheReasons) {
-  const auto policy = default_policy();
+  const auto policy = default_policy({.every_questions = 5});
   History history;
   history.add(group(at(850), 10));
   const CleanDecision decision = policy->decide(history);
   EXPECT_EQ(decision.clean, Clean::kAggressive);
-  EXPECT_EQ(decision.policy, "periodic + adaptive");
-  EXPECT_NE(decision.reason.find("10 questions since"), std::string::npos);
-  EXPECT_NE(decision.reason.find("; pressure: "), std::string::npos);
+  EXPECT_EQ(decision.policy, "adaptive + periodic");
+  EXPECT_EQ(decision.reason.find("pressure: "), 0U) << decision.reason;
+  EXPECT_NE(decision.reason.find("; 10 questions since"), std::string::npos) << decision.reason;
 }
 
 TEST(CompositePolicy, OnePolicyAloneSpeaksForItself) {
-  const auto policy = default_policy();
+  const auto policy = default_policy({.every_questions = 5});
   History history;
   history.add(group(at(100), 5));
   const CleanDecision decision = policy->decide(history);
@@ -193,7 +217,7 @@ TEST(CompositePolicy, OnePolicyAloneSpeaksForItself) {
 }
 
 TEST(CompositePolicy, WhyNothingWasDoneIsKept) {
-  const auto policy = default_policy(0);
+  const auto policy = default_policy();
   History history;
   history.add(group(at(900)));
   history.add(cleanup(at(900), at(900)));
@@ -218,6 +242,17 @@ TEST(CleanUp, IsJudgedByWhatCameBack) {
   EXPECT_EQ(grew.freed, Bytes());
   EXPECT_TRUE(grew.fruitless);
   EXPECT_TRUE(judge(Clean::kNormal, std::nullopt, at(1)).fruitless);
+}
+
+TEST(History, GrowthIsCountedFromTheFirstGroupOrTheLastCleanUp) {
+  History history;
+  EXPECT_FALSE(history.resting().has_value());
+  history.add(group(at(100)));
+  history.add(group(at(300)));
+  EXPECT_EQ(history.resting()->held, 100_MiB);
+  history.add(cleanup(at(300), at(150)));
+  history.add(group(at(200)));
+  EXPECT_EQ(history.resting()->held, 150_MiB);
 }
 
 TEST(History, IsBounded) {

@@ -177,7 +177,7 @@ TEST_F(GovernorTest, ACleanUpInVainIsNotAskedForAgainBeforeTheSameGroup) {
 }
 
 TEST_F(GovernorTest, ThePeriodicCleanUpComesAfterFiveQuestions) {
-  Governor& governor = start(512_MiB);
+  Governor& governor = start(512_MiB, default_policy({.every_questions = 5}));
   load(governor);
   governor.before_group(facts());
   EXPECT_EQ(governor.after_group(facts(), 4, worker_).clean, Clean::kNone);
@@ -197,7 +197,7 @@ TEST_F(GovernorTest, ThePeriodicCleanUpComesAfterFiveQuestions) {
 }
 
 TEST_F(GovernorTest, PressureAsksForThreeCycles) {
-  Governor& governor = start(512_MiB, default_policy(0));
+  Governor& governor = start(512_MiB);
   load(governor);
   governor.before_group(facts());
   set_worker(430_MiB, 370_MiB, 5_MiB);

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "policies/repeat.h"
+
 namespace headroom::memory {
 
 namespace {
@@ -18,21 +20,8 @@ std::string shares_text(const Usage& now) {
 
 }  // namespace
 
-bool AdaptivePolicy::may_repeat(const History& history,
-                                std::uint32_t streak,
-                                Bytes grown,
-                                Bytes limit) const {
-  if (streak == 0 || grown >= scaled(limit, settings_.growth)) {
-    return true;
-  }
-  const std::uint32_t doublings = std::min(streak, 16U);
-  const std::uint64_t pause =
-      std::min<std::uint64_t>(std::uint64_t{1} << doublings, settings_.longest_pause);
-  return history.groups_since() >= pause;
-}
-
-CleanDecision AdaptivePolicy::decide(const History& history) {
-  const auto now = history.current();
+CleanDecision AdaptivePolicy::answer(const History& history, const Upcoming& next) {
+  const auto now = next.now ? next.now : history.current();
   if (!now || now->limit == Bytes()) {
     return {Clean::kNone, "adaptive", "no reading"};
   }
@@ -41,8 +30,8 @@ CleanDecision AdaptivePolicy::decide(const History& history) {
   } else if (now->pressure() < settings_.low) {
     pressed_ = false;
   }
-  const bool cache_in_the_way =
-      now->reclaimable > Bytes() && now->total() >= scaled(now->limit, settings_.high);
+  const bool cache_in_the_way = !settings_.cache_yields && now->reclaimable > Bytes() &&
+                                now->total() >= scaled(now->limit, settings_.high);
   if (!pressed_ && !cache_in_the_way) {
     return {Clean::kNone, "adaptive", {}};
   }

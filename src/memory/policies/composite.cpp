@@ -8,10 +8,10 @@ namespace headroom::memory {
 CompositePolicy::CompositePolicy(std::vector<std::unique_ptr<CleanupPolicy>> policies)
     : policies_(std::move(policies)) {}
 
-CleanDecision CompositePolicy::decide(const History& history) {
+CleanDecision CompositePolicy::answer(const History& history, const Upcoming& next) {
   CleanDecision strongest;
   for (const auto& policy : policies_) {
-    CleanDecision one = policy->decide(history);
+    CleanDecision one = policy->decide(history, next);
     // The reasons of those that want one are kept; until one does, why somebody declined.
     if (one.clean != Clean::kNone && strongest.clean != Clean::kNone) {
       strongest.policy += " + " + one.policy;

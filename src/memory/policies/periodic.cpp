@@ -4,7 +4,7 @@
 
 namespace headroom::memory {
 
-CleanDecision PeriodicPolicy::decide(const History& history) {
+CleanDecision PeriodicPolicy::answer(const History& history, const Upcoming&) {
   const bool questions = unit_ == Unit::kQuestions;
   const std::uint64_t since = questions ? history.questions() : history.pictures();
   if (every_ == 0 || since < every_) {

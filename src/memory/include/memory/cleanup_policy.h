@@ -50,10 +50,13 @@ struct CleanUp {
   std::optional<Usage> before;
   std::optional<Usage> after;
   Bytes freed;  ///< of held and reclaimable together; 0 when it grew
-  // Gave back less than 1 MiB, or less than 0.5 % of the limit: of both together, of held alone.
+  // Gave back less than is worthwhile: of both together, of held alone.
   bool fruitless = true;
   bool unrelieved = true;
 };
+
+/// The least that a clean-up must give back to have been worth it: 1 MiB, or 0.5 % of the limit.
+Bytes worthwhile(Bytes limit);
 
 /// A clean-up judged by what was in use before and after. Without either: fruitless, unrelieved.
 CleanUp judge(Clean clean, const std::optional<Usage>& before, const std::optional<Usage>& after);
@@ -83,9 +86,13 @@ class History {
   /// Of the last group, or of the last clean-up when that came later.
   std::optional<Usage> current() const;
 
+  /// What growth is counted from: in use after the last clean-up, before any after the first group.
+  const std::optional<Usage>& resting() const { return resting_; }
+
  private:
   std::deque<GroupUsage> groups_;
   std::optional<CleanUp> last_;
+  std::optional<Usage> resting_;
   std::uint64_t questions_ = 0;
   std::uint64_t pictures_ = 0;
   std::uint64_t groups_since_ = 0;
@@ -93,13 +100,26 @@ class History {
   std::uint32_t unrelieved_streak_ = 0;
 };
 
-/// Decides after each group whether to clean. Implementations may keep state between calls and are
-/// asked once for each group. Thread: one.
+/// What is known of the group that comes next, before it is asked.
+struct Upcoming {
+  std::optional<Usage> now;    ///< in use at this moment; else what the history saw last
+  std::optional<Bytes> upper;  ///< bound of its peak, by the budget's counter
+  Bytes resting;  ///< of `upper`, what is in use between groups too, the allocator's cache included
+};
+
+/// Decides between groups whether to clean. Asked after each group, when the next is not yet known,
+/// and before each with what is known of it. Implementations may keep state between calls, but
+/// being asked twice about the same history changes nothing. Thread: one.
 class CleanupPolicy {
  public:
   virtual ~CleanupPolicy() = default;
   virtual std::string_view name() const = 0;
-  virtual CleanDecision decide(const History& history) = 0;
+
+  /// Never to clean again before a group was asked since the last clean-up.
+  CleanDecision decide(const History& history, const Upcoming& next = {});
+
+ protected:
+  virtual CleanDecision answer(const History& history, const Upcoming& next) = 0;
 };
 
 }  // namespace headroom::memory

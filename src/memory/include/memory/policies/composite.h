@@ -16,9 +16,9 @@ class CompositePolicy final : public CleanupPolicy {
 
   std::string_view name() const override { return "composite"; }
 
-  CleanDecision decide(const History& history) override;
-
  private:
+  CleanDecision answer(const History& history, const Upcoming& next) override;
+
   std::vector<std::unique_ptr<CleanupPolicy>> policies_;
 };
 

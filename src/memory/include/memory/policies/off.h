@@ -11,7 +11,10 @@ class NoPolicy final : public CleanupPolicy {
  public:
   std::string_view name() const override { return "off"; }
 
-  CleanDecision decide(const History&) override { return {Clean::kNone, "off", "switched off"}; }
+ private:
+  CleanDecision answer(const History&, const Upcoming&) override {
+    return {Clean::kNone, "off", "switched off"};
+  }
 };
 
 }  // namespace headroom::memory

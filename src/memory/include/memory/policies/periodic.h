@@ -19,9 +19,9 @@ class PeriodicPolicy final : public CleanupPolicy {
 
   std::string_view name() const override { return "periodic"; }
 
-  CleanDecision decide(const History& history) override;
-
  private:
+  CleanDecision answer(const History& history, const Upcoming& next) override;
+
   Unit unit_;
   std::uint32_t every_;  ///< 0: never
 };

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string_view>
+
+#include "memory/budget.h"
+#include "memory/policies/adaptive.h"
+#include "memory/policies/dynamic_interval.h"
+#include "memory/policies/growth_line.h"
+#include "memory/policies/predictive.h"
+
+namespace headroom::memory {
+
+/// What a model runs on, as far as cleaning up goes.
+enum class KindOfEngine { kMlx, kTorch, kServer };
+/// "mlx", "torch", "server".
+std::string_view to_string(KindOfEngine kind);
+
+/// What a clean-up means there and when it is worthwhile.
+struct EngineTraits {
+  KindOfEngine kind{};
+  Counter counter{};            ///< a device of its own, or one memory for all
+  std::string_view normal;      ///< what a normal clean-up does
+  std::string_view aggressive;  ///< what an aggressive one does
+  bool cycles = true;           ///< a cycle frees something: else only the growth line is followed
+  AdaptiveSettings adaptive;
+  DynamicIntervalSettings interval;
+  PredictiveSettings predictive;
+  GrowthLineSettings growth_line;
+};
+
+const EngineTraits& traits_of(KindOfEngine kind, Counter counter);
+
+}  // namespace headroom::memory
