@@ -6,8 +6,11 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/files.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "mlx_engine.h"
+#include "support/temporary_folder.h"
 
 namespace headroom::mlx_worker::testing {
 
@@ -35,6 +38,19 @@ inline worker::AskItem question(std::string id, std::string text, bool picture =
 
 inline worker::PictureRef picture(const std::filesystem::path& path) {
   return {path.string(), {}, path.filename().string()};
+}
+
+/// The demo model with a processor that splits pictures: up to 256 pixels in tiles of 64.
+inline std::filesystem::path splitting_demo(const test::TemporaryFolder& folder) {
+  for (const auto& entry : std::filesystem::directory_iterator(demo_model())) {
+    std::filesystem::copy_file(entry.path(), folder / entry.path().filename());
+  }
+  const std::filesystem::path settings = folder / "preprocessor_config.json";
+  Json json = parse_json(read_file(settings), settings.string());
+  json["do_image_splitting"] = true;
+  json["size"] = {{"longest_edge", 256}};
+  write_file_atomic(settings, json.dump());
+  return folder.path();
 }
 
 /// An engine with a model, and its answers by item.

@@ -83,6 +83,94 @@ TEST(Asking, BatchedSharedChunkedAndSingleAnswersAreTheSame) {
   EXPECT_EQ(ask_all(asked, groups, {.prefill_chunk = 5, .share_prefix = false}), shared);
 }
 
+TEST(Asking, AReleasedVisionTowerChangesNoAnswerAndIsHeldAgainWhenNeeded) {
+  Asked asked;
+  const auto groups = easy_vqa_groups(60);
+  const Ids held = ask_all(asked, groups, {});
+  EXPECT_EQ(ask_all(asked, groups, {.release_vision = true}), held);
+  EXPECT_LT(asked.engine.reading().active, asked.loaded.weights);
+  EXPECT_EQ(ask_all(asked, groups, {}), held);
+  EXPECT_EQ(asked.engine.reading().active, asked.loaded.weights);
+}
+
+TEST(Asking, AReleasedVisionTowerIsNotHeldWhileTextIsAskedAndComesBackAfterAFailure) {
+  Asked asked;
+  worker::PlanRequest plan;
+  plan.model = demo_model().string();
+  const Bytes vision = asked.engine.plan(plan).vision_weights;
+  worker::AskRequest text = about_scene({question("text", "How many shapes are there?", false)});
+  text.limits.release_vision = true;
+  EXPECT_EQ(asked.ask(text).at("text").text, "I cannot see an image.");
+  EXPECT_EQ(*asked.engine.reading().active + vision, asked.loaded.weights);
+  worker::AskRequest scene = about_scene({question("q", "what color is the circle?")});
+  scene.limits.release_vision = true;
+  scene.limits.memory = Bytes(1);
+  EXPECT_EQ(asked.ask(scene).at("q").outcome, Outcome::kMemory);
+  scene.limits.memory.reset();
+  EXPECT_EQ(asked.ask(scene).at("q").text, "black");
+  EXPECT_EQ(*asked.engine.reading().active + vision, asked.loaded.weights);
+}
+
+TEST(Asking, QuantisedCacheAnswersNearlyAllTheSameAndSaysSo) {
+  Asked asked;
+  const auto groups = easy_vqa_groups(300);
+  const Ids whole = ask_all(asked, groups, {});
+  const Ids quantised = ask_all(asked, groups, {.kv_bits = 8});
+  std::size_t same = 0;
+  for (const auto& [id, tokens] : whole) {
+    same += quantised.at(id) == tokens ? 1 : 0;
+  }
+  EXPECT_GE(same, 290U);
+  worker::AskRequest request = about_scene({question("q", "what color is the circle?")});
+  request.limits.kv_bits = 8;
+  EXPECT_EQ(asked.ask(request).at("q").rung, "KV cache of 8 bits");
+}
+
+TEST(Asking, FewerTilesGiveFewerImageTokensAndAreNamedWithTheAnswersOfTheirPictures) {
+  test::TemporaryFolder folder;
+  Asked asked(splitting_demo(folder));
+  worker::AskRequest request =
+      about_scene({question("q", "what color is the circle?"),
+                   question("text", "How many shapes are there?", false)});
+  const auto whole = asked.ask(request);
+  EXPECT_EQ(whole.at("q").image_tokens, 17U * 16U);
+  EXPECT_EQ(whole.at("q").rung, "");
+  for (const auto& [most, tiles] : {std::pair(17U, 17U), {16U, 10U}, {5U, 5U}, {4U, 1U}}) {
+    request.limits.max_tiles = most;
+    for (const bool ahead : {false, true}) {
+      if (ahead) {
+        asked.engine.prepare(request);
+      }
+      const auto answers = asked.ask(request);
+      EXPECT_EQ(answers.at("q").outcome, Outcome::kAnswered) << answers.at("q").error;
+      EXPECT_EQ(answers.at("q").image_tokens, tiles * 16U);
+      EXPECT_EQ(answers.at("q").rung,
+                tiles == 17 ? "" : "image tiles 17 -> " + std::to_string(tiles));
+      EXPECT_EQ(answers.at("text").rung, "");
+    }
+  }
+}
+
+TEST(Asking, PicturesPreparedWithOtherLimitsAreMadeAgain) {
+  test::TemporaryFolder folder;
+  Asked asked(splitting_demo(folder));
+  worker::AskRequest request = about_scene({question("q", "what color is the circle?")});
+  asked.engine.prepare(request);
+  request.limits.max_tiles = 5;
+  EXPECT_EQ(asked.ask(request).at("q").image_tokens, 5U * 16U);
+}
+
+TEST(Asking, NamesAllThatWasReduced) {
+  test::TemporaryFolder folder;
+  Asked asked(splitting_demo(folder));
+  worker::AskRequest request = about_scene({question("q", "what color is the circle?")});
+  request.limits.release_vision = true;
+  request.limits.max_tiles = 5;
+  request.limits.kv_bits = 8;
+  EXPECT_EQ(asked.ask(request).at("q").rung,
+            "vision tower released, image tiles 17 -> 5, KV cache of 8 bits");
+}
+
 TEST(Asking, TwoPicturesGiveDifferentLogits) {
   Asked asked;
   std::set<double> first;

@@ -77,6 +77,54 @@ TEST(Memory, PlannedDecodeIsAtLeastWhatThePicturesDecoderHolds) {
   EXPECT_EQ(costs[2].decode, 200_MiB);
 }
 
+TEST(Memory, PlannedVisionWeightsAreWhatAReleaseFrees) {
+  Asked asked;
+  const memory::Geometry geometry = asked.engine.plan(plan_request());
+  worker::AskRequest request = scene(1);
+  request.limits.release_vision = true;
+  const worker::Answer answer = asked.ask(request).at("0");
+  EXPECT_EQ(*asked.engine.reading().active + geometry.vision_weights, geometry.weights);
+  EXPECT_LT(*answer.after.active, geometry.weights) << "while it generates";
+}
+
+/// What the cache takes is what is left of the peak when the same is asked with both.
+TEST(Memory, PlannedQuantisedCacheIsTheMeasuredOne) {
+  Asked asked;
+  const memory::Geometry geometry = asked.engine.plan(plan_request());
+  worker::AskRequest request = scene(20);
+  for (worker::AskItem& item : request.items) {
+    item.max_tokens = 400;
+  }
+  const auto whole = asked.ask(request).at("0");
+  request.limits.kv_bits = 8;
+  const auto quantised = asked.ask(request).at("0");
+  const std::uint64_t tokens = whole.prompt_tokens - 1 + 20 * (1 + 399);
+  const auto planned = static_cast<double>(
+      ((geometry.kv_per_token - geometry.kv_per_token_quantised) * tokens).count());
+  EXPECT_NEAR(static_cast<double>((*whole.after.peak - *quantised.after.peak).count()),
+              planned,
+              0.02 * planned);
+}
+
+TEST(Memory, PlanOfFewerTilesCostsLess) {
+  test::TemporaryFolder folder;
+  SystemClock clock;
+  NullLog log;
+  MlxEngine engine(clock, log);
+  worker::PlanRequest request;
+  request.model = splitting_demo(folder).string();
+  request.pictures = {{4000, 4000}, {64, 8}};
+  const auto whole = engine.plan(request).pictures;
+  request.max_tiles = 5;
+  const auto reduced = engine.plan(request).pictures;
+  EXPECT_EQ(whole[0].tiles, 17U);
+  EXPECT_EQ(reduced[0].tiles, 5U);
+  EXPECT_LT(reduced[0].tokens, whole[0].tokens);
+  EXPECT_LT(reduced[0].features, whole[0].features);
+  EXPECT_LT(reduced[0].decode, whole[0].decode);
+  EXPECT_EQ(reduced[1].tiles, whole[1].tiles) << "within the limit as it is";
+}
+
 TEST(Memory, CleaningGivesTheCacheBack) {
   Asked asked;
   asked.ask(scene(20));

@@ -2,9 +2,11 @@
 // weights and records.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cmath>
 #include <fstream>
 #include <limits>
+#include <map>
 
 #include "base/clock.h"
 #include "base/errors.h"
@@ -40,22 +42,35 @@ std::vector<engine::Sequence> two_questions() {
   return sequences;
 }
 
-std::vector<std::vector<std::int32_t>> generate(const VisionLanguageModel& model,
-                                                const engine::Guard& guard) {
+std::vector<engine::Continuation> continued(const VisionLanguageModel& model,
+                                            const std::vector<engine::Sequence>& sequences,
+                                            const engine::GenerationLimits& limits,
+                                            const engine::Guard& guard) {
   const SystemClock clock;
   const std::set<std::int32_t> none;
-  std::vector<std::vector<std::int32_t>> tokens(2);
+  std::vector<engine::Continuation> all(sequences.size());
   engine::Generator(model, none, clock)
-      .run(two_questions(),
+      .run(sequences,
            nullptr,
-           {.batch = 0, .prefill_chunk = 6, .share_prefix = true},
+           limits,
            guard,
            [&](std::size_t index, engine::Continuation&& continuation) {
              if (continuation.failure) {
                std::rethrow_exception(continuation.failure);
              }
-             tokens[index] = std::move(continuation.tokens);
+             all[index] = std::move(continuation);
            });
+  return all;
+}
+
+std::vector<std::vector<std::int32_t>> generate(const VisionLanguageModel& model,
+                                                const engine::Guard& guard,
+                                                bool quantised_kv = false) {
+  const engine::GenerationLimits limits{.prefill_chunk = 6, .quantised_kv = quantised_kv};
+  std::vector<std::vector<std::int32_t>> tokens;
+  for (engine::Continuation& one : continued(model, two_questions(), limits, guard)) {
+    tokens.push_back(std::move(one.tokens));
+  }
   return tokens;
 }
 
@@ -78,9 +93,8 @@ TEST(Embed, TokenOutsideOfTheVocabularyIsRefusedWithBothNumbers) {
 
 class EveryPath : public ::testing::TestWithParam<engine::Ops::Path> {};
 
-TEST_P(EveryPath, CancelledAtEachPlaceItRunsAgainAndHoldsNothing) {
-  const auto model = load(tiny("smolvlm"), mx::float32, GetParam());
-  const auto whole = generate(*model, engine::Guard());
+void expect_stops_everywhere(const VisionLanguageModel& model, bool quantised_kv) {
+  const auto whole = generate(model, engine::Guard(), quantised_kv);
   engine::clear_cache();
   const Bytes held = engine::allocator_counters().active;
   int places = 0;
@@ -92,17 +106,72 @@ TEST_P(EveryPath, CancelledAtEachPlaceItRunsAgainAndHoldsNothing) {
     const engine::Guard guard(limits);
     stopped = false;
     try {
-      EXPECT_EQ(generate(*model, guard), whole);
+      EXPECT_EQ(generate(model, guard, quantised_kv), whole);
     } catch (const Cancelled&) {
       stopped = true;
     }
     engine::settle();
     EXPECT_EQ(engine::allocator_counters().active, held) << "stopped at check " << places;
-    EXPECT_EQ(generate(*model, engine::Guard()), whole) << "after a stop at check " << places;
+    EXPECT_EQ(generate(model, engine::Guard(), quantised_kv), whole) << "after a stop at check " << places;
   }
   EXPECT_GT(places, 20) << "prefill and decode are watched between layers";
 }
 
+TEST_P(EveryPath, CancelledAtEachPlaceItRunsAgainAndHoldsNothing) {
+  const auto model = load(tiny("smolvlm"), mx::float32, GetParam());
+  expect_stops_everywhere(*model, false);
+}
+
+TEST_P(EveryPath, CancelledAtEachPlaceWithAQuantisedCacheItRunsAgainAndHoldsNothing) {
+  const auto model = load(tiny("smolvlm"), mx::float32, GetParam());
+  expect_stops_everywhere(*model, true);
+}
+
+/// The first token's log-probabilities of every sequence, over the whole vocabulary, by token.
+std::vector<std::map<std::int32_t, double>> first_log_probs(const VisionLanguageModel& model,
+                                                            engine::GenerationLimits limits) {
+  auto sequences = two_questions();
+  for (engine::Sequence& sequence : sequences) {
+    sequence.top_log_probs = 1U << 20U;
+  }
+  std::vector<std::map<std::int32_t, double>> all;
+  for (const engine::Continuation& one : continued(model, sequences, limits, engine::Guard())) {
+    const auto& top = one.choices.front().top;
+    all.emplace_back(top.begin(), top.end());
+  }
+  return all;
+}
+
+/// Largest difference of a log-probability, both questions.
+double difference(const std::vector<std::map<std::int32_t, double>>& a,
+                  const std::vector<std::map<std::int32_t, double>>& b) {
+  double largest = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    for (const auto& [token, log_prob] : a[i]) {
+      largest = std::max(largest, std::abs(log_prob - b[i].at(token)));
+    }
+  }
+  return largest;
+}
+
+TEST_P(EveryPath, QuantisedCacheKeepsLogProbabilitiesNear) {
+  const auto model = load(tiny("smolvlm"), mx::float32, GetParam());
+  const auto whole = first_log_probs(*model, {});
+  const auto quantised = first_log_probs(*model, {.quantised_kv = true});
+  EXPECT_GT(difference(quantised, whole), 1e-6) << "nothing was quantised";
+  EXPECT_LT(difference(quantised, whole), 0.05);
+}
+
+TEST_P(EveryPath, QuantisedCacheIsTheSameSharedChunkedAndAlone) {
+  const auto model = load(tiny("smolvlm"), mx::float32, GetParam());
+  const auto shared = first_log_probs(*model, {.quantised_kv = true});
+  for (const engine::GenerationLimits limits :
+       {engine::GenerationLimits{.share_prefix = false, .quantised_kv = true},
+        engine::GenerationLimits{.prefill_chunk = 3, .quantised_kv = true},
+        engine::GenerationLimits{.batch = 1, .quantised_kv = true}}) {
+    EXPECT_LT(difference(first_log_probs(*model, limits), shared), 0.01);
+  }
+}
 INSTANTIATE_TEST_SUITE_P(Ops,
                          EveryPath,
                          ::testing::Values(engine::Ops::Path::kBest, engine::Ops::Path::kPortable),
@@ -145,16 +214,87 @@ std::string failure_code(const VisionLanguageModel& model) {
   return "answered";
 }
 
-TEST(BrokenWeights, NotANumberIsTheModelsFailure) {
-  test::TemporaryFolder folder;
-  const auto model = load(with_tensor_of(folder, "model.text_model.norm.weight", std::nanf("")));
-  EXPECT_EQ(failure_code(*model), "E-MODEL-NAN");
+TEST(BrokenWeights, NotANumberAndAllZeroAreTheModelsFailureOnEveryPath) {
+  for (const auto& [value, code] :
+       {std::pair(std::nanf(""), "E-MODEL-NAN"), {0.0F, "E-MODEL-ZERO"}}) {
+    test::TemporaryFolder folder;
+    const auto broken = with_tensor_of(folder, "model.text_model.norm.weight", value);
+    for (const mx::Dtype dtype : {mx::float32, mx::bfloat16}) {
+      for (const auto path : {engine::Ops::Path::kBest, engine::Ops::Path::kPortable}) {
+        EXPECT_EQ(failure_code(*load(broken, dtype, path)), code);
+      }
+    }
+  }
 }
 
-TEST(BrokenWeights, AllZeroIsTheModelsFailure) {
+/// A scale that is not a number must not be quantised away.
+TEST(BrokenWeights, NotANumberInTheCacheIsTheModelsFailureWhenItIsQuantised) {
   test::TemporaryFolder folder;
-  const auto model = load(with_tensor_of(folder, "model.text_model.norm.weight", 0.0F));
-  EXPECT_EQ(failure_code(*model), "E-MODEL-ZERO");
+  const auto broken = with_tensor_of(
+      folder, "model.text_model.layers.0.self_attn.v_proj.weight", std::nanf(""));
+  for (const auto path : {engine::Ops::Path::kBest, engine::Ops::Path::kPortable}) {
+    const auto model = load(broken, mx::float32, path);
+    try {
+      generate(*model, engine::Guard(), true);
+      ADD_FAILURE() << "answered";
+    } catch (const engine::ModelError& error) {
+      EXPECT_EQ(error.code(), "E-MODEL-NAN");
+    }
+  }
+}
+
+TEST(VisionTower, ReleasedGivesItsBytesBackAndReadAgainEncodesTheSame) {
+  for (const auto path : {engine::Ops::Path::kBest, engine::Ops::Path::kPortable}) {
+    const auto model = load(tiny("smolvlm"), mx::float32, path);
+    const auto pixels =
+        mx::load_safetensors((tiny("smolvlm") / "golden.safetensors").string()).first.at(
+            "pixel_values");
+    const engine::Guard guard;
+    const auto encoded = [&] {
+      const mx::array features = mx::contiguous(model->encode_pixels(pixels, guard));
+      mx::eval(features);
+      return std::vector<float>(features.data<float>(), features.data<float>() + features.size());
+    };
+    const auto before = encoded();
+    engine::clear_cache();
+    const Bytes held = engine::allocator_counters().active;
+    model->release_vision();
+    engine::clear_cache();
+    EXPECT_EQ(held - engine::allocator_counters().active, model->vision_bytes());
+    EXPECT_GT(model->vision_bytes(), Bytes());
+    EXPECT_LT(model->vision_bytes(), model->weight_bytes());
+    EXPECT_THROW(model->encode_pixels(pixels, guard), InternalError);
+    model->hold_vision();
+    model->hold_vision();
+    EXPECT_EQ(engine::allocator_counters().active, held);
+    EXPECT_EQ(encoded(), before);
+  }
+}
+
+TEST(VisionTower, IsNotReadAgainFromWeightsThatChanged) {
+  test::TemporaryFolder folder;
+  for (const auto& entry : fs::directory_iterator(tiny("smolvlm"))) {
+    fs::copy_file(entry.path(), folder / entry.path().filename());
+  }
+  const auto model = load(folder.path());
+  model->release_vision();
+  const fs::path file = folder / "model.safetensors";
+  const auto code = [&] {
+    try {
+      model->hold_vision();
+    } catch (const UsageError& error) {
+      return error.code();
+    }
+    return std::string("held");
+  };
+  const auto written = fs::last_write_time(file);
+  fs::last_write_time(file, written + std::chrono::hours(1));
+  EXPECT_EQ(code(), "E-WEIGHTS-FILE");
+  fs::rename(file, folder / "away");
+  EXPECT_EQ(code(), "E-WEIGHTS-FILE");
+  fs::rename(folder / "away", file);
+  fs::last_write_time(file, written);
+  EXPECT_EQ(code(), "held");
 }
 
 /// The golden with the model's own intermediate results beside it, one of them moved by `shift`.
