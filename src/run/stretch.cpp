@@ -39,21 +39,42 @@ std::optional<Bytes> measured_in(const memory::MemoryEvent& event) {
   return Bytes(found->get<std::uint64_t>());
 }
 
-/// Takes on_death for its life.
+/// Takes what is called at deaths for its life.
 class DeathWatch {
  public:
-  DeathWatch(backends::Backend& backend, std::function<void(const backends::Death&)> see)
-      : backend_(backend), before_(std::exchange(backend.on_death, std::move(see))) {}
+  using See = std::function<void(const backends::Death&)>;
+  using Reduce =
+      std::function<backends::AfterDeath(const backends::Death&, const worker::AskLimits&)>;
 
-  ~DeathWatch() { backend_.on_death = std::move(before_); }
+  DeathWatch(backends::Backend& backend, See see, Reduce reduce)
+      : backend_(backend),
+        see_before_(std::exchange(backend.on_death, std::move(see))),
+        reduce_before_(std::exchange(backend.limits_after_death, std::move(reduce))) {}
+
+  ~DeathWatch() {
+    backend_.on_death = std::move(see_before_);
+    backend_.limits_after_death = std::move(reduce_before_);
+  }
 
   DeathWatch(const DeathWatch&) = delete;
   DeathWatch& operator=(const DeathWatch&) = delete;
 
  private:
   backends::Backend& backend_;
-  std::function<void(const backends::Death&)> before_;
+  See see_before_;
+  Reduce reduce_before_;
 };
+
+/// As the governor decided. The deadline is the group's.
+void set_limits(worker::AskLimits& limits, const memory::GroupLimits& decided) {
+  limits.batch = decided.batch;
+  limits.prefill_chunk = decided.prefill_chunk;
+  limits.share_prefix = decided.share_prefix;
+  limits.memory = decided.memory;
+  limits.release_vision = decided.release_vision;
+  limits.max_tiles = decided.max_tiles;
+  limits.kv_bits = decided.kv_bits;
+}
 
 }  // namespace
 
@@ -78,7 +99,12 @@ Stretch::Stretch(const RunnerParts& parts,
           memory::parse_allowed(spec_.allow).fewer_tiles) {}
 
 ModelEnd Stretch::run() {
-  const DeathWatch watch(backend_, [this](const backends::Death& death) { note_death(death); });
+  const DeathWatch watch(
+      backend_,
+      [this](const backends::Death& death) { note_death(death); },
+      [this](const backends::Death& death, const worker::AskLimits& limits) {
+        return after_death(death, limits);
+      });
   count_earlier_answers();
   parts_.journal.set_state(RunState::kRunning);
   try {
@@ -130,6 +156,7 @@ void Stretch::count_earlier_answers() {
 void Stretch::load() {
   const worker::Hello& hello = backend_.hello();
   governor_.before_load(hello.reading);
+  move_wall();
   worker::LoadRequest request = plan_.load;
   const memory::LoadLimits limits = governor_.load_limits();
   request.memory_limit = request.memory_limit ? request.memory_limit : limits.memory;
@@ -161,6 +188,14 @@ void Stretch::load() {
                                           plan_.force);
   parts_.journal.set_model(record);
   parts_.observer.on_loaded(record);
+}
+
+void Stretch::move_wall() {
+  const std::string holder = backend_.wall();
+  const auto limit = holder.empty() ? std::nullopt : governor_.move_wall(holder);
+  if (limit) {
+    backend_.set_wall(*limit);
+  }
 }
 
 void Stretch::ask_all() {
@@ -226,6 +261,7 @@ std::optional<memory::Reading> Stretch::ask_down_the_ladder(OpenGroup& group,
                                                             memory::GroupFacts facts,
                                                             const std::optional<OpenGroup>& next) {
   std::optional<memory::Reading> reading;
+  facts_ = facts;
   memory::GroupDecision decision = admit(facts);
   while (decision.fits) {
     reading = ask_items(group, decision, next);
@@ -239,6 +275,7 @@ std::optional<memory::Reading> Stretch::ask_down_the_ladder(OpenGroup& group,
     stopped_.clear();
     check_cancelled();
     facts.questions = static_cast<std::uint32_t>(group.request.items.size());
+    facts_ = facts;
     decision = governor_.after_stop(facts, why);
   }
   planned_peak_ = decision.planned_peak;
@@ -258,17 +295,11 @@ void Stretch::see_usage(const memory::MemoryEvent& event) {
 memory::Reading Stretch::ask_items(OpenGroup& group,
                                    const memory::GroupDecision& decision,
                                    const std::optional<OpenGroup>& next) {
+  move_wall();
   planned_peak_ = decision.planned_peak;
   rung_ = decision.rung;
-  worker::AskLimits& limits = group.request.limits;
-  limits.batch = decision.limits.batch;
-  limits.prefill_chunk = decision.limits.prefill_chunk;
-  limits.share_prefix = decision.limits.share_prefix;
-  limits.memory = decision.limits.memory;
-  limits.release_vision = decision.limits.release_vision;
-  limits.max_tiles = decision.limits.max_tiles;
-  limits.kv_bits = decision.limits.kv_bits;
-  limits.deadline_seconds =
+  set_limits(group.request.limits, decision.limits);
+  group.request.limits.deadline_seconds =
       spec_.question_timeout * static_cast<double>(group.request.items.size());
   if (decision.prepare_next && next && !next->request.items.empty() &&
       !next->request.pictures.empty()) {
@@ -384,6 +415,20 @@ void Stretch::note_death(const backends::Death& death) {
   } catch (...) {
     failed_ = std::current_exception();
   }
+}
+
+/// Called from inside the backend when a group is to go on after a death.
+backends::AfterDeath Stretch::after_death(const backends::Death& death,
+                                          const worker::AskLimits& limits) {
+  backends::AfterDeath after{limits, {}};
+  if (death.kind == backends::Death::Kind::kOutOfMemory && facts_) {
+    memory::GroupFacts rest = *facts_;
+    rest.questions = static_cast<std::uint32_t>(std::max<std::size_t>(waiting_.size(), 1));
+    const memory::GroupDecision decision = governor_.after_stop(rest, death.evidence);
+    set_limits(after.limits, decision.limits);
+    after.rung = decision.rung;
+  }
+  return after;
 }
 
 void Stretch::commit() {

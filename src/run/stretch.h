@@ -52,6 +52,8 @@ class Stretch {
                             const memory::GroupDecision& decision,
                             const std::optional<OpenGroup>& next);
   void unload();
+  /// Puts the outer wall where the governor wants it.
+  void move_wall();
 
   memory::GroupDecision admit(const memory::GroupFacts& facts);
   void see_usage(const memory::MemoryEvent& event);
@@ -63,6 +65,7 @@ class Stretch {
   void count(const ItemRecord& item, AnswerRecord&& answer);
   void end_unanswered(const OpenGroup& group, Outcome outcome, const std::string& code, const std::string& why);
   void note_death(const backends::Death& death);
+  backends::AfterDeath after_death(const backends::Death& death, const worker::AskLimits& limits);
   void commit();
   void count_earlier_answers();
   Progress progress() const;
@@ -84,6 +87,7 @@ class Stretch {
 
   // The group in progress.
   std::optional<std::uint32_t> group_;
+  std::optional<memory::GroupFacts> facts_;
   std::unordered_map<std::string, const ItemRecord*> waiting_;  ///< by id, not answered yet
   std::vector<AnswerRecord> arrived_;                           ///< not committed yet
   std::vector<backends::Death> deaths_;                         ///< not committed yet
