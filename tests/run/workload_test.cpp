@@ -61,7 +61,7 @@ INSTANTIATE_TEST_SUITE_P(Files,
                                            DecodeCase{"LargeFile",
                                                       jpeg('\xC0', false, 64U << 20U),
                                                       3 * kPixels + (64U << 20U)}),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& one) { return one.param.name; });
 
 /// Costs by decode bytes, and how many pictures were asked for.
 struct Planner {
