@@ -69,13 +69,13 @@ void ask_one(Context& context,
              run::Journal& journal,
              const run::Specification& spec,
              std::uint32_t number,
-             const run::WorkloadFacts& facts,
-             backends::Backend& backend,
+             const Asking& asking,
              Interrupt& interrupt) {
   memory::SystemMemorySource source(context.clock);
   memory::Sampler sampler(source);
   ProgressLine progress(context.console, context.clock);
-  const Fitting fitting = fit(spec, spec.models[number], facts, backend, source);
+  backends::Backend& backend = *asking.backend;
+  const Fitting fitting = fit(spec, spec.models[number], asking.facts, backend, source);
   if (!fitting.budget.warning.empty()) {
     context.log.warning("memory", fitting.budget.warning);
   }
@@ -94,8 +94,9 @@ void ask_one(Context& context,
   const memory::LoadLimits limits = governor.load_limits();
   const run::ModelPlan plan{
       number,
-      {spec.models[number].folder, spec.models[number].dtype, limits.memory, limits.cache},
-      to_json(fitting)};
+      {spec.models[number].folder, spec.models[number].dtype, limits.memory, limits.cache, {}},
+      to_json(fitting),
+      asking.force};
   runner.run(plan, backend, governor);
 }
 
@@ -174,7 +175,7 @@ ExitCode ask_all(Context& context,
       if (!asking.backend) {
         asking.backend = make_backend(context);
       }
-      ask_one(context, journal, spec, number, asking.facts, *asking.backend, interrupt);
+      ask_one(context, journal, spec, number, asking, interrupt);
       asking.backend.reset();
     }
     journal.set_state(run::RunState::kFinished);

@@ -23,6 +23,7 @@ struct Asking {
   /// Started already for planning: asks the first model. Empty: one is made.
   std::unique_ptr<backends::WorkerBackend> backend;
   std::optional<double> fail_under;
+  bool force = false;  ///< go on although another engine gave the answers there are
 };
 
 /// Asks every model of the journal what it has open, one model after another, each in a worker of

@@ -177,7 +177,8 @@ constexpr std::array kFlags{
          FlagType::kSwitch,
          "",
          "",
-         "Go on although the data have changed; the changed questions are asked again",
+         "Go on although data, model or engine have changed; changed questions are asked again, and "
+         "results say how many answers an earlier engine gave",
          kResume},
     Flag{"tolerance",
          0,

@@ -48,6 +48,16 @@ void bring_up_to_date(Context& context, run::Journal& journal, const run::Specif
   }
 }
 
+/// "auto" is what it was when the first answers were given, also on another machine.
+void keep_dtypes(const run::Journal& journal, run::Specification& spec) {
+  for (const run::ModelRecord& model : journal.models()) {
+    std::string& dtype = spec.models.at(model.no).dtype;
+    if (dtype.empty() && journal.count_answers(model.no) > 0) {
+      dtype = model.dtype;
+    }
+  }
+}
+
 }  // namespace
 
 ExitCode run_resume(Context& context) {
@@ -61,7 +71,9 @@ ExitCode run_resume(Context& context) {
   if (settings.given("memory")) {
     spec.memory = settings.text("memory");
   }
+  keep_dtypes(journal, spec);
   Asking asking;
+  asking.force = settings.on("force");
   asking.facts = run::survey_workload(journal);
   asking.fail_under =
       settings.given("fail-under") ? std::optional(settings.number("fail-under")) : spec.fail_under;

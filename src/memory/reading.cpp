@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cstdio>
 #include <ctime>
 #include <utility>
 
 #include "base/errors.h"
+#include "base/iso_time.h"
 #include "json_fields.h"
 
 namespace headroom::memory {
@@ -32,8 +32,6 @@ constexpr std::array<std::pair<const char*, Sensor>, 11> kSensors = {{
 }};
 
 constexpr std::int64_t kMillisecondsASecond = 1000;
-// The clock counts nanoseconds in 64 bits, which ends in 2262.
-constexpr std::time_t kLastSecond = 7'258'118'400;  // 2200-01-01
 
 std::int64_t milliseconds(WallTime time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
@@ -47,30 +45,13 @@ std::string time_text(WallTime time) {
 }
 
 WallTime time_from_text(const std::string& text) {
-  std::tm parts{};
-  int milli = 0;
-  char zone = 0;
-  const int fields = std::sscanf(text.c_str(),
-                                 "%4d-%2d-%2dT%2d:%2d:%2d.%3d%c",
-                                 &parts.tm_year,
-                                 &parts.tm_mon,
-                                 &parts.tm_mday,
-                                 &parts.tm_hour,
-                                 &parts.tm_min,
-                                 &parts.tm_sec,
-                                 &milli,
-                                 &zone);
-  const bool whole_seconds = fields == 6 && text.size() == 20 && text.back() == 'Z';
-  parts.tm_year -= 1900;
-  parts.tm_mon -= 1;
-  const std::time_t count = timegm(&parts);
-  const bool in_range = count >= 0 && count <= kLastSecond && milli >= 0;
-  if (!in_range || (!whole_seconds && !(fields == 8 && zone == 'Z'))) {
+  const std::optional<WallTime> time = time_from_iso(text);
+  if (!time) {
     throw InputError(
         "E-CONTRACT",
         fmt::format("reading: 'time' must read like 2026-01-02T03:04:05.678Z, got '{}'", text));
   }
-  return std::chrono::system_clock::from_time_t(count) + std::chrono::milliseconds(milli);
+  return *time;
 }
 
 }  // namespace

@@ -57,6 +57,15 @@ Json seconds_json(const run::ModelResults& model) {
           {"other", model.other_seconds}};
 }
 
+Json earlier_json(const run::ModelResults& model) {
+  Json list = Json::array();
+  for (std::size_t i = 0; i < model.model.earlier.size(); ++i) {
+    list.push_back(run::to_json(model.model.earlier[i]));
+    list.back()["answers"] = model.earlier_answers.at(i);
+  }
+  return list;
+}
+
 Json model_json(const run::ModelResults& model) {
   const scoring::Counts& counts = model.counts;
   Json by_type = Json::object();
@@ -72,6 +81,7 @@ Json model_json(const run::ModelResults& model) {
           {"dtype", model.model.dtype},
           {"family", model.model.family},
           {"hash", model.model.spec.hash},
+          {"earlier", earlier_json(model)},
           {"total", model.items},
           {"pending", model.pending},
           {"answered", counts.answered()},

@@ -115,6 +115,23 @@ std::string memory_line(const ModelResults& model) {
   return text;
 }
 
+/// One for each engine whose answers are among those of the last one.
+std::string earlier_lines(const ModelResults& model) {
+  std::string text;
+  for (std::size_t i = 0; i < model.model.earlier.size(); ++i) {
+    const run::EarlierEngine& earlier = model.model.earlier[i];
+    text += fmt::format("  earlier  {} answers until {} are by {} {} on {} in {}, model {}\n",
+                        grouped(model.earlier_answers.at(i)),
+                        earlier.until,
+                        earlier.engine,
+                        earlier.engine_version,
+                        earlier.device,
+                        earlier.dtype,
+                        earlier.hash.substr(0, 8));
+  }
+  return text;
+}
+
 std::string types_line(const ModelResults& model) {
   std::string text;
   for (const auto& [type, estimate] : model.by_answer_type) {
@@ -153,6 +170,7 @@ std::string results_text(const run::RunResults& results, const Style& style) {
     if (!model.by_answer_type.empty()) {
       text += "  types    " + types_line(model) + "\n";
     }
+    text += earlier_lines(model);
     text += "  time     " + time_line(model) + "\n";
     text += "  memory   " + memory_line(model) + "\n";
     if (!model.unload_text.empty()) {

@@ -34,6 +34,14 @@ void prepare_to_write(Database& database) {
   database.pragma_text(fmt::format("journal_size_limit = {}", kLogLimit));
 }
 
+/// All or nothing, from version 1.
+void upgrade(Database& database) {
+  Transaction transaction(database);
+  database.execute(kToVersion2);
+  database.execute(fmt::format("PRAGMA user_version = {}", kJournalVersion));
+  transaction.commit();
+}
+
 /// Independent of the order in which the data has its items.
 std::string data_hash_of(Database& database) {
   Hasher hasher;
@@ -51,6 +59,14 @@ void insert_item(Database& database, const ItemRecord& item) {
                                     ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   bind_item(insert, item);
   insert.run();
+}
+
+Json earlier_json(const std::vector<EarlierEngine>& earlier) {
+  Json list = Json::array();
+  for (const EarlierEngine& one : earlier) {
+    list.push_back(to_json(one));
+  }
+  return list;
 }
 
 void set_answers_aside(Database& database, std::string_view why, std::int64_t seq) {
@@ -195,13 +211,16 @@ Journal Journal::open(const std::filesystem::path& run, const Clock& clock) {
   }
   auto writer = std::make_unique<Writer>(path.parent_path(), clock);
   auto database = std::make_unique<Database>(path, Database::Access::kWrite);
-  check_version(*database);
+  const int version = check_version(*database);
   prepare_to_write(*database);
   if (const std::string found = database->pragma_text("quick_check(1)"); found != "ok") {
     throw UsageError(
         "E-JOURNAL-CORRUPT",
         fmt::format(
             "{}: damaged: {}; restore it from a copy, or start a new run", path.string(), found));
+  }
+  if (version < kJournalVersion) {
+    upgrade(*database);
   }
   return {path.parent_path(), std::move(database), std::move(writer)};
 }
@@ -225,7 +244,8 @@ void Journal::set_model(const ModelRecord& model) {
         ->query(
             "UPDATE model SET spec = ?, engine = ?, engine_version = ?, device = ?, dtype = ?, "
             "family = ?, parameters = ?, weights = ?, budget = ?, planned_peak = ?, plan = ?, "
-            "notices = ?, load_seconds = load_seconds + ?, loads = loads + ? WHERE no = ?")
+            "notices = ?, earlier = ?, load_seconds = load_seconds + ?, loads = loads + ? "
+            "WHERE no = ?")
         .bind(std::string_view(dump_json(to_json(model.spec))))
         .bind_text(model.engine)
         .bind_text(model.engine_version)
@@ -238,6 +258,7 @@ void Journal::set_model(const ModelRecord& model) {
         .bind(integer(model.planned_peak))
         .bind_text(model.plan.is_null() ? std::string() : dump_json(model.plan))
         .bind_text(model.notices.empty() ? std::string() : dump_json(Json(model.notices)))
+        .bind_text(model.earlier.empty() ? std::string() : dump_json(earlier_json(model.earlier)))
         .bind(model.load_seconds)
         .bind(std::int64_t{model.loads})
         .bind(std::int64_t{model.no})

@@ -29,6 +29,15 @@ RunState state_from(const std::string& text) {
   throw UsageError("E-JOURNAL-CORRUPT", "journal: unknown state '" + text + "'");
 }
 
+EarlierEngine earlier_from_json(const Json& json) {
+  return {json.at("until").get<std::string>(),
+          json.at("engine").get<std::string>(),
+          json.at("engine_version").get<std::string>(),
+          json.at("device").get<std::string>(),
+          json.at("dtype").get<std::string>(),
+          json.at("hash").get<std::string>()};
+}
+
 Json json_of(const std::string& text, const char* what) {
   return text.empty() ? Json() : parse_json(text, std::string("journal, ") + what);
 }
@@ -55,12 +64,21 @@ std::string_view to_string(RunState state) {
   return "unknown";
 }
 
+Json to_json(const EarlierEngine& earlier) {
+  return {{"until", earlier.until},
+          {"engine", earlier.engine},
+          {"engine_version", earlier.engine_version},
+          {"device", earlier.device},
+          {"dtype", earlier.dtype},
+          {"hash", earlier.hash}};
+}
+
 std::filesystem::path journal_path(const std::filesystem::path& run) {
   std::error_code error;
   return std::filesystem::is_directory(run, error) ? run / kJournalName : run;
 }
 
-void check_version(Database& database) {
+int check_version(Database& database) {
   const std::int64_t application = database.pragma_integer("application_id");
   const std::int64_t version = database.pragma_integer("user_version");
   const std::string where = database.path().string();
@@ -80,6 +98,7 @@ void check_version(Database& database) {
                                  version,
                                  kJournalVersion));
   }
+  return static_cast<int>(version);
 }
 
 JournalReader::JournalReader(std::filesystem::path folder, std::unique_ptr<Database> database)
@@ -92,14 +111,18 @@ JournalReader::~JournalReader() = default;
 JournalReader JournalReader::open(const std::filesystem::path& run) {
   const std::filesystem::path path = journal_path(run);
   auto database = std::make_unique<Database>(path, Database::Access::kRead);
+  int version = 0;
   try {
-    check_version(*database);
+    version = check_version(*database);
   } catch (const ResourceError&) {
     if (!readable_as_immutable(path)) {
       throw;
     }
     database = std::make_unique<Database>(path, Database::Access::kImmutable);
-    check_version(*database);
+    version = check_version(*database);
+  }
+  if (version < 2) {
+    database->execute(kAsVersion2);
   }
   return {path.parent_path(), std::move(database)};
 }
@@ -131,7 +154,7 @@ std::vector<ModelRecord> JournalReader::models() const {
   std::vector<ModelRecord> models;
   Statement row = database_->query(
       "SELECT no, spec, engine, engine_version, device, dtype, family, parameters, weights, budget,"
-      " planned_peak, plan, notices, load_seconds, loads FROM model ORDER BY no");
+      " planned_peak, plan, notices, load_seconds, loads, earlier FROM model ORDER BY no");
   while (row.step()) {
     ModelRecord model;
     model.no = static_cast<std::uint32_t>(row.integer(0));
@@ -151,6 +174,9 @@ std::vector<ModelRecord> JournalReader::models() const {
     }
     model.load_seconds = row.real(13);
     model.loads = static_cast<std::uint32_t>(row.integer(14));
+    for (const Json& entry : json_of(row.text(15), "earlier")) {
+      model.earlier.push_back(earlier_from_json(entry));
+    }
     models.push_back(std::move(model));
   }
   return models;

@@ -17,11 +17,23 @@ void add_phases(worker::PhaseSeconds& sum, const worker::PhaseSeconds& one) {
   sum.decode += one.decode;
 }
 
+/// An answer belongs to the first of the earlier engines that was still there when it was asked.
+void count_earlier(const std::string& asked_at, ModelResults& results) {
+  const std::vector<EarlierEngine>& earlier = results.model.earlier;
+  for (std::size_t i = 0; i < earlier.size(); ++i) {
+    if (asked_at <= earlier[i].until) {
+      ++results.earlier_answers[i];
+      return;
+    }
+  }
+}
+
 void score_answers(const JournalReader& journal,
                    const scoring::Scorer& scorer,
                    ModelResults& results) {
   scoring::Tally tally;
   std::map<std::string, scoring::ClusteredMean> by_type;
+  results.earlier_answers.resize(results.model.earlier.size());
   journal.for_each_answer(
       results.model.no,
       JournalReader::Readings::kSkip,
@@ -36,6 +48,7 @@ void score_answers(const JournalReader& journal,
         const std::string cluster = std::to_string(item.place.cluster);
         tally.add(answer->answer.outcome, known, score, cluster);
         add_phases(results.phases, answer->answer.seconds);
+        count_earlier(answer->asked_at, results);
         if (known && !item.item.truth.answer_type.empty()) {
           by_type[item.item.truth.answer_type].add(score ? score->value : 0.0, cluster);
         }

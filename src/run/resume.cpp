@@ -174,6 +174,18 @@ void take_over_surroundings(Journal& journal,
   flush();
 }
 
+/// "cuda" of "cuda: NVIDIA H100": two cards of one kind are taken for the same.
+std::string device_kind(const std::string& device) { return device.substr(0, device.find(':')); }
+
+std::string engine_text(const ModelRecord& model) {
+  return fmt::format("{} {} on {} in {}, model {}",
+                     model.engine,
+                     model.engine_version,
+                     model.device,
+                     model.dtype,
+                     model.spec.hash.substr(0, 8));
+}
+
 }  // namespace
 
 void register_items(Journal& journal,
@@ -247,6 +259,37 @@ void check_model_unchanged(const ModelSpec& spec, bool force) {
                                spec.folder,
                                spec.files.empty() ? "another content hash"
                                                   : fmt::format("{}", fmt::join(changed, ", "))));
+}
+
+std::vector<EarlierEngine> check_engine_unchanged(const ModelRecord& before,
+                                                  std::uint64_t answers,
+                                                  const ModelRecord& now,
+                                                  const std::string& time,
+                                                  bool force) {
+  std::vector<EarlierEngine> earlier = before.earlier;
+  const bool same = before.engine == now.engine && before.engine_version == now.engine_version &&
+                    device_kind(before.device) == device_kind(now.device) &&
+                    before.dtype == now.dtype && before.spec.hash == now.spec.hash;
+  if (before.loads == 0 || answers == 0 || same) {
+    return earlier;
+  }
+  if (!force) {
+    throw UsageError("E-ENGINE-CHANGED",
+                     fmt::format("{}: its {} answers so far are by {}; now it is {}, which may "
+                                 "answer otherwise; go on where the run was begun, start a new "
+                                 "run, or go on with this one by --force",
+                                 now.spec.name,
+                                 answers,
+                                 engine_text(before),
+                                 engine_text(now)));
+  }
+  earlier.push_back({time,
+                     before.engine,
+                     before.engine_version,
+                     before.device,
+                     before.dtype,
+                     before.spec.hash});
+  return earlier;
 }
 
 }  // namespace headroom::run

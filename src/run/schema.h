@@ -17,7 +17,7 @@ inline constexpr std::int64_t kApplicationId = 0x4864526d;
   "seq, id, hash, grp, cluster, line, question, conversation, refs, answer_type, " \
   "question_type, pictures, defect, defect_outcome"
 
-/// Version 1. NULL stands for an empty text or an unread sensor. Sizes are integers of bytes, times
+/// Version 2. NULL stands for an empty text or an unread sensor. Sizes are integers of bytes, times
 /// are seconds, moments ISO texts (of readings: milliseconds since 1970).
 /// docs/reference/journal.md.
 inline constexpr const char* kSchema = R"sql(
@@ -27,7 +27,7 @@ CREATE TABLE run(
 CREATE TABLE model(
   no INTEGER PRIMARY KEY, spec TEXT NOT NULL, engine TEXT, engine_version TEXT, device TEXT,
   dtype TEXT, family TEXT, parameters INTEGER, weights INTEGER, budget INTEGER,
-  planned_peak INTEGER, plan TEXT, notices TEXT, load_seconds REAL, loads INTEGER);
+  planned_peak INTEGER, plan TEXT, notices TEXT, load_seconds REAL, loads INTEGER, earlier TEXT);
 CREATE TABLE item(
   seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, hash TEXT NOT NULL, grp INTEGER NOT NULL,
   cluster INTEGER NOT NULL, line INTEGER, question TEXT, conversation TEXT, refs TEXT,
@@ -64,6 +64,17 @@ CREATE TABLE reading(
 CREATE TABLE death(
   no INTEGER PRIMARY KEY, model INTEGER NOT NULL, grp INTEGER, time TEXT NOT NULL,
   kind TEXT NOT NULL, detail INTEGER, evidence TEXT);
+)sql";
+
+/// Makes a file of version 1 one of version 2, when a run goes on.
+inline constexpr const char* kToVersion2 = R"sql(
+ALTER TABLE model ADD COLUMN earlier TEXT;
+)sql";
+
+/// Shows a file of version 1 as one of version 2 to a connection that only reads: a temporary name
+/// goes before the file's own.
+inline constexpr const char* kAsVersion2 = R"sql(
+CREATE TEMP VIEW model AS SELECT *, NULL AS earlier FROM main.model;
 )sql";
 
 }  // namespace headroom::run

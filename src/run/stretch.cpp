@@ -6,7 +6,9 @@
 #include <utility>
 
 #include "base/errors.h"
+#include "base/iso_time.h"
 #include "run/results.h"
+#include "run/resume.h"
 #include "scoring/scorers.h"
 
 namespace headroom::run {
@@ -128,6 +130,7 @@ void Stretch::load() {
   const memory::LoadLimits limits = governor_.load_limits();
   request.memory_limit = request.memory_limit ? request.memory_limit : limits.memory;
   request.cache_limit = request.cache_limit ? request.cache_limit : limits.cache;
+  request.now = time_from_iso(parts_.journal.run().created);
   const worker::Loaded loaded = backend_.load(request);
   governor_.after_load(loaded.reading, loaded.seconds);
 
@@ -147,6 +150,11 @@ void Stretch::load() {
   record.notices = loaded.notices;
   record.load_seconds = loaded.seconds;
   record.loads = 1;
+  record.earlier = check_engine_unchanged(parts_.journal.models().at(plan_.model),
+                                          parts_.journal.count_answers(plan_.model),
+                                          record,
+                                          iso_time(parts_.clock.wall()),
+                                          plan_.force);
   parts_.journal.set_model(record);
   parts_.observer.on_loaded(record);
 }

@@ -6,6 +6,7 @@
 
 #include "base/base64.h"
 #include "base/errors.h"
+#include "base/iso_time.h"
 
 namespace headroom::worker {
 
@@ -162,6 +163,18 @@ std::optional<Bytes> Fields::bytes(std::string_view key) const {
     return std::nullopt;
   }
   return Bytes(unsigned64(key, 0));
+}
+
+std::optional<WallTime> Fields::moment(std::string_view key) const {
+  if (find(key) == nullptr) {
+    return std::nullopt;
+  }
+  const std::string value = text(key);
+  const std::optional<WallTime> time = time_from_iso(value);
+  if (!time) {
+    fail(key, fmt::format("must read like 2026-01-02T03:04:05Z, got '{}'", value));
+  }
+  return time;
 }
 
 std::vector<std::string> Fields::texts(std::string_view key) const {

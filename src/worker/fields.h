@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "memory/reading.h"
 
@@ -31,6 +32,8 @@ class Fields {
   /// Null is the default too, so that a figure that is not finite has a spelling.
   double number(std::string_view key, double absent) const;
   std::optional<Bytes> bytes(std::string_view key) const;
+  /// "2026-01-02T03:04:05Z".
+  std::optional<WallTime> moment(std::string_view key) const;
   std::vector<std::string> texts(std::string_view key) const;
   std::vector<std::int32_t> signed32s(std::string_view key) const;
   /// Text that need not be UTF-8: under `key`, or base64 under `key` + "_base64".

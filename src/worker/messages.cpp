@@ -106,6 +106,9 @@ Json to_json(const LoadRequest& request) {
   if (request.cache_limit) {
     json["cache_limit_bytes"] = request.cache_limit->count();
   }
+  if (request.now) {
+    json["now"] = iso_time(*request.now);
+  }
   return json;
 }
 
@@ -120,6 +123,7 @@ LoadRequest from_json<LoadRequest>(const Json& json) {
   request.dtype = fields.text("dtype", "");
   request.memory_limit = fields.bytes("memory_limit_bytes");
   request.cache_limit = fields.bytes("cache_limit_bytes");
+  request.now = fields.moment("now");
   return request;
 }
 

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <set>
 #include <thread>
 
 #include "base/files.h"
+#include "base/iso_time.h"
 #include "base/json.h"
 #include "support/fake_clock.h"
 #include "support/temporary_folder.h"
@@ -50,6 +52,24 @@ Ids ask_all(Asked& asked, std::vector<worker::AskRequest> groups, const worker::
     }
   }
   return ids;
+}
+
+TEST(Asking, TemplatesAreToldTheMomentOfTheLoadRequest) {
+  const test::TemporaryFolder folder;
+  const auto model = folder / "model";
+  std::filesystem::copy(demo_model(), model);
+  std::ofstream(model / "chat_template.jinja")
+      << "{{ strftime_now('%Y') }} {{ messages[0]['content'][0]['text'] }}";
+  Asked asked(model);
+  worker::LoadRequest request;
+  request.model = model.string();
+  request.now = time_from_iso("2031-06-15T12:00:00Z");
+  asked.engine.load(request);
+  worker::AskRequest ask;
+  ask.group = "dated";
+  ask.items = {question("a", "what?", false)};
+  ask.items[0].want_prompt = true;
+  EXPECT_EQ(asked.ask(ask).at("a").prompt, "2031 what?");
 }
 
 TEST(Asking, BatchedSharedChunkedAndSingleAnswersAreTheSame) {

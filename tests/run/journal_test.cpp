@@ -158,6 +158,31 @@ TEST(Journal, ReadersSeeWholeCommitsOnlyAndDoNotHoldTheWriterUp) {
   EXPECT_EQ(reader.count_answers(0), 3U);
 }
 
+/// As the first version wrote it.
+void make_version_1(const std::filesystem::path& file) {
+  run_sql(file, "ALTER TABLE model DROP COLUMN earlier; PRAGMA user_version = 1");
+}
+
+TEST(Journal, OfTheFirstVersionIsReadAsItIs) {
+  RunWorld world;
+  world.begin(dataset_of(items_of(1, 2)));
+  make_version_1(world.folder / "run.db");
+  const JournalReader reader = JournalReader::open(world.folder.path());
+  EXPECT_EQ(reader.models().at(0).spec.name, "fake");
+  EXPECT_TRUE(reader.models().at(0).earlier.empty());
+}
+
+TEST(Journal, OfTheFirstVersionBecomesOneOfTheLastWhenItGoesOn) {
+  RunWorld world;
+  world.begin(dataset_of(items_of(1, 2)));
+  make_version_1(world.folder / "run.db");
+  Journal journal = Journal::open(world.folder.path(), world.clock);
+  ModelRecord model = journal.models().at(0);
+  model.earlier = {{"2026-01-01T00:00:00Z", "fake", "1.0", "cpu", "float32", "00"}};
+  journal.set_model(model);
+  EXPECT_EQ(JournalReader::open(world.folder.path()).models().at(0).earlier.at(0).dtype, "float32");
+}
+
 TEST(Journal, RefusesNewerVersionsNamingBoth) {
   RunWorld world;
   world.begin(dataset_of(items_of(1, 1)));

@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "datasets/open.h"
 #include "run/model_hash.h"
+#include "run/results.h"
 #include "run_world.h"
 
 namespace headroom::run {
@@ -167,6 +168,96 @@ TEST(Resume, ListsTwentyIdsAndCountsTheRest) {
     EXPECT_NE(text.find("and 10 more"), std::string::npos) << text;
     EXPECT_EQ(text.find("p25-q0"), std::string::npos) << text;
   }
+}
+
+/// A run whose first two of four questions were answered by the fake backend's usual engine.
+struct HalfAsked {
+  HalfAsked() {
+    FakeBackend backend;
+    backend.script[3] = FakeBackend::Event::kCancel;
+    EXPECT_THROW(world.ask(journal, backend), Cancelled);
+    world.clock.advance(std::chrono::hours(1));
+  }
+
+  RunWorld world;
+  Journal journal = world.begin(dataset_of(items_of(4, 1)));
+};
+
+struct OtherEngine {
+  const char* what;
+  void (*change)(FakeBackend& backend);
+};
+
+TEST(ResumeElsewhere, AnotherEngineIsRefusedNamingBoth) {
+  const OtherEngine cases[] = {
+      {"engine", [](FakeBackend& b) { b.who.engine = "other"; }},
+      {"version", [](FakeBackend& b) { b.who.engine_version = "1.1"; }},
+      {"device", [](FakeBackend& b) { b.who.device = "cuda: NVIDIA H100"; }},
+      {"dtype", [](FakeBackend& b) { b.default_dtype = "bfloat16"; }},
+  };
+  for (const OtherEngine& one : cases) {
+    SCOPED_TRACE(one.what);
+    HalfAsked run;
+    FakeBackend backend;
+    one.change(backend);
+    try {
+      run.world.ask(run.journal, backend);
+      ADD_FAILURE() << "not refused";
+    } catch (const UsageError& error) {
+      EXPECT_EQ(error.code(), "E-ENGINE-CHANGED");
+      EXPECT_NE(std::string(error.what()).find("2 answers so far are by fake 1.0 on cpu"),
+                std::string::npos)
+          << error.what();
+    }
+    EXPECT_TRUE(backend.asked.empty());
+    EXPECT_EQ(run.journal.models().at(0).engine_version, "1.0") << "the record stays as it was";
+    EXPECT_EQ(run.journal.run().state, RunState::kInterrupted);
+  }
+}
+
+TEST(ResumeElsewhere, AnotherCardOfOneKindIsTheSameEngine) {
+  RunWorld world;
+  Journal journal = world.begin(dataset_of(items_of(2, 1)));
+  FakeBackend first;
+  first.who.device = "cuda: NVIDIA H100";
+  first.script[2] = FakeBackend::Event::kCancel;
+  EXPECT_THROW(world.ask(journal, first), Cancelled);
+  FakeBackend second;
+  second.who.device = "cuda: NVIDIA H200";
+  EXPECT_EQ(world.ask(journal, second).pending, 0U);
+}
+
+TEST(ResumeElsewhere, WithoutAnswersAnyEngineMayGoOn) {
+  RunWorld world;
+  Journal journal = world.begin(dataset_of(items_of(2, 1)));
+  FakeBackend first;
+  first.script[1] = FakeBackend::Event::kCancel;
+  EXPECT_THROW(world.ask(journal, first), Cancelled);
+  FakeBackend second;
+  second.who.engine_version = "2.0";
+  EXPECT_EQ(world.ask(journal, second).pending, 0U);
+  EXPECT_TRUE(journal.models().at(0).earlier.empty());
+}
+
+TEST(ResumeElsewhere, ForcedResultsTellWhoseAnswersTheyAre) {
+  HalfAsked run;
+  run.world.force = true;
+  FakeBackend backend;
+  backend.who.engine_version = "1.1";
+  EXPECT_EQ(run.world.ask(run.journal, backend).pending, 0U);
+  const ModelResults results = results_of(run.journal).models.at(0);
+  EXPECT_EQ(results.model.engine_version, "1.1");
+  ASSERT_EQ(results.model.earlier.size(), 1U);
+  EXPECT_EQ(results.model.earlier[0].engine_version, "1.0");
+  EXPECT_EQ(results.model.earlier[0].dtype, "float32");
+  EXPECT_EQ(results.earlier_answers, (std::vector<std::uint64_t>{2}));
+}
+
+TEST(ResumeElsewhere, EachLoadIsToldTheMomentThatTheRunWasBegun) {
+  HalfAsked run;
+  FakeBackend backend;
+  run.world.ask(run.journal, backend);
+  EXPECT_EQ(backend.load_requests.at(0).now, testing::FakeClock().wall());
 }
 
 TEST(ModelHash, IsThatOfTheContentsWhereverTheyLie) {

@@ -101,6 +101,7 @@ struct RunWorld {
   worker::CancelToken cancel;
   NullLog log;
   std::uint32_t model = 0;  ///< which of the specification's is asked
+  bool force = false;       ///< ModelPlan::force
   run::Observer silent;
   run::Observer* observer = &silent;
 
@@ -132,6 +133,7 @@ struct RunWorld {
     run::ModelPlan plan;
     plan.model = model;
     plan.load.model = "/nowhere";
+    plan.force = force;
     return runner.run(plan, backend, governor);
   }
 };

@@ -25,9 +25,9 @@ class FakeBackend final : public backends::Backend {
   };
 
   FakeBackend() {
-    hello_.engine = "fake";
-    hello_.engine_version = "1.0";
-    hello_.device = "cpu";
+    who.engine = "fake";
+    who.engine_version = "1.0";
+    who.device = "cpu";
     geometry.family = "fake";
     geometry.dtype = "float32";
     geometry.weights = 8_MiB;
@@ -42,6 +42,8 @@ class FakeBackend final : public backends::Backend {
   };
   std::map<int, Event> script;
   std::map<std::string, Outcome> failures;  ///< by id
+  worker::Hello who;
+  std::string default_dtype = "float32";
   memory::Geometry geometry;
   memory::Reading now;                  ///< what its sensors say
   std::function<void()> before_answer;  ///< called before each answer
@@ -52,12 +54,13 @@ class FakeBackend final : public backends::Backend {
   std::vector<worker::AskRequest> requests;
   std::vector<std::string> prepared;  ///< group names
   std::vector<worker::CleanLevel> cleanups;
+  std::vector<worker::LoadRequest> load_requests;
   int loads = 0;
   int unloads = 0;
 
   const worker::Hello& hello() override {
-    hello_.reading = now;
-    return hello_;
+    who.reading = now;
+    return who;
   }
 
   memory::Geometry plan(const worker::PlanRequest& request) override {
@@ -76,9 +79,10 @@ class FakeBackend final : public backends::Backend {
 
   worker::Loaded load(const worker::LoadRequest& request) override {
     ++loads;
+    load_requests.push_back(request);
     worker::Loaded loaded;
     loaded.family = geometry.family;
-    loaded.dtype = request.dtype.empty() ? "float32" : request.dtype;
+    loaded.dtype = request.dtype.empty() ? default_dtype : request.dtype;
     loaded.parameters = 1000;
     loaded.weights = geometry.weights;
     loaded.seconds = 0.5;
@@ -186,7 +190,6 @@ class FakeBackend final : public backends::Backend {
     return answer;
   }
 
-  worker::Hello hello_;
   int count_ = 0;
   int restarts_ = 0;
 };

@@ -193,6 +193,8 @@ TEST(Messages, RefusesWhatIsNoObject) {
   EXPECT_EQ(refusal<Hello>(Json::array()), "hello: expected an object, got array");
   EXPECT_EQ(refusal<LoadRequest>(Json()), "load: expected an object, got null");
   EXPECT_EQ(refusal<LoadRequest>(Json::object()), "load.model: missing");
+  EXPECT_EQ(refusal<LoadRequest>({{"model", "m"}, {"now", "noon"}}),
+            "load.now: must read like 2026-01-02T03:04:05Z, got 'noon'");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "samples.h"
 
+#include "base/iso_time.h"
 #include "rpc.h"
 
 namespace headroom::testing {
@@ -39,7 +40,8 @@ worker::LoadRequest sample_load_request() {
   return {.model = "models/demo",
           .dtype = "bfloat16",
           .memory_limit = Bytes(400'000'000),
-          .cache_limit = Bytes(32'000'000)};
+          .cache_limit = Bytes(32'000'000),
+          .now = time_from_iso("2026-01-02T03:04:05Z")};
 }
 
 worker::Loaded sample_loaded() {

@@ -17,7 +17,7 @@ class Database;
 /// The name of the journal within a run's folder.
 inline constexpr const char* kJournalName = "run.db";
 /// Of the tables that this program writes and reads. Readers accept older ones from 1 on.
-inline constexpr int kJournalVersion = 1;
+inline constexpr int kJournalVersion = 2;
 
 /// What is in a journal. Many readers and one writer may have one journal open; readers see whole
 /// commits only and never hold the writer up.

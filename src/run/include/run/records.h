@@ -34,6 +34,18 @@ struct RunRecord {
   std::uint32_t groups = 0;
 };
 
+/// What gave a run's earlier answers, before --force let something else give the later ones.
+struct EarlierEngine {
+  std::string until;  ///< ISO time, UTC: answers asked later are not its own
+  std::string engine;
+  std::string engine_version;
+  std::string device;
+  std::string dtype;
+  std::string hash;  ///< of the model's files
+};
+
+Json to_json(const EarlierEngine& earlier);
+
 /// A model of the run, with what was learnt when it was loaded last.
 struct ModelRecord {
   std::uint32_t no = 0;  ///< index into Specification::models
@@ -49,7 +61,8 @@ struct ModelRecord {
   std::optional<Bytes> planned_peak;
   Json plan;  ///< the plan as printed and compared; null: none was made
   std::vector<std::string> notices;
-  double load_seconds = 0;  ///< all loads together
+  std::vector<EarlierEngine> earlier;  ///< oldest first; empty: one engine gave all answers
+  double load_seconds = 0;             ///< all loads together
   std::uint32_t loads = 0;
 };
 

@@ -32,6 +32,8 @@ struct ModelResults {
   worker::PhaseSeconds phases;  ///< summed over all answers
   double load_seconds = 0;
   double other_seconds = 0;  ///< asking that no phase accounts for
+  /// How many of the answers each of model.earlier gave, in that order.
+  std::vector<std::uint64_t> earlier_answers;
 
   std::optional<Bytes> budget;
   std::optional<Bytes> planned_peak;

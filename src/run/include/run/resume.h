@@ -36,4 +36,15 @@ DataDifference resume_data(Journal& journal, const datasets::Dataset& dataset, b
 /// longer has the hash of its first load; does nothing with `force`.
 void check_model_unchanged(const ModelSpec& spec, bool force);
 
+/// The engine, its version, kind of device and number format, and the model's files decide the
+/// answers. `before`: as its answers so far were given; `now`: as it would go on. Throws
+/// UsageError("E-ENGINE-CHANGED") with both when they differ and `before` has `answers`, unless
+/// `force`. Returns what is to be kept as `earlier`: with `force` it ends with what gave the answers
+/// until `time`.
+std::vector<EarlierEngine> check_engine_unchanged(const ModelRecord& before,
+                                                  std::uint64_t answers,
+                                                  const ModelRecord& now,
+                                                  const std::string& time,
+                                                  bool force);
+
 }  // namespace headroom::run

@@ -58,7 +58,8 @@ class Observer {
 struct ModelPlan {
   std::uint32_t model = 0;  ///< index into Specification::models
   worker::LoadRequest load;
-  Json plan;  ///< as printed and compared; stored
+  Json plan;           ///< as printed and compared; stored
+  bool force = false;  ///< go on although another engine gave the answers there are
 };
 
 /// How one stretch of asking one model ended.
@@ -96,7 +97,8 @@ class Runner {
   /// Loads the model, asks, unloads it and records what came back. Takes the backend's on_death.
   /// Throws Cancelled when the token was set (everything that had arrived is durable and the
   /// journal says "interrupted"); ResourceError when the journal cannot be written (what was
-  /// committed stays); BudgetError or UsageError when loading is refused; BackendError when the
+  /// committed stays); BudgetError or UsageError when loading is refused, or when another
+  /// engine than this one gave the answers there are ("E-ENGINE-CHANGED"); BackendError when the
   /// backend gave up. After each of them the run can be resumed.
   ModelEnd run(const ModelPlan& plan, backends::Backend& backend, memory::Governor& governor);
 

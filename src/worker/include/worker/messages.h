@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/conversation.h"
 #include "base/json.h"
 #include "base/outcome.h"
@@ -64,6 +65,7 @@ struct LoadRequest {
   std::string dtype;
   std::optional<Bytes> memory_limit;  ///< allocator's throttle
   std::optional<Bytes> cache_limit;
+  std::optional<WallTime> now;  ///< what chat templates are told; absent: the worker's clock
 };
 
 struct Loaded {
