@@ -131,15 +131,18 @@ OpenedData open_data(Context& context) {
   spec.reader = dataset.name;
   spec.label = dataset.label;
   spec.path = absolute_path(dataset.path);
+  spec.argument = dataset.argument;
   return {std::move(spec), std::move(dataset)};
 }
 
-/// From another working folder the word may mean nothing, or something else: then the path counts.
+/// From another working folder the word may mean nothing, or something else: then the argument
+/// counts.
 datasets::Dataset reopen_data(Context& context, const run::DataSpec& spec) {
+  const std::string argument = spec.argument.empty() ? spec.path : spec.argument;
   std::error_code error;
   try {
     datasets::Dataset dataset = open_word(context, spec, spec.word);
-    if (absolute_path(dataset.path) == spec.path || !fs::exists(spec.path, error)) {
+    if (dataset.argument == argument || !fs::exists(spec.path, error)) {
       return dataset;
     }
   } catch (const UsageError&) {
@@ -147,7 +150,7 @@ datasets::Dataset reopen_data(Context& context, const run::DataSpec& spec) {
       throw;
     }
   }
-  return open_word(context, spec, fmt::format("{}:{}", spec.reader, spec.path));
+  return open_word(context, spec, fmt::format("{}:{}", spec.reader, argument));
 }
 
 run::Specification specification(Context& context,

@@ -39,6 +39,10 @@ bool is_folder(const fs::path& path) {
   return fs::is_directory(path, ignored);
 }
 
+std::string absolute_text(const fs::path& path) {
+  return fs::absolute(path).lexically_normal().string();
+}
+
 std::string extension_of(const fs::path& path) {
   std::string extension = path.extension().string();
   std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) {
@@ -75,7 +79,8 @@ Dataset open_rows(std::string name,
           path,
           [make_rows = std::move(make_rows), map = options.map, pictures] {
             return std::make_unique<RowReader>(make_rows(), map, pictures);
-          }};
+          },
+          {}};
 }
 
 Dataset open_jsonl(const fs::path& path, const OpenOptions& options) {
@@ -96,7 +101,7 @@ Dataset open_easy_vqa(const fs::path& folder) {
   }
   return {"easy-vqa", "easy-vqa", "exact", split, [split] {
             return std::make_unique<EasyVqaReader>(split);
-          }};
+          }, {}};
 }
 
 Dataset open_vqav2(const std::string& target, const OpenOptions& options) {
@@ -105,12 +110,21 @@ Dataset open_vqav2(const std::string& target, const OpenOptions& options) {
   // The index is made by the first pass and serves all of them.
   auto index = std::make_shared<std::shared_ptr<const AnnotationIndex>>();
   const fs::path questions = files.questions;
-  return {"vqav2", std::move(label), "vqa-accuracy", questions, [files = std::move(files), index] {
+  std::string argument = absolute_text(is_folder(target) ? fs::path(target) : files.questions);
+  if (files.annotations_named) {
+    argument += "," + absolute_text(files.annotations);
+  }
+  return {"vqav2",
+          std::move(label),
+          "vqa-accuracy",
+          questions,
+          [files = std::move(files), index] {
             if (*index == nullptr) {
               *index = std::make_shared<const AnnotationIndex>(files);
             }
             return std::make_unique<VqaReader>(files, *index);
-          }};
+          },
+          std::move(argument)};
 }
 
 /// What a .json file is can be seen at its first characters.
@@ -240,19 +254,10 @@ Dataset open_dataset(const std::string& word, const OpenOptions& options) {
                                  "not apply",
                                  word));
   }
-  return dataset;
-}
-
-Survey survey(const Dataset& dataset) {
-  Survey result;
-  const std::unique_ptr<DatasetReader> reader = dataset.open();
-  while (const std::optional<Item> item = reader->next()) {
-    ++result.items;
-    result.without_references += item->truth.references.empty() ? 1 : 0;
-    result.defects += item->defect.empty() ? 0 : 1;
+  if (dataset.argument.empty()) {
+    dataset.argument = absolute_text(dataset.path);
   }
-  result.notices = reader->notices();
-  return result;
+  return dataset;
 }
 
 }  // namespace headroom::datasets

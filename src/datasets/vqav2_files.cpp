@@ -173,6 +173,21 @@ void require_file(const fs::path& file) {
   }
 }
 
+/// Between two names: paths may hold commas themselves.
+std::size_t comma_of(const std::string& target) {
+  std::error_code ignored;
+  if (fs::exists(target, ignored)) {
+    return std::string::npos;
+  }
+  const std::size_t first = target.find(',');
+  for (std::size_t at = first; at != std::string::npos; at = target.find(',', at + 1)) {
+    if (fs::is_regular_file(target.substr(0, at), ignored)) {
+      return at;
+    }
+  }
+  return first;
+}
+
 }  // namespace
 
 bool has_vqa_questions(const fs::path& folder) { return !walk(folder, true).questions.empty(); }
@@ -180,7 +195,7 @@ bool has_vqa_questions(const fs::path& folder) { return !walk(folder, true).ques
 VqaFiles find_vqa_files(const std::string& target, const fs::path& pictures) {
   VqaFiles files;
   std::error_code ignored;
-  const std::size_t comma = fs::exists(target, ignored) ? std::string::npos : target.find(',');
+  const std::size_t comma = comma_of(target);
   fs::path folder = target;
   Finds finds;
   if (fs::is_directory(folder, ignored)) {
@@ -194,7 +209,8 @@ VqaFiles find_vqa_files(const std::string& target, const fs::path& pictures) {
     finds = walk(folder);
     files.annotations = comma == std::string::npos ? annotations_for(files.questions, finds)
                                                    : fs::path(target.substr(comma + 1));
-    if (comma != std::string::npos) {
+    files.annotations_named = comma != std::string::npos;
+    if (files.annotations_named) {
       require_file(files.annotations);
     }
   }

@@ -23,6 +23,7 @@ struct PictureSeries {
 struct VqaFiles {
   std::filesystem::path questions;
   std::filesystem::path annotations;  ///< empty: there is none, nothing is scored
+  bool annotations_named = false;     ///< by the user, not found beside the questions
   std::vector<PictureSeries> pictures;
   std::string split;  ///< "val2014" of the questions' name, may be empty
 };
@@ -31,7 +32,7 @@ struct VqaFiles {
 bool has_vqa_questions(const std::filesystem::path& folder);
 
 /// Finds the files of VQA v2. `target`: a folder; or QUESTIONS.json; or
-/// QUESTIONS.json,ANNOTATIONS.json. Annotations belong to questions when both names have the same
+/// QUESTIONS.json,ANNOTATIONS.json (the first comma behind the name of a file). Annotations belong to questions when both names have the same
 /// split ("val2014") or when there is but one of each and their splits do not differ. Pictures are
 /// looked for in `pictures`, or, when that is empty, in the folder or beside the questions,
 /// subfolders included. Throws UsageError("E-DATA-…") when there are no questions, several (naming

@@ -40,6 +40,7 @@ bool same_surroundings(const datasets::Item& a, const datasets::Item& b) {
 /// One pass over data and journal.
 struct Comparison {
   DataDifference difference;
+  std::vector<std::string> unreferenced;  ///< ids that have no references any more
   std::vector<ItemRecord> replaced;  ///< places as in the journal
   std::vector<ItemRecord> added;     ///< places not given yet
   std::vector<std::int64_t> removed;
@@ -88,6 +89,9 @@ Comparison compare(const JournalReader& journal, const datasets::Dataset& datase
         result.replaced.push_back({known->seq, known->place, hash, std::move(*item)});
       }
     } else if (!same_surroundings(*item, known->item)) {
+      if (item->truth.references.empty() && !known->item.truth.references.empty()) {
+        result.unreferenced.push_back(item->id);
+      }
       result.touched[index] = true;
       result.any_touched = true;
     }
@@ -207,15 +211,17 @@ DataDifference compare_data(const JournalReader& journal, const datasets::Datase
 DataDifference resume_data(Journal& journal, const datasets::Dataset& dataset, bool force) {
   Comparison comparison = compare(journal, dataset, force);
   const DataDifference& difference = comparison.difference;
-  if (!difference.empty() && !force) {
+  if ((!difference.empty() || !comparison.unreferenced.empty()) && !force) {
     throw UsageError(
         "E-DATA-CHANGED",
-        fmt::format("{}: the data is not what this run was begun with{}{}{}; put it back, start a "
-                    "new run, or ask exactly the changed and added items with --force",
+        fmt::format("{}: the data is not what this run was begun with{}{}{}{}; put it back, start "
+                    "a new run, or take it as it is now, asking exactly the changed and added "
+                    "items, with --force",
                     dataset.path.string(),
                     listed("changed", difference.changed),
                     listed("added", difference.added),
-                    listed("removed", difference.removed)));
+                    listed("removed", difference.removed),
+                    listed("without their references", comparison.unreferenced)));
   }
   if (!difference.empty()) {
     place_anew(journal, comparison, journal.run().spec.group_size);

@@ -168,6 +168,7 @@ Json to_json(const Specification& spec) {
                  {"reader", spec.data.reader},
                  {"label", spec.data.label},
                  {"path", spec.data.path},
+                 {"argument", spec.data.argument},
                  {"map", spec.data.map},
                  {"pictures", spec.data.pictures}}},
                {"metric", spec.metric},
@@ -212,6 +213,7 @@ Specification specification_from_json(const Json& json) {
     take(*data, "reader", spec.data.reader);
     take(*data, "label", spec.data.label);
     take(*data, "path", spec.data.path);
+    take(*data, "argument", spec.data.argument);
     take(*data, "map", spec.data.map);
     take(*data, "pictures", spec.data.pictures);
   }

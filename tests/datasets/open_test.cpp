@@ -49,14 +49,14 @@ TEST(Open, LetsAnExistingFileWinOverAFormat) {
   EXPECT_EQ(read_all(file).size(), 1U);
 }
 
-TEST(Open, OpensAgainByNameAndPath) {
+TEST(Open, OpensAgainByNameAndArgument) {
   const TemporaryFolder folder;
   const auto lines = folder.write("a.jsonl", R"({"id": 1, "question": "q"})");
   const auto list = folder.write("a.json", R"([{"id": 1, "question": "q"}])");
   const auto pair = kCases / "44-no-references/input";
   for (const std::string& word : {lines.string(), list.string(), pair.string()}) {
     const Dataset first = open_dataset(word, {});
-    const Dataset again = open_dataset(first.name + ":" + first.path.string(), {});
+    const Dataset again = open_dataset(first.name + ":" + first.argument, {});
     EXPECT_EQ(again.name, first.name);
     EXPECT_EQ(read_all(again).size(), read_all(first).size());
   }

@@ -81,6 +81,46 @@ TEST_F(TwoSplits, AreToldApartByTheQuestionsName) {
   EXPECT_EQ(item.pictures.at(0).path.filename(), "COCO_val2014_000000000042.jpg");
 }
 
+/// Questions and annotations in folders of their own, pictures in a third, from another folder.
+class ApartFiles : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_.write("asked, again/questions.json",
+                  R"({"questions": [{"question_id": 1, "image_id": 1, "question": "?"}]})");
+    folder_.write("truth/annotations.json",
+                  R"({"annotations": [{"question_id": 1, "answers": [{"answer": "yes"}]}]})");
+    folder_.write("images/COCO_val2014_000000000001.jpg", "x");
+    options_.pictures = folder_.path() / "images";
+    before_ = std::filesystem::current_path();
+    std::filesystem::current_path(folder_.path());
+  }
+
+  void TearDown() override { std::filesystem::current_path(before_); }
+
+  /// As a run that goes on elsewhere does.
+  Item opened_again(const std::string& word) {
+    const Dataset first = open_dataset(word, options_);
+    std::filesystem::current_path("/");
+    return read_all(open_dataset(first.name + ":" + first.argument, options_)).at(0);
+  }
+
+  TemporaryFolder folder_;
+  OpenOptions options_;
+  std::filesystem::path before_;
+};
+
+TEST_F(ApartFiles, NamedAnnotationsAreFoundAgainFromElsewhere) {
+  const Item item = opened_again("vqav2:asked, again/questions.json,truth/annotations.json");
+  EXPECT_EQ(item.truth.references, std::vector<std::string>{"yes"});
+}
+
+TEST_F(ApartFiles, AFolderIsFoundAgainAsAWhole) {
+  options_.pictures.clear();
+  const Item item = opened_again("vqav2:.");
+  EXPECT_EQ(item.truth.references, std::vector<std::string>{"yes"});
+  EXPECT_EQ(item.pictures.at(0).path, folder_.path() / "images/COCO_val2014_000000000001.jpg");
+}
+
 TEST(VqaV2, TakesTestSplitsWithoutAnnotations) {
   const TemporaryFolder folder;
   folder.write("v2_OpenEnded_mscoco_test2015_questions.json",

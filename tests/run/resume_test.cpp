@@ -152,6 +152,25 @@ TEST(Resume, AppendedItemsDoNotMatterToARunThatTookARange) {
   EXPECT_EQ(journal.item_count(), 2U);
 }
 
+TEST(Resume, LostReferencesAreRefusedAndKept) {
+  RunWorld world;
+  auto items = items_of(2, 1);
+  Journal journal = world.begin(dataset_of(items));
+  items[1].truth.references.clear();
+  try {
+    resume_data(journal, dataset_of(items), false);
+    FAIL() << "not refused";
+  } catch (const UsageError& error) {
+    EXPECT_EQ(error.code(), "E-DATA-CHANGED");
+    EXPECT_NE(std::string(error.what()).find("1 without their references: p1-q0"),
+              std::string::npos)
+        << error.what();
+  }
+  EXPECT_EQ(journal.find_item("p1-q0")->item.truth.references.size(), 1U);
+  resume_data(journal, dataset_of(items), true);
+  EXPECT_TRUE(journal.find_item("p1-q0")->item.truth.references.empty());
+}
+
 TEST(Resume, ListsTwentyIdsAndCountsTheRest) {
   RunWorld world;
   auto items = items_of(30, 1);

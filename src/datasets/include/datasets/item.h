@@ -54,8 +54,10 @@ struct Dataset {
   std::string name;            ///< "easy-vqa", "vqav2", "jsonl"
   std::string label;           ///< short, for run folders: "easy-vqa", the file's stem
   std::string metric;          ///< default scorer: "exact", "vqa-accuracy"
-  std::filesystem::path path;  ///< "name:path" opens the same data again
+  std::filesystem::path path;  ///< of the file that holds the questions, or of their folder
   std::function<std::unique_ptr<DatasetReader>()> open;  ///< a fresh pass, callable again and again
+  /// "name:argument" opens the same data again, from any working folder: absolute.
+  std::string argument;
 };
 
 /// What identifies an item's question and pictures, whatever its place in the file: id,

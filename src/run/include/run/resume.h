@@ -28,7 +28,7 @@ DataDifference compare_data(const JournalReader& journal, const datasets::Datase
 
 /// Makes the journal ready to go on. References and names are taken over from the data as they are
 /// now. Throws UsageError("E-DATA-CHANGED") listing ids (20 of each kind, then a count) when the
-/// data differ, unless `force`: then exactly the changed and added items are asked (again), and
+/// data differ or items have lost all their references, unless `force`: then exactly the changed and added items are asked (again), and
 /// removed ones leave the run. Returns what differed.
 DataDifference resume_data(Journal& journal, const datasets::Dataset& dataset, bool force);
 

@@ -44,6 +44,7 @@ struct DataSpec {
   std::string reader;            ///< Dataset::name
   std::string label;             ///< Dataset::label
   std::string path;              ///< absolute
+  std::string argument;          ///< Dataset::argument; empty in old records
   std::vector<std::string> map;  ///< as given to --map: "question=Q"
   std::string pictures;  ///< where relative picture names start, absolute; empty: the data's folder
 
