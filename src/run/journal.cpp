@@ -69,6 +69,11 @@ Json earlier_json(const std::vector<EarlierEngine>& earlier) {
   return list;
 }
 
+std::optional<std::int64_t> integer(const std::optional<Bytes>& bytes) {
+  return bytes ? std::optional<std::int64_t>(static_cast<std::int64_t>(bytes->count()))
+               : std::nullopt;
+}
+
 void set_answers_aside(Database& database, std::string_view why, std::int64_t seq) {
   database
       .query(
@@ -235,10 +240,6 @@ void Journal::add_items(
 }
 
 void Journal::set_model(const ModelRecord& model) {
-  const auto integer = [](const std::optional<Bytes>& bytes) {
-    return bytes ? std::optional<std::int64_t>(static_cast<std::int64_t>(bytes->count()))
-                 : std::nullopt;
-  };
   writer_->in_one_commit(*database_, [&] {
     database_
         ->query(
@@ -279,15 +280,15 @@ void Journal::commit(const GroupCommit& commit) {
     }
     database_
         ->query(
-            "INSERT INTO asked(model, grp, seconds, answers, measured_peak) "
-            "VALUES(?, ?, ?, ?, ?)")
+            "INSERT INTO asked(model, grp, seconds, answers, measured_peak, planned_peak, budget) "
+            "VALUES(?, ?, ?, ?, ?, ?, ?)")
         .bind(std::int64_t{commit.model})
         .bind(std::int64_t{commit.group})
         .bind(commit.seconds)
         .bind(static_cast<std::int64_t>(commit.answers.size()))
-        .bind(commit.measured_peak ? std::optional<std::int64_t>(
-                                         static_cast<std::int64_t>(commit.measured_peak->count()))
-                                   : std::nullopt)
+        .bind(integer(commit.peak.measured))
+        .bind(integer(commit.peak.planned))
+        .bind(integer(commit.peak.budget))
         .run();
   });
 }

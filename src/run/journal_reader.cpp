@@ -326,11 +326,17 @@ double JournalReader::asking_seconds(std::uint32_t model) const {
   return row.real(0);
 }
 
-std::optional<Bytes> JournalReader::measured_peak(std::uint32_t model) const {
-  Statement row = database_->query("SELECT max(measured_peak) FROM asked WHERE model = ?");
+PeakRecord JournalReader::nearest_peak(std::uint32_t model) const {
+  // Files of version 1 have one budget, the last stretch's, beside the model.
+  Statement row = database_->query(
+      "SELECT a.measured_peak, coalesce(a.planned_peak, m.planned_peak), "
+      "coalesce(a.budget, m.budget) AS held FROM model m LEFT JOIN asked a ON a.model = m.no WHERE "
+      "m.no = ? ORDER BY a.measured_peak * 1.0 / held DESC, a.measured_peak DESC LIMIT 1");
   row.bind(std::int64_t{model});
-  row.step();
-  return bytes_at(row, 0);
+  if (!row.step()) {
+    return {};
+  }
+  return {bytes_at(row, 0), bytes_at(row, 1), bytes_at(row, 2)};
 }
 
 std::string JournalReader::integrity() const { return database_->pragma_text("integrity_check"); }

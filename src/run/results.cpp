@@ -119,9 +119,10 @@ RunResults results_of(const JournalReader& journal, const std::string& metric) {
   const auto scorer = scoring::make_scorer(results.metric);
   for (ModelRecord& model : journal.models()) {
     ModelResults one;
-    one.budget = model.budget;
-    one.planned_peak = model.planned_peak;
-    one.measured_peak = journal.measured_peak(model.no);
+    const PeakRecord peak = journal.nearest_peak(model.no);
+    one.budget = peak.budget;
+    one.planned_peak = peak.planned;
+    one.measured_peak = peak.measured;
     one.unanswered_ids = journal.unanswered_ids(model.no, kUnansweredListed);
     one.model = std::move(model);
     score_answers(journal, *scorer, one);

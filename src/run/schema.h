@@ -51,7 +51,7 @@ CREATE TABLE superseded(
   asked_at TEXT);
 CREATE TABLE asked(
   no INTEGER PRIMARY KEY, model INTEGER NOT NULL, grp INTEGER NOT NULL, seconds REAL NOT NULL,
-  answers INTEGER NOT NULL, measured_peak INTEGER);
+  answers INTEGER NOT NULL, measured_peak INTEGER, planned_peak INTEGER, budget INTEGER);
 CREATE TABLE memory_event(
   no INTEGER PRIMARY KEY, model INTEGER NOT NULL, time INTEGER NOT NULL, kind TEXT NOT NULL,
   grp TEXT, detail TEXT, reason TEXT, freed INTEGER, seconds REAL, before INTEGER, after INTEGER,
@@ -69,12 +69,15 @@ CREATE TABLE death(
 /// Makes a file of version 1 one of version 2, when a run goes on.
 inline constexpr const char* kToVersion2 = R"sql(
 ALTER TABLE model ADD COLUMN earlier TEXT;
+ALTER TABLE asked ADD COLUMN planned_peak INTEGER;
+ALTER TABLE asked ADD COLUMN budget INTEGER;
 )sql";
 
 /// Shows a file of version 1 as one of version 2 to a connection that only reads: a temporary name
 /// goes before the file's own.
 inline constexpr const char* kAsVersion2 = R"sql(
 CREATE TEMP VIEW model AS SELECT *, NULL AS earlier FROM main.model;
+CREATE TEMP VIEW asked AS SELECT *, NULL AS planned_peak, NULL AS budget FROM main.asked;
 )sql";
 
 }  // namespace headroom::run

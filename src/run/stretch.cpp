@@ -393,7 +393,9 @@ void Stretch::commit() {
   commit.model = plan_.model;
   commit.group = group_.value_or(0);
   commit.seconds = seconds_;
-  commit.measured_peak = governor_.summary().measured_peak;
+  commit.peak = {governor_.summary().measured_peak,
+                 governor_.plan().planned_peak(),
+                 governor_.budget().limit};
   commit.events = events_;
   commit.deaths = deaths_;
   commit.answers.swap(arrived_);

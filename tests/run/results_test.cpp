@@ -98,6 +98,50 @@ TEST(Results, CanBeScoredByAnotherMetric) {
   EXPECT_THROW(results_of(journal, "no such"), UsageError);
 }
 
+/// Stretches of one run, each with its own budget: its peak is held against that one alone.
+TEST(Results, APeakIsComparedWithTheBudgetOfItsOwnStretch) {
+  struct Case {
+    const char* what;
+    std::vector<PeakRecord> stretches;
+    Bytes shown_peak;
+    Bytes shown_budget;
+    bool kept;
+  };
+
+  const Case cases[] = {
+      {"smaller budget later", {{8_GiB, 9_GiB, 12_GiB}, {5_GiB, 5_GiB, 6_GiB}}, 5_GiB, 6_GiB, true},
+      {"larger budget later", {{5_GiB, 5_GiB, 4_GiB}, {8_GiB, 9_GiB, 12_GiB}}, 5_GiB, 4_GiB, false},
+      {"not measured later", {{8_GiB, 9_GiB, 12_GiB}, {{}, 5_GiB, 6_GiB}}, 8_GiB, 12_GiB, true},
+  };
+  for (const Case& one : cases) {
+    SCOPED_TRACE(one.what);
+    RunWorld world;
+    Journal journal = world.begin(dataset_of(items_of(1, 1)));
+    for (const PeakRecord& peak : one.stretches) {
+      journal.commit({.peak = peak});
+      ModelRecord model = journal.models().at(0);
+      model.budget = peak.budget;
+      journal.set_model(model);
+    }
+    const RunResults results = results_of(journal);
+    EXPECT_EQ(results.models[0].measured_peak, one.shown_peak);
+    EXPECT_EQ(results.models[0].budget, one.shown_budget);
+    EXPECT_EQ(results.models[0].budget_kept(), one.kept);
+    EXPECT_EQ(exit_code_of(results, std::nullopt) == ExitCode::kDoesNotFit, !one.kept);
+  }
+}
+
+TEST(Results, EachStretchRecordsItsOwnBudget) {
+  RunWorld world;
+  Journal journal = world.begin(dataset_of(items_of(2, 1)));
+  FakeBackend backend;
+  backend.script[2] = FakeBackend::Event::kCancel;
+  EXPECT_THROW(world.ask(journal, backend, 300_MiB), Cancelled);
+  world.ask(journal, backend, 512_MiB);
+  EXPECT_EQ(journal.models().at(0).budget, 512_MiB);
+  EXPECT_EQ(journal.nearest_peak(0).budget, 300_MiB) << "both reached the same peak";
+}
+
 TEST(Results, ExitCodes) {
   RunWorld world;
   Journal journal = world.begin(dataset_of(items_of(1, 4)));

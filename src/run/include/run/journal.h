@@ -66,8 +66,9 @@ class JournalReader {
   std::vector<DeathRecord> deaths() const;
   /// Seconds spent asking groups, all stretches of the run together.
   double asking_seconds(std::uint32_t model) const;
-  /// The largest peak that was measured while this model worked.
-  std::optional<Bytes> measured_peak(std::uint32_t model) const;
+  /// Of the stretches of this model's work the one whose peak came nearest to its own budget, or
+  /// went furthest beyond it: another stretch's peak says nothing about this one's budget.
+  PeakRecord nearest_peak(std::uint32_t model) const;
   /// "ok", or what SQLite's integrity check found.
   std::string integrity() const;
 

@@ -97,6 +97,13 @@ struct DeathRecord {
   backends::Death death;
 };
 
+/// A peak by the budget's counter, beside what it was planned to be and what it was held against.
+struct PeakRecord {
+  std::optional<Bytes> measured;
+  std::optional<Bytes> planned;
+  std::optional<Bytes> budget;
+};
+
 /// What one commit makes durable, all or nothing.
 struct GroupCommit {
   std::uint32_t model = 0;
@@ -105,7 +112,7 @@ struct GroupCommit {
   std::vector<AnswerRecord> answers;
   std::vector<memory::MemoryEvent> events;
   std::vector<backends::Death> deaths;
-  std::optional<Bytes> measured_peak;  ///< of the stretch so far, by the budget's counter
+  PeakRecord peak;  ///< of the stretch so far
 };
 
 }  // namespace headroom::run

@@ -35,6 +35,7 @@ struct ModelResults {
   /// How many of the answers each of model.earlier gave, in that order.
   std::vector<std::uint64_t> earlier_answers;
 
+  // Of the stretch that came nearest to its own budget (JournalReader::nearest_peak).
   std::optional<Bytes> budget;
   std::optional<Bytes> planned_peak;
   std::optional<Bytes> measured_peak;
