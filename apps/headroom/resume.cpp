@@ -48,6 +48,18 @@ void bring_up_to_date(Context& context, run::Journal& journal, const run::Specif
   }
 }
 
+void resume_models(Context& context, run::Journal& journal) {
+  const std::vector<run::ModelSpec> models = journal.run().spec.models;
+  for (std::uint32_t number = 0; number < models.size(); ++number) {
+    if (run::resume_model(journal, number, context.settings.on("force"))) {
+      context.log.warning("run",
+                          fmt::format("{}: the model's files have changed; the results say which "
+                                      "answers the earlier ones gave",
+                                      models[number].folder));
+    }
+  }
+}
+
 /// "auto" is what it was when the first answers were given, also on another machine.
 void keep_dtypes(const run::Journal& journal, run::Specification& spec) {
   for (const run::ModelRecord& model : journal.models()) {
@@ -63,10 +75,8 @@ void keep_dtypes(const run::Journal& journal, run::Specification& spec) {
 ExitCode run_resume(Context& context) {
   const Settings& settings = context.settings;
   run::Journal journal = run::Journal::open(choose_run(settings), context.clock);
+  resume_models(context, journal);
   run::Specification spec = journal.run().spec;
-  for (const run::ModelSpec& model : spec.models) {
-    run::check_model_unchanged(model, settings.on("force"));
-  }
   bring_up_to_date(context, journal, spec);
   if (settings.given("memory")) {
     spec.memory = settings.text("memory");

@@ -299,6 +299,17 @@ void Journal::set_state(RunState state) {
   });
 }
 
+void Journal::set_fingerprint(std::uint32_t model, const ModelFingerprint& fingerprint) {
+  Specification spec = run().spec;
+  spec.models.at(model).hash = fingerprint.hash;
+  spec.models.at(model).files = fingerprint.files;
+  writer_->in_one_commit(*database_, [&] {
+    database_->query("UPDATE run SET specification = ?")
+        .bind(std::string_view(dump_json(to_json(spec))))
+        .run();
+  });
+}
+
 void Journal::change_data(const DataChange& change) {
   writer_->in_one_commit(*database_, [&] {
     for (const std::int64_t seq : change.removed) {

@@ -237,13 +237,15 @@ DataDifference resume_data(Journal& journal, const datasets::Dataset& dataset, b
   return comparison.difference;
 }
 
-void check_model_unchanged(const ModelSpec& spec, bool force) {
-  if (force) {
-    return;
-  }
+bool resume_model(Journal& journal, std::uint32_t model, bool force) {
+  const ModelSpec spec = journal.run().spec.models.at(model);
   const ModelFingerprint now = model_fingerprint(spec.folder);
   if (now.hash == spec.hash) {
-    return;
+    return false;
+  }
+  if (force) {
+    journal.set_fingerprint(model, now);
+    return true;
   }
   std::vector<std::string> changed;
   for (const auto& [name, hash] : spec.files) {

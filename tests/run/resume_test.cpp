@@ -307,20 +307,35 @@ TEST(ModelHash, SeesAChangedBlockOfALargeFile) {
   EXPECT_NE(model_fingerprint(folder.path()).hash, before);
 }
 
-TEST(ModelHash, ChangedModelIsRefusedNamingTheFiles) {
-  const test::TemporaryFolder folder;
-  std::ofstream(folder / "config.json") << "{}";
-  std::ofstream(folder / "tokenizer.json") << "{}";
-  const ModelFingerprint before = model_fingerprint(folder.path());
-  ModelSpec spec;
-  spec.folder = folder.path().string();
-  spec.hash = before.hash;
-  spec.files = before.files;
-  EXPECT_NO_THROW(check_model_unchanged(spec, false));
-  std::ofstream(folder / "config.json") << "{\"a\": 1}";
-  std::filesystem::remove(folder / "tokenizer.json");
+/// A run of a model in a folder, with two of four answers.
+struct RunOfFolder {
+  RunOfFolder() {
+    std::ofstream(model / "config.json") << "{}";
+    std::ofstream(model / "tokenizer.json") << "{}";
+    const ModelFingerprint before = model_fingerprint(model.path());
+    Specification spec = spec_of();
+    spec.models[0].folder = model.path().string();
+    spec.models[0].hash = before.hash;
+    spec.models[0].files = before.files;
+    journal.emplace(world.begin(dataset_of(items_of(4, 1)), spec));
+    FakeBackend backend;
+    backend.script[3] = FakeBackend::Event::kCancel;
+    EXPECT_THROW(world.ask(*journal, backend), Cancelled);
+    world.clock.advance(std::chrono::hours(1));
+  }
+
+  test::TemporaryFolder model;
+  RunWorld world;
+  std::optional<Journal> journal;
+};
+
+TEST(ResumeModel, ChangedFilesAreRefusedByName) {
+  RunOfFolder run;
+  EXPECT_FALSE(resume_model(*run.journal, 0, false));
+  std::ofstream(run.model / "config.json") << "{\"a\": 1}";
+  std::filesystem::remove(run.model / "tokenizer.json");
   try {
-    check_model_unchanged(spec, false);
+    resume_model(*run.journal, 0, false);
     FAIL() << "not refused";
   } catch (const UsageError& error) {
     EXPECT_EQ(error.code(), "E-MODEL-CHANGED");
@@ -328,7 +343,23 @@ TEST(ModelHash, ChangedModelIsRefusedNamingTheFiles) {
               std::string::npos)
         << error.what();
   }
-  EXPECT_NO_THROW(check_model_unchanged(spec, true));
+}
+
+TEST(ResumeModel, ForcedTheRecordNamesTheNewFilesAndWhoseTheEarlierAnswersAre) {
+  RunOfFolder run;
+  const std::string before = run.journal->run().spec.models[0].hash;
+  std::ofstream(run.model / "config.json") << "{\"a\": 1}";
+  EXPECT_TRUE(resume_model(*run.journal, 0, true));
+  EXPECT_FALSE(resume_model(*run.journal, 0, false)) << "the new files are the run's now";
+  FakeBackend backend;
+  EXPECT_THROW(run.world.ask(*run.journal, backend), UsageError) << "force is for one resume";
+  run.world.force = true;
+  run.world.ask(*run.journal, backend);
+  const ModelResults results = results_of(*run.journal).models.at(0);
+  EXPECT_EQ(results.model.spec.hash, model_fingerprint(run.model.path()).hash);
+  ASSERT_EQ(results.model.earlier.size(), 1U);
+  EXPECT_EQ(results.model.earlier[0].hash, before);
+  EXPECT_EQ(results.earlier_answers, (std::vector<std::uint64_t>{2}));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "run/model_hash.h"
 #include "run/records.h"
 
 namespace headroom::run {
@@ -105,6 +106,8 @@ class Journal final : public JournalReader {
   void set_model(const ModelRecord& model);
   void commit(const GroupCommit& commit);
   void set_state(RunState state);
+  /// The model's files have this content from now on.
+  void set_fingerprint(std::uint32_t model, const ModelFingerprint& fingerprint);
 
   /// One commit of everything that a change of data asks for (resume.h). Answers to items that
   /// changed or went are kept apart as superseded and count no more.

@@ -33,8 +33,10 @@ DataDifference compare_data(const JournalReader& journal, const datasets::Datase
 DataDifference resume_data(Journal& journal, const datasets::Dataset& dataset, bool force);
 
 /// Throws UsageError("E-MODEL-CHANGED") naming the files that differ when the model's folder no
-/// longer has the hash of its first load; does nothing with `force`.
-void check_model_unchanged(const ModelSpec& spec, bool force);
+/// longer has the content that the specification names, unless `force`: then the specification names
+/// what is there now, and check_engine_unchanged keeps whose the earlier answers are. Returns whether
+/// it differed.
+bool resume_model(Journal& journal, std::uint32_t model, bool force);
 
 /// The engine, its version, kind of device and number format, and the model's files decide the
 /// answers. `before`: as its answers so far were given; `now`: as it would go on. Throws
