@@ -119,9 +119,11 @@ void say_how_to_go_on(Context& context, const run::Journal& journal) {
                   journal.folder().string()));
 }
 
-/// The exports of what there is; a full disk must not hide the error that stopped the run.
-void export_after_stop(Context& context, const run::Journal& journal) {
+/// The state and the exports of what there is; a full disk must not hide the error that stopped the
+/// run. A model may have been refused before its runner could say so.
+void export_after_stop(Context& context, run::Journal& journal) {
   try {
+    journal.set_state(run::RunState::kInterrupted);
     report::rebuild_exports(journal);
   } catch (const Error& error) {
     context.log.warning("report", error.what());

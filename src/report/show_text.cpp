@@ -8,7 +8,6 @@
 #include "base/spelling.h"
 #include "records.h"
 #include "report/terminal.h"
-#include "run/folder.h"
 #include "run/results.h"
 #include "scoring/scorers.h"
 #include "text.h"
@@ -22,14 +21,6 @@ using run::JournalReader;
 constexpr std::size_t kFailuresListed = 20;
 constexpr std::size_t kDeathsListed = 10;
 constexpr std::size_t kNearIds = 100'000;
-
-/// "running" only while somebody writes: a killed run says so.
-std::string state_text(const run::RunRecord& run, const std::filesystem::path& folder) {
-  if (run.state == run::RunState::kRunning && !run::is_being_written(folder)) {
-    return "interrupted";
-  }
-  return std::string(to_string(run.state));
-}
 
 std::string model_names(const run::Specification& spec) {
   std::string names;
@@ -55,7 +46,7 @@ Json run_json(const std::filesystem::path& folder) {
     json["run"] = run.id;
     json["created"] = run.created;
     json["updated"] = run.updated;
-    json["state"] = state_text(run, folder);
+    json["state"] = to_string(run::present_state(run, folder));
     json["test"] = run.spec.test;
     json["data"] = run.spec.data.label;
     json["models"] = Json::array();
@@ -270,7 +261,7 @@ std::string show_run_text(const JournalReader& journal,
   const run::RunResults results = run::results_of(journal, metric);
   std::string text = fmt::format("run {} · {} · {} · begun {}, last change {}\n  folder   {}\n",
                                  results.run.id,
-                                 state_text(results.run, journal.folder()),
+                                 to_string(results.run.state),
                                  model_names(results.run.spec),
                                  results.run.created,
                                  results.run.updated,

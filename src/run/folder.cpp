@@ -164,6 +164,6 @@ std::filesystem::path find_run(const std::string& word, const std::filesystem::p
                                did_you_mean(word, names)));
 }
 
-bool is_being_written(const std::filesystem::path& folder) { return live_writer(folder) != 0; }
+bool is_being_written(const std::filesystem::path& folder) { return has_live_writer(folder); }
 
 }  // namespace headroom::run

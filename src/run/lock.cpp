@@ -75,6 +75,16 @@ bool alive(const Holder& holder) {
   return process_start(holder.pid) == holder.start && holder.start != 0;
 }
 
+/// 0, or the error number: EWOULDBLOCK when another process holds the lock.
+int try_lock(int descriptor, int kind) {
+  while (::flock(descriptor, kind | LOCK_NB) != 0) {
+    if (errno != EINTR) {
+      return errno;
+    }
+  }
+  return 0;
+}
+
 [[noreturn]] void refuse(const std::filesystem::path& folder, const Holder& holder) {
   const std::string who = holder.pid == 0 ? "another process"
                           : holder.host == host_name()
@@ -117,14 +127,16 @@ std::uint64_t process_start(std::int64_t pid) {
 #endif
 }
 
-std::int64_t live_writer(const std::filesystem::path& folder) {
+bool has_live_writer(const std::filesystem::path& folder) {
   const int descriptor = ::open((folder / "run.lock").c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) {
-    return 0;
+    return false;
   }
-  const Holder holder = read_holder(descriptor);
+  // The kernel knows best, also of a holder on another machine or in another container.
+  const int error = try_lock(descriptor, LOCK_SH);
+  const bool live = error == EWOULDBLOCK || (error != 0 && alive(read_holder(descriptor)));
   ::close(descriptor);
-  return alive(holder) ? holder.pid : 0;
+  return live;
 }
 
 RunLock::RunLock(const std::filesystem::path& folder) : path_(folder / "run.lock") {
@@ -133,18 +145,15 @@ RunLock::RunLock(const std::filesystem::path& folder) : path_(folder / "run.lock
     throw ResourceError("E-WRITE",
                         fmt::format("{}: cannot write: {}", path_.string(), std::strerror(errno)));
   }
-  int result = 0;
-  do {
-    result = ::flock(descriptor_, LOCK_EX | LOCK_NB);
-  } while (result != 0 && errno == EINTR);
-  const bool held = result != 0 && errno == EWOULDBLOCK;
-  Holder holder = read_holder(descriptor_);
-  // A holder of this very moment writes its name just after it has locked.
-  for (int tries = 0; held && !alive(holder) && tries < 50; ++tries) {
+  int error = try_lock(descriptor_, LOCK_EX);
+  // One who only looks whether somebody writes holds it for a moment, too; and a writer writes its
+  // name just after it has locked.
+  for (int tries = 0; error == EWOULDBLOCK && tries < 50; ++tries) {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    holder = read_holder(descriptor_);
+    error = try_lock(descriptor_, LOCK_EX);
   }
-  if (held || (result != 0 && alive(holder))) {
+  const Holder holder = read_holder(descriptor_);
+  if (error == EWOULDBLOCK || (error != 0 && alive(holder))) {
     ::close(descriptor_);
     refuse(folder, holder);
   }

@@ -24,8 +24,9 @@ class RunLock {
   int descriptor_ = -1;
 };
 
-/// The process that writes into this folder now, or 0. Takes no lock: disturbs nobody.
-std::int64_t live_writer(const std::filesystem::path& folder);
+/// Whether a process, of this machine or another, writes into this folder now. Holds a shared lock
+/// for a moment, which RunLock waits out.
+bool has_live_writer(const std::filesystem::path& folder);
 
 /// When a process began, as the system counts it; 0 when there is none of that id.
 std::uint64_t process_start(std::int64_t pid);

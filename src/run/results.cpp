@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "run/folder.h"
 #include "scoring/scorers.h"
 
 namespace headroom::run {
@@ -103,6 +104,11 @@ std::optional<bool> ModelResults::budget_kept() const {
   return *measured_peak <= *budget;
 }
 
+RunState present_state(const RunRecord& run, const std::filesystem::path& folder) {
+  return run.state == RunState::kRunning && !is_being_written(folder) ? RunState::kInterrupted
+                                                                      : run.state;
+}
+
 std::optional<scoring::Score> score_of(const scoring::Scorer& scorer,
                                        const ItemRecord& item,
                                        const AnswerRecord& answer) {
@@ -115,6 +121,7 @@ std::optional<scoring::Score> score_of(const scoring::Scorer& scorer,
 RunResults results_of(const JournalReader& journal, const std::string& metric) {
   RunResults results;
   results.run = journal.run();
+  results.run.state = present_state(results.run, journal.folder());
   results.metric = metric.empty() ? results.run.spec.metric : metric;
   const auto scorer = scoring::make_scorer(results.metric);
   for (ModelRecord& model : journal.models()) {

@@ -75,6 +75,14 @@ TEST(Exports, SummaryHoldsAtLeastWhatTheInterfacePromises) {
   EXPECT_EQ(model.at("worker_restarts"), 0);
 }
 
+TEST(Exports, OfARunWhoseWriterIsGoneSayThatItWasInterrupted) {
+  RunWorld world;
+  world.begin(dataset_of(items_of(1, 1)));
+  const run::JournalReader reader = run::JournalReader::open(world.folder.path());
+  ASSERT_EQ(reader.run().state, run::RunState::kRunning);
+  EXPECT_EQ(summary_json(run::results_of(reader)).at("state"), "interrupted");
+}
+
 TEST(Exports, AnswersHoldAtLeastWhatTheInterfacePromises) {
   FinishedRun finished;
   rebuild_exports(finished.journal);

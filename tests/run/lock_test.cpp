@@ -3,9 +3,11 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <fstream>
 
 #include "base/errors.h"
 #include "run/folder.h"
+#include "run/results.h"
 #include "run_world.h"
 
 namespace headroom::run {
@@ -77,6 +79,24 @@ TEST(RunLock, OfAKilledProcessIsNotInTheWay) {
   holder.kill();
   EXPECT_FALSE(is_being_written(world.folder.path()));
   EXPECT_NO_THROW(Journal::open(world.folder.path(), world.clock));
+}
+
+/// As left behind by a process in another container that was killed.
+TEST(RunLock, OfAKilledProcessOnAnotherMachineIsNotInTheWay) {
+  RunWorld world;
+  world.begin(dataset_of(items_of(1, 1)));
+  std::ofstream(world.folder / "run.lock") << R"({"pid": 1, "start": 77, "host": "elsewhere"})";
+  EXPECT_FALSE(is_being_written(world.folder.path()));
+  EXPECT_EQ(results_of(JournalReader::open(world.folder.path())).run.state,
+            RunState::kInterrupted);
+}
+
+TEST(RunLock, AWriterIsSeenWhereverItSaysThatItIs) {
+  RunWorld world;
+  const Journal journal = world.begin(dataset_of(items_of(1, 1)));
+  std::ofstream(world.folder / "run.lock") << R"({"pid": 1, "start": 77, "host": "elsewhere"})";
+  EXPECT_TRUE(is_being_written(world.folder.path()));
+  EXPECT_EQ(results_of(journal).run.state, RunState::kRunning);
 }
 
 TEST(RunLock, ReadersReadWhileAnotherProcessWrites) {

@@ -32,7 +32,7 @@ std::filesystem::path find_run(const std::string& word, const std::filesystem::p
 /// Every folder below `runs` that holds a journal, newest first.
 std::vector<std::filesystem::path> list_runs(const std::filesystem::path& runs);
 
-/// Whether a living process writes this run now. Takes no lock.
+/// Whether a living process writes this run now.
 bool is_being_written(const std::filesystem::path& folder);
 
 }  // namespace headroom::run

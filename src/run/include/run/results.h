@@ -58,12 +58,17 @@ struct RunResults {
   std::vector<ModelResults> models;
 };
 
+/// The state that the journal has stored, but "running" only while somebody writes it: a killed run
+/// is interrupted.
+RunState present_state(const RunRecord& run, const std::filesystem::path& folder);
+
 /// Nothing when the item was not answered, or nobody knows the answer.
 std::optional<scoring::Score> score_of(const scoring::Scorer& scorer,
                                        const ItemRecord& item,
                                        const AnswerRecord& answer);
 
-/// Scores are worked out anew, by the run's metric or by `metric` when given.
+/// Scores are worked out anew, by the run's metric or by `metric` when given; the state is the
+/// present one.
 RunResults results_of(const JournalReader& journal, const std::string& metric = {});
 
 /// The exit code that a finished or stopped run deserves: 5 a budget was broken, else 3 some items
