@@ -30,6 +30,18 @@ constexpr int kMostDoublings = 6;
 
 using Sink = std::function<void(Answer&&)>;
 
+/// A picture without a cost would count as one that costs nothing.
+memory::Geometry geometry_of(const Json& json, const worker::PlanRequest& request) {
+  memory::Geometry geometry = memory::geometry_from_json(json);
+  if (geometry.pictures.size() != request.pictures.size()) {
+    throw InputError("E-CONTRACT",
+                     fmt::format("plan: the costs of {} pictures, {} were asked for",
+                                 geometry.pictures.size(),
+                                 request.pictures.size()));
+  }
+  return geometry;
+}
+
 }  // namespace
 
 class WorkerBackend::Impl {
@@ -63,7 +75,7 @@ class WorkerBackend::Impl {
       geometry = call("plan",
                       to_json(request),
                       interruptible(options_.plan_timeout),
-                      memory::geometry_from_json);
+                      [&](const Json& json) { return geometry_of(json, request); });
     });
     return geometry;
   }

@@ -15,12 +15,14 @@ namespace {
 class Survey {
  public:
   void add(const datasets::Item& item, std::uint32_t group) {
-    const std::uint32_t size = ++group_sizes_[group];
+    Group& known = groups_[group];
+    const std::uint32_t size = ++known.size;
     facts_.largest_group = std::max(facts_.largest_group, size);
     facts_.text_tokens = std::max(facts_.text_tokens, estimate_text_tokens(item.conversation));
-    if (size > 1 || item.pictures.empty() || !item.defect.empty()) {
-      return;  // the group's pictures are known from its first item
+    if (known.surveyed || item.pictures.empty() || !item.defect.empty()) {
+      return;  // all items of a group have the same pictures; one with a defect may lack some
     }
+    known.surveyed = true;
     std::vector<std::size_t> set;
     for (const datasets::Picture& picture : item.pictures) {
       const worker::PictureSize found = picture_size(picture);
@@ -38,6 +40,11 @@ class Survey {
   WorkloadFacts take() { return std::move(facts_); }
 
  private:
+  struct Group {
+    std::uint32_t size = 0;
+    bool surveyed = false;
+  };
+
   std::size_t index_of(const worker::PictureSize& size) {
     const auto [entry, fresh] =
         indices_.emplace(std::pair(size.width, size.height), facts_.sizes.size());
@@ -48,7 +55,7 @@ class Survey {
   }
 
   WorkloadFacts facts_;
-  std::unordered_map<std::uint32_t, std::uint32_t> group_sizes_;
+  std::unordered_map<std::uint32_t, Group> groups_;
   std::map<std::pair<std::uint32_t, std::uint32_t>, std::size_t> indices_;
   std::set<std::vector<std::size_t>> sets_;
 };
@@ -135,8 +142,8 @@ std::vector<memory::PictureCost> PictureCosts::of(const std::vector<datasets::Pi
   }
   if (!unknown.empty()) {
     const memory::Geometry geometry = plan_(unknown);
-    for (std::size_t i = 0; i < unknown.size() && i < geometry.pictures.size(); ++i) {
-      known_[{unknown[i].width, unknown[i].height}] = geometry.pictures[i];
+    for (std::size_t i = 0; i < unknown.size(); ++i) {
+      known_[{unknown[i].width, unknown[i].height}] = geometry.pictures.at(i);
     }
   }
   std::vector<memory::PictureCost> costs;

@@ -470,6 +470,18 @@ TEST(WorkerBackend, RefusesAWorkerOfAnotherContract) {
   }
 }
 
+TEST(WorkerBackend, RefusesAPlanThatLeavesPicturesOut) {
+  Rig rig(rules(rule("plan_pictures", "", "none", {{"count", 1}})));
+  try {
+    rig.backend.plan({.model = rig.state.path().string(), .pictures = {{64, 64}, {640, 480}}});
+    FAIL() << "accepted";
+  } catch (const BackendError& error) {
+    EXPECT_NE(std::string(error.what()).find("the costs of 1 pictures, 2 were asked for"),
+              std::string::npos)
+        << error.what();
+  }
+}
+
 TEST(WorkerBackend, PassesOnWhatTheWorkerReportsAtLoad) {
   Rig rig;
   EXPECT_THROW(rig.backend.load({.model = "/nowhere/model"}), UsageError);

@@ -150,6 +150,9 @@ memory::Geometry ScriptedEngine::plan(const worker::PlanRequest& request) {
     cost.tokens = 64;
     geometry.pictures.push_back(cost);
   }
+  for (const Rule* rule : script_.at("plan_pictures")) {
+    geometry.pictures.resize(rule->action.at("count").get<std::size_t>());
+  }
   return geometry;
 }
 
