@@ -16,6 +16,10 @@ namespace {
 constexpr std::size_t kListed = 20;
 constexpr std::size_t kBatch = 1000;
 
+/// A run that was begun without reading its data to their end goes on without it, too: what comes
+/// later was never looked at.
+bool stops_early(const Specification& spec) { return spec.limit && !spec.shuffle; }
+
 bool takes_whole_data(const Specification& spec) { return !spec.limit && spec.sample_ids.empty(); }
 
 bool same_pictures(const datasets::Item& a, const datasets::Item& b) {
@@ -45,7 +49,7 @@ struct Comparison {
   std::vector<ItemRecord> added;     ///< places not given yet
   std::vector<std::int64_t> removed;
   std::vector<bool> touched;  ///< by seq
-  bool any_touched = false;
+  std::uint64_t touched_count = 0;
   std::int64_t next_seq = 0;
 };
 
@@ -58,10 +62,16 @@ Comparison compare(const JournalReader& journal, const datasets::Dataset& datase
     seen[static_cast<std::size_t>(item.seq)] = false;
   });
   result.touched.resize(seen.size());
-  const bool whole = takes_whole_data(journal.run().spec);
+  const Specification spec = journal.run().spec;
+  const bool whole = takes_whole_data(spec);
+  std::uint64_t unseen = journal.item_count();
   const auto reader = dataset.open();
   datasets::ItemHasher hasher;
-  while (std::optional<datasets::Item> item = reader->next()) {
+  while (unseen > 0 || !stops_early(spec)) {
+    std::optional<datasets::Item> item = reader->next();
+    if (!item) {
+      break;
+    }
     std::optional<ItemRecord> known = journal.find_item(item->id);
     if (!known) {
       if (whole) {
@@ -82,6 +92,7 @@ Comparison compare(const JournalReader& journal, const datasets::Dataset& datase
                                    item->line));
     }
     seen[index] = true;
+    --unseen;
     const std::string hash = hasher.hash(*item);
     if (hash != known->hash) {
       result.difference.changed.push_back(item->id);
@@ -93,7 +104,7 @@ Comparison compare(const JournalReader& journal, const datasets::Dataset& datase
         result.unreferenced.push_back(item->id);
       }
       result.touched[index] = true;
-      result.any_touched = true;
+      ++result.touched_count;
     }
   }
   journal.for_each_item([&](const ItemRecord& item) {
@@ -163,12 +174,18 @@ void take_over_surroundings(Journal& journal,
     }
   };
   const auto reader = dataset.open();
-  while (std::optional<datasets::Item> item = reader->next()) {
+  std::uint64_t left = comparison.touched_count;
+  while (left > 0) {
+    std::optional<datasets::Item> item = reader->next();
+    if (!item) {
+      break;
+    }
     std::optional<ItemRecord> known = journal.find_item(item->id);
     const bool touched = known &&
                          static_cast<std::size_t>(known->seq) < comparison.touched.size() &&
                          comparison.touched[static_cast<std::size_t>(known->seq)];
     if (touched) {
+      --left;
       change.touched.push_back({known->seq, known->place, known->hash, std::move(*item)});
     }
     if (change.touched.size() == kBatch) {
@@ -231,7 +248,7 @@ DataDifference resume_data(Journal& journal, const datasets::Dataset& dataset, b
     change.removed = std::move(comparison.removed);
     journal.change_data(change);
   }
-  if (comparison.any_touched) {
+  if (comparison.touched_count > 0) {
     take_over_surroundings(journal, dataset, comparison);
   }
   return comparison.difference;

@@ -152,6 +152,21 @@ TEST(Resume, AppendedItemsDoNotMatterToARunThatTookARange) {
   EXPECT_EQ(journal.item_count(), 2U);
 }
 
+/// What the start did not read is no reason not to go on.
+TEST(Resume, ALimitedRunLooksNoFurtherThanItsItems) {
+  RunWorld world;
+  Specification spec = spec_of();
+  spec.limit = ItemRange{1, 2};
+  auto items = items_of(3, 1);
+  items.push_back(items[0]);  // the first item's id once more
+  Journal journal = world.begin(dataset_of(items), spec);
+  EXPECT_TRUE(resume_data(journal, dataset_of(items), false).empty());
+  items[1].truth.references = {"another"};
+  resume_data(journal, dataset_of(items), false);
+  EXPECT_EQ(journal.find_item("p1-q0")->item.truth.references,
+            (std::vector<std::string>{"another"}));
+}
+
 TEST(Resume, LostReferencesAreRefusedAndKept) {
   RunWorld world;
   auto items = items_of(2, 1);
