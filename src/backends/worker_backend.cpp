@@ -275,10 +275,8 @@ class WorkerBackend::Impl {
     loaded_.reset();
     ++restarts_;
     Death death = classify(end, last_reading_);
-    log_.warning(
-        kPart,
-        fmt::format(
-            "the worker died ({}): {}; starting it again", to_string(death.kind), death.evidence));
+    log_.warning(kPart,
+                 fmt::format("the worker died ({}): {}", to_string(death.kind), death.evidence));
     if (owner_.on_death) {
       owner_.on_death(death);
     }

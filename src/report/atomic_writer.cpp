@@ -48,9 +48,10 @@ void AtomicWriter::fail(int error) {
   const bool full = error == ENOSPC || error == EDQUOT;
   throw ResourceError(full ? "E-DISK-FULL" : "E-WRITE",
                       fmt::format("{}: cannot write: {}; the answers are safe in run.db: free some "
-                                  "space, then `headroom score` writes this file again",
+                                  "space, then `headroom resume {}` writes this file again",
                                   target_.string(),
-                                  std::strerror(error)));
+                                  std::strerror(error),
+                                  target_.parent_path().string()));
 }
 
 }  // namespace headroom::report

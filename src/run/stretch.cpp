@@ -225,6 +225,7 @@ memory::GroupDecision Stretch::admit(const memory::GroupFacts& facts) {
 void Stretch::ask_group(OpenGroup& group, const std::optional<OpenGroup>& next) {
   group_ = group.no;
   planned_peak_.reset();
+  asked_at_.clear();
   waiting_.clear();
   for (const ItemRecord& record : group.items) {
     waiting_.emplace(record.item.id, &record);
@@ -285,6 +286,7 @@ memory::Reading Stretch::ask_items(OpenGroup& group,
   }
   asked_since_ = parts_.clock.now();
   asking_clock_ = true;
+  asked_at_ = iso_time(parts_.clock.wall());
   const worker::AskDone done =
       backend_.ask(group.request, [this](worker::Answer&& answer) { receive(std::move(answer)); });
   seconds_ += seconds(parts_.clock.now() - asked_since_);
@@ -348,7 +350,7 @@ void Stretch::end_unanswered(const OpenGroup& group) {
 void Stretch::count(const ItemRecord& item, AnswerRecord&& answer) {
   waiting_.erase(item.item.id);
   answer.planned_peak = planned_peak_;
-  answer.asked_at = iso_time(parts_.clock.wall());
+  answer.asked_at = asked_at_.empty() ? iso_time(parts_.clock.wall()) : asked_at_;
   const bool answered = answer.answer.outcome == Outcome::kAnswered;
   tally_.add(answer.answer.outcome,
              !item.item.truth.references.empty(),

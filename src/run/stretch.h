@@ -90,6 +90,7 @@ class Stretch {
   std::vector<backends::Death> deaths_;                         ///< not committed yet
   std::optional<Bytes> planned_peak_;
   TimePoint asked_since_{};
+  std::string asked_at_;  ///< when the group in progress was sent, ISO time; empty: it was not
   bool asking_clock_ = false;
   double seconds_ = 0;         ///< of asking, not committed yet
   std::exception_ptr failed_;  ///< what a death's commit threw; passed on at the next answer

@@ -57,6 +57,8 @@ TEST(RunFolder, IsFoundByIdItsBeginningNamePathAndLast) {
   };
   EXPECT_EQ(find("abc111"), "20260101T000000Z_d_m_abc111");
   EXPECT_EQ(find("abd"), "20260102T000000Z_d_m_abd222");
+  EXPECT_EQ(find("20260102"), "20260102T000000Z_d_m_abd222");
+  EXPECT_THROW(find("2026010"), UsageError) << "two begin so";
   EXPECT_EQ(find("last"), "20260102T000000Z_d_m_abd222");
   EXPECT_EQ(find("20260101T000000Z_d_m_abc111"), "20260101T000000Z_d_m_abc111");
   EXPECT_EQ(find((world.folder / "20260101T000000Z_d_m_abc111" / "run.db").string()),

@@ -46,6 +46,20 @@ TEST(Runner, AsksEverythingGroupByGroupAndFinishes) {
   EXPECT_EQ(journal.run().state, RunState::kFinished);
 }
 
+TEST(Runner, AnswersSayWhenTheirGroupWasSentNotWhenTheyCame) {
+  RunWorld world;
+  Journal journal = world.begin(dataset_of(items_of(2, 2)));
+  FakeBackend backend;
+  backend.before_answer = [&] { world.clock.advance(std::chrono::seconds(10)); };
+  world.ask(journal, backend);
+  const WallTime start = testing::FakeClock().wall();
+  const std::string first = iso_time(start);
+  const std::string second = iso_time(start + std::chrono::seconds(20));
+  for (std::int64_t seq = 0; seq < 4; ++seq) {
+    EXPECT_EQ(journal.find_answer(0, seq)->asked_at, seq < 2 ? first : second) << seq;
+  }
+}
+
 TEST(Runner, PreparesTheNextGroupBeforeItAsksThisOne) {
   RunWorld world;
   Journal journal = world.begin(dataset_of(items_of(3, 1)));

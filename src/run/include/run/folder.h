@@ -25,7 +25,7 @@ RunFolder create_run_folder(const std::filesystem::path& out,
                             const Clock& clock);
 
 /// The folder of a run that the user named: a path to the folder or its run.db, or the name, the id
-/// or an unambiguous beginning of the id of a run below `runs`; "last" is the newest.
+/// or an unambiguous beginning of either of a run below `runs`; "last" is the newest.
 /// Throws UsageError("E-RUN-NAME") with the runs that come nearest.
 std::filesystem::path find_run(const std::string& word, const std::filesystem::path& runs);
 

@@ -81,7 +81,9 @@ struct AnswerRecord {
   worker::Answer answer;
   std::optional<Bytes> planned_peak;   ///< of its group
   std::optional<Bytes> measured_peak;  ///< of its group
-  std::string asked_at;                ///< ISO time, UTC; filled by the journal when empty
+  /// When its group was sent to the engine (of what was not sent, when it ended): ISO time, UTC;
+  /// filled by the journal when empty.
+  std::string asked_at;
 };
 
 /// What the governor decided or saw, with the model it was about.
