@@ -180,6 +180,15 @@ constexpr std::array kFlags{
          "Go on although data, model or engine have changed; changed questions are asked again, and "
          "results say how many answers an earlier engine gave",
          kResume},
+    Flag{"retry-failed",
+         0,
+         "",
+         FlagType::kSwitch,
+         "",
+         "",
+         "Ask again what has failed so far; the failures are kept aside, and without RUN the newest "
+         "run that has any is taken",
+         kResume},
     Flag{"tolerance",
          0,
          "",

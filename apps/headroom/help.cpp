@@ -29,7 +29,7 @@ constexpr std::array kExamples{
             "two models, for a script"},
     Example{kResume, "headroom resume", "the newest unfinished run"},
     Example{kResume, "headroom resume 20261125T0346 -v", "a run by the start of its name"},
-    Example{kResume, "headroom resume runs/RUN --force", "although the data have changed"},
+    Example{kResume, "headroom resume runs/RUN --retry-failed", "what failed, once more"},
     Example{kRuns, "headroom runs", "every run below ./runs"},
     Example{kRuns, "headroom runs -o /data/runs", "of another folder"},
     Example{kRuns, "headroom runs --json | jq .", "for a script"},

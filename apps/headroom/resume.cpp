@@ -12,21 +12,36 @@ namespace headroom::cli {
 
 namespace {
 
-/// The run that was named, else the newest that has not finished.
+/// Whether a model of the run has something to ask, or to ask again with --retry-failed.
+bool has_work(const run::JournalReader& journal, bool retry) {
+  if (journal.run().state != run::RunState::kFinished) {
+    return true;
+  }
+  for (const run::ModelRecord& model : journal.models()) {
+    if (retry && !journal.unanswered_ids(model.no, 1).empty()) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// The run that was named, else the newest that has something to ask.
 std::filesystem::path choose_run(const Settings& settings) {
   const std::filesystem::path runs = settings.text("out");
   if (!settings.positionals().empty()) {
     return run::find_run(settings.positionals().front(), runs);
   }
   for (const std::filesystem::path& folder : run::list_runs(runs)) {
-    if (run::JournalReader::open(folder).run().state != run::RunState::kFinished) {
+    if (has_work(run::JournalReader::open(folder), settings.on("retry-failed"))) {
       return folder;
     }
   }
   throw UsageError(
       "E-RUN-NAME",
       fmt::format(
-          "{}: no unfinished run; `headroom runs -o {}` lists them", runs.string(), runs.string()));
+          "{}: no run with anything left to ask; `headroom runs -o {}` lists them",
+          runs.string(),
+          runs.string()));
 }
 
 /// Kept in the data as they were begun with; a run that was killed before it had any items gets
@@ -45,6 +60,16 @@ void bring_up_to_date(Context& context, run::Journal& journal, const run::Specif
                     difference.changed.size(),
                     difference.added.size(),
                     difference.removed.size()));
+  }
+}
+
+void retry_failures(Context& context, run::Journal& journal) {
+  std::uint64_t count = 0;
+  for (const run::ModelRecord& model : journal.models()) {
+    count += journal.set_failures_aside(model.no);
+  }
+  if (context.console.options().verbosity >= 0) {
+    context.console.note(fmt::format("{} failures are set aside and asked again", count));
   }
 }
 
@@ -78,6 +103,9 @@ ExitCode run_resume(Context& context) {
   resume_models(context, journal);
   run::Specification spec = journal.run().spec;
   bring_up_to_date(context, journal, spec);
+  if (settings.on("retry-failed")) {
+    retry_failures(context, journal);
+  }
   if (settings.given("memory")) {
     spec.memory = settings.text("memory");
   }

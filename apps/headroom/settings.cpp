@@ -126,16 +126,6 @@ std::string Settings::origin(std::string_view name) const {
   return value != nullptr ? value->origin : fmt::format("--{}", name);
 }
 
-Json Settings::to_json() const {
-  Json all = Json::object();
-  for (const auto& [name, value] : values_) {
-    const bool list = flag(name).type == FlagType::kTexts;
-    all[name] = {{"value", list ? Json(value.texts) : Json(value.texts.back())},
-                 {"from", value.origin}};
-  }
-  return all;
-}
-
 void Settings::offer(const Flag& flag, std::vector<std::string> values, std::string origin) {
   if (values.empty() || values_.contains(flag.name)) {
     return;

@@ -8,7 +8,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/json.h"
 #include "flags.h"
 
 namespace headroom::cli {
@@ -40,9 +39,6 @@ class Settings {
   double number(std::string_view name) const;
   /// "--memory", "HEADROOM_MEMORY" or "./headroom.toml: memory"; "--memory" when it was not given.
   std::string origin(std::string_view name) const;
-
-  /// Every flag of the command that was given, by name, with its value and origin.
-  Json to_json() const;
 
   /// For the layers (parse.cpp, layers.cpp), best first: a value that is there already stays.
   /// Throws UsageError when the value is not of the flag's type.

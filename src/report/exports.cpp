@@ -108,6 +108,7 @@ Json model_json(const run::ModelResults& model) {
           {"cleanups_freed_bytes", model.cleanups_freed_bytes},
           {"unload_freed_bytes", or_null(model.unload_freed_bytes)},
           {"worker_restarts", model.worker_restarts},
+          {"superseded", model.superseded},
           {"unanswered_ids", model.unanswered_ids}};
 }
 
@@ -281,10 +282,6 @@ run::RunResults rebuild_exports(const JournalReader& journal, const std::string&
   write_lines(folder / "memory.jsonl",
               [&](const auto& line) { for_each_memory_line(journal, line); });
   return results;
-}
-
-run::RunResults rebuild_exports(const std::filesystem::path& folder, const std::string& metric) {
-  return rebuild_exports(JournalReader::open(folder), metric);
 }
 
 }  // namespace headroom::report

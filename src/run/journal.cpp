@@ -347,14 +347,11 @@ std::uint64_t Journal::set_failures_aside(std::uint32_t model) {
         .bind(std::int64_t{model})
         .run();
     count = database_->changes();
+    if (count > 0) {
+      database_->query("UPDATE run SET state = ?").bind(to_string(RunState::kInterrupted)).run();
+    }
   });
   return static_cast<std::uint64_t>(count);
-}
-
-std::uint64_t Journal::superseded_count() const {
-  Statement row = database_->query("SELECT count(*) FROM superseded");
-  row.step();
-  return static_cast<std::uint64_t>(row.integer(0));
 }
 
 }  // namespace headroom::run

@@ -266,6 +266,13 @@ std::uint64_t JournalReader::count_answers(std::uint32_t model) const {
   return static_cast<std::uint64_t>(row.integer(0));
 }
 
+std::uint64_t JournalReader::superseded_count(std::uint32_t model) const {
+  Statement row = database_->query("SELECT count(*) FROM superseded WHERE model = ?");
+  row.bind(std::int64_t{model});
+  row.step();
+  return static_cast<std::uint64_t>(row.integer(0));
+}
+
 std::optional<std::uint32_t> JournalReader::next_open_group(std::uint32_t model,
                                                             std::uint32_t from) const {
   Statement row = database_->query(

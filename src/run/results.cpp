@@ -130,6 +130,7 @@ RunResults results_of(const JournalReader& journal, const std::string& metric) {
     one.budget = peak.budget;
     one.planned_peak = peak.planned;
     one.measured_peak = peak.measured;
+    one.superseded = journal.superseded_count(model.no);
     one.unanswered_ids = journal.unanswered_ids(model.no, kUnansweredListed);
     one.model = std::move(model);
     score_answers(journal, *scorer, one);

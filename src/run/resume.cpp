@@ -221,10 +221,6 @@ void register_items(Journal& journal,
   });
 }
 
-DataDifference compare_data(const JournalReader& journal, const datasets::Dataset& dataset) {
-  return compare(journal, dataset, /*keep=*/false).difference;
-}
-
 DataDifference resume_data(Journal& journal, const datasets::Dataset& dataset, bool force) {
   Comparison comparison = compare(journal, dataset, force);
   const DataDifference& difference = comparison.difference;

@@ -185,7 +185,6 @@ Json to_json(const Specification& spec) {
                {"keep_prompts", spec.keep_prompts},
                {"memory", spec.memory},
                {"cleanup_every", spec.cleanup_every},
-               {"load_timeout", spec.load_timeout},
                {"question_timeout", spec.question_timeout},
                {"out", spec.out},
                {"command", spec.command},
@@ -236,7 +235,6 @@ Specification specification_from_json(const Json& json) {
   take(json, "keep_prompts", spec.keep_prompts);
   take(json, "memory", spec.memory);
   take(json, "cleanup_every", spec.cleanup_every);
-  take(json, "load_timeout", spec.load_timeout);
   take(json, "question_timeout", spec.question_timeout);
   take(json, "out", spec.out);
   if (json.contains("fail_under")) {

@@ -51,25 +51,6 @@ std::optional<Estimate> ClusteredMean::estimate(double confidence) const {
   return result;
 }
 
-void PlainMean::add(double value) {
-  ++count_;
-  const double before = value - mean_;
-  mean_ += before / static_cast<double>(count_);
-  squares_ += before * (value - mean_);
-}
-
-std::optional<Estimate> PlainMean::estimate(double confidence) const {
-  if (count_ == 0) {
-    return std::nullopt;
-  }
-  Estimate result{count_, count_, mean_, std::nullopt, std::nullopt};
-  if (count_ >= 2) {
-    const auto n = static_cast<double>(count_);
-    set_interval(result, squares_ / (n - 1) / n, confidence);
-  }
-  return result;
-}
-
 Interval within_unit(Interval interval) {
   return {std::clamp(interval.low, 0.0, 1.0), std::clamp(interval.high, 0.0, 1.0)};
 }

@@ -187,6 +187,23 @@ TEST_F(RunningTest, AModelRefusedAfterAnotherLeavesAnInterruptedRun) {
   EXPECT_EQ(summary["models"][0]["pending"], 0);
 }
 
+TEST_F(RunningTest, FailuresAreAskedAgainAndKeptAside) {
+  const std::string picture = (demo_assets() / "easy-vqa/test/images/0.png").string();
+  std::ofstream(folder_ / "broken.png") << "no picture";
+  std::ofstream(folder_ / "data.jsonl")
+      << R"({"id":"a","image":")" << picture << R"(","question":"what is the shape?"})" << '\n'
+      << R"({"id":"b","image":"broken.png","question":"what is the shape?"})" << '\n';
+  ASSERT_EQ(run(command({"vqa", "-d", "data.jsonl", "-q"})).status, 3);
+  EXPECT_EQ(run(command({"resume", "-q"})).status, 2) << "nothing is left to ask";
+  const Finished again = run(command({"resume", "--retry-failed", "--json"}));
+  EXPECT_EQ(again.status, 3) << again.err;
+  EXPECT_NE(again.err.find("1 failures are set aside"), std::string::npos) << again.err;
+  const Json model = Json::parse(again.out)["models"][0];
+  EXPECT_EQ(model["superseded"], 1);
+  EXPECT_EQ(model["answered"], 1);
+  EXPECT_EQ(model["outcomes"]["image"], 1);
+}
+
 TEST_F(RunningTest, ACachedModelIsUsedAndItsSnapshotPrinted) {
   const DemoCheckpoint checkpoint(folder_ / "download");
   make_hub_cache(folder_ / "hub",

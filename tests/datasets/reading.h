@@ -49,6 +49,26 @@ inline std::vector<Item> read_all(const Dataset& dataset) {
   return items;
 }
 
+/// What one pass over a data set found.
+struct Survey {
+  std::uint64_t items = 0;
+  std::uint64_t without_references = 0;
+  std::uint64_t defects = 0;
+  std::vector<std::string> notices;
+};
+
+inline Survey survey(const Dataset& dataset) {
+  Survey result;
+  const auto reader = dataset.open();
+  while (const std::optional<Item> item = reader->next()) {
+    ++result.items;
+    result.without_references += item->truth.references.empty() ? 1 : 0;
+    result.defects += item->defect.empty() ? 0 : 1;
+  }
+  result.notices = reader->notices();
+  return result;
+}
+
 inline std::vector<Item> read_all(const std::filesystem::path& path,
                                   const OpenOptions& options = {}) {
   return read_all(open_dataset(path.string(), options));

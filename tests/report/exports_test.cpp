@@ -127,7 +127,7 @@ TEST(Exports, AreTheSameBytesEachTimeFromTheJournalAlone) {
     first.push_back(read_file(folder / name));
     std::filesystem::remove(folder / name);
   }
-  rebuild_exports(folder.path());
+  rebuild_exports(run::JournalReader::open(folder.path()));
   EXPECT_EQ(read_file(folder / "summary.json"), first[0]);
   EXPECT_EQ(read_file(folder / "answers.jsonl"), first[1]);
   EXPECT_EQ(read_file(folder / "memory.jsonl"), first[2]);

@@ -266,7 +266,8 @@ TEST(Journal, FailedAnswersAreSetAsideForARetryAndKept) {
   journal.commit({.answers = {full_answer(0), failed}});
   EXPECT_EQ(journal.unanswered_ids(0, 10), (std::vector<std::string>{"p0-q1"}));
   EXPECT_EQ(journal.set_failures_aside(0), 1U);
-  EXPECT_EQ(journal.superseded_count(), 1U);
+  EXPECT_EQ(journal.superseded_count(0), 1U);
+  EXPECT_EQ(journal.run().state, RunState::kInterrupted);
   EXPECT_EQ(journal.next_open_group(0, 0), 0U);
   EXPECT_EQ(journal.open_items(0, 0).size(), 1U);
 }

@@ -130,7 +130,7 @@ TEST(ResumeAfterEdit, EditedReferencesAreTakenOver) {
 TEST(ResumeAfterEdit, SetAsideAnswersAreKept) {
   EditedData run;
   run.asked_by_resume(run.edited("v2_question_edited.jsonl"), true);
-  EXPECT_EQ(Journal::open(run.world.folder.path(), run.world.clock).superseded_count(), 1U);
+  EXPECT_EQ(run.reader().superseded_count(0), 1U);
 }
 
 TEST(ResumeAfterEdit, AddedItemOfAKnownPictureJoinsItsCluster) {

@@ -37,16 +37,4 @@ FieldMap parse_field_map(const std::vector<std::string>& entries);
 /// the reader.
 Dataset open_dataset(const std::string& word, const OpenOptions& options);
 
-/// What one pass over a data set found.
-struct Survey {
-  std::uint64_t items = 0;
-  std::uint64_t without_references = 0;  ///< asked and stored, never scored
-  std::uint64_t defects = 0;             ///< items that cannot be asked
-  std::vector<std::string> notices;      ///< DatasetReader::notices() after the last item
-};
-
-/// One whole pass. Throws what the reader throws: run it (or a pass of your own) before the first
-/// question is asked, so that broken lines and repeated ids are refused at once.
-Survey survey(const Dataset& dataset);
-
 }  // namespace headroom::datasets

@@ -26,9 +26,6 @@ void for_each_memory_line(const run::JournalReader& journal,
 /// Writes summary.json, answers.jsonl and memory.jsonl into the run's folder, each whole or not at
 /// all, from the journal alone. `metric` empty: the run's own. Memory: one record at a time.
 /// Throws ResourceError("E-DISK-FULL", "E-WRITE").
-run::RunResults rebuild_exports(const std::filesystem::path& folder,
-                                const std::string& metric = {});
-/// The same for a journal that is open already.
 run::RunResults rebuild_exports(const run::JournalReader& journal, const std::string& metric = {});
 
 }  // namespace headroom::report

@@ -56,6 +56,8 @@ class JournalReader {
   /// Ids of the items without an answer, or with one that failed; at most `limit`, in order.
   std::vector<std::string> unanswered_ids(std::uint32_t model, std::size_t limit) const;
   std::uint64_t count_answers(std::uint32_t model) const;
+  /// Answers of this model that were set aside: their items changed, went, or were asked again.
+  std::uint64_t superseded_count(std::uint32_t model) const;
 
   /// The first group from `from` on with items that this model has not answered.
   std::optional<std::uint32_t> next_open_group(std::uint32_t model, std::uint32_t from) const;
@@ -120,11 +122,9 @@ class Journal final : public JournalReader {
 
   void change_data(const DataChange& change);
 
-  /// Sets failed answers aside, so that their items are asked again. Returns how many.
+  /// Sets failed answers aside, so that their items are asked again: the run is unfinished then.
+  /// Returns how many.
   std::uint64_t set_failures_aside(std::uint32_t model);
-
-  /// Answers that were set aside so far.
-  std::uint64_t superseded_count() const;
 
  private:
   struct Writer;

@@ -34,6 +34,7 @@ struct ModelResults {
   double other_seconds = 0;  ///< asking that no phase accounts for
   /// How many of the answers each of model.earlier gave, in that order.
   std::vector<std::uint64_t> earlier_answers;
+  std::uint64_t superseded = 0;  ///< answers set aside, in none of the counts
 
   // Of the stretch that came nearest to its own budget (JournalReader::nearest_peak).
   std::optional<Bytes> budget;

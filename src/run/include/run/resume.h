@@ -22,11 +22,8 @@ struct DataDifference {
   bool empty() const { return changed.empty() && added.empty() && removed.empty(); }
 };
 
-/// Reads the data and their pictures and compares them with the journal. Order, white space, names
-/// of pictures and references make no difference. Changes nothing.
-DataDifference compare_data(const JournalReader& journal, const datasets::Dataset& dataset);
-
-/// Makes the journal ready to go on. References and names are taken over from the data as they are
+/// Reads the data and their pictures, compares them with the journal and makes it ready to go on.
+/// Order, white space, names of pictures and references make no difference. References and names are taken over from the data as they are
 /// now. Throws UsageError("E-DATA-CHANGED") listing ids (20 of each kind, then a count) when the
 /// data differ or items have lost all their references, unless `force`: then exactly the changed and added items are asked (again), and
 /// removed ones leave the run. Returns what differed.

@@ -80,7 +80,6 @@ struct Specification {
   std::uint32_t cleanup_every = 5;  ///< questions; 0: no periodic clean-up
 
   // Time limits in seconds; 0: none.
-  double load_timeout = 600;
   double question_timeout = 300;  ///< a group's deadline is this times its questions
 
   std::string out;                              ///< folder that run folders are made in

@@ -51,18 +51,6 @@ class ClusteredMean {
   std::size_t count_ = 0;
 };
 
-/// Collects independent values: every value is a cluster of its own.
-class PlainMean {
- public:
-  void add(double value);
-  std::optional<Estimate> estimate(double confidence = 0.95) const;
-
- private:
-  std::size_t count_ = 0;
-  double mean_ = 0;
-  double squares_ = 0;  ///< sum of squared deviations (Welford)
-};
-
 /// The interval cut to what an accuracy can be, 0..1.
 Interval within_unit(Interval interval);
 
