@@ -10,6 +10,7 @@
 
 #include "base/errors.h"
 #include "base/files.h"
+#include "base/folder_entries.h"
 #include "base/spelling.h"
 
 namespace headroom::backends {
@@ -140,18 +141,16 @@ void check_entry(const fs::directory_entry& entry) {
 /// Refuses what cannot be a model before any engine is started.
 void check_folder(const fs::path& folder) {
   std::error_code error;
-  std::size_t entries = 0;
-  fs::directory_iterator iterator(folder, error);
+  const std::vector<fs::directory_entry> entries = folder_entries(folder, error);
   if (error) {
     throw UsageError(
         "E-MODEL-FOLDER",
         fmt::format("{}: cannot read the folder: {}", folder.string(), error.message()));
   }
-  for (const fs::directory_entry& entry : iterator) {
-    ++entries;
+  for (const fs::directory_entry& entry : entries) {
     check_entry(entry);
   }
-  if (entries == 0) {
+  if (entries.empty()) {
     throw UsageError("E-MODEL-FOLDER",
                      fmt::format("{}: the folder is empty; a model's folder holds config.json, "
                                  "*.safetensors and tokenizer.json",
@@ -196,7 +195,7 @@ std::string find_snapshot(const fs::path& folder, const std::string& revision) {
     return revision;
   }
   std::vector<std::string> matches;
-  for (const auto& entry : fs::directory_iterator(folder / "snapshots", error)) {
+  for (const auto& entry : folder_entries(folder / "snapshots", error)) {
     const std::string name = entry.path().filename().string();
     if (revision.size() >= 7 && name.starts_with(revision)) {
       matches.push_back(name);
@@ -316,7 +315,7 @@ std::vector<std::string> cached_models(const fs::path& hub) {
   constexpr std::string_view kPrefix = "models--";
   std::vector<std::string> names;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(hub, error)) {
+  for (const auto& entry : folder_entries(hub, error)) {
     std::string name = entry.path().filename().string();
     const fs::path snapshots = entry.path() / "snapshots";
     if (!name.starts_with(kPrefix) || !fs::is_directory(snapshots, error) ||

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/errors.h"
+#include "base/folder_entries.h"
 #include "base/hash.h"
 
 namespace headroom::run {
@@ -94,7 +95,7 @@ std::string hash_file(const std::filesystem::path& path) {
 ModelFingerprint model_fingerprint(const std::filesystem::path& folder) {
   ModelFingerprint fingerprint;
   std::error_code error;
-  std::filesystem::directory_iterator entries(folder, error);
+  const auto entries = folder_entries(folder, error);
   if (error) {
     throw UsageError(
         "E-MODEL-FOLDER",

@@ -61,7 +61,8 @@ void check_schema(const Json& json) {
   if (!json.is_object()) {
     throw UsageError("E-SPEC", "specification: not a JSON object");
   }
-  const std::string schema = json.value("schema", std::string(kSchema));
+  std::string schema = kSchema;
+  take(json, "schema", schema);
   if (schema != kSchema) {
     throw UsageError("E-SPEC",
                      fmt::format("specification: schema '{}', this program reads '{}'; use the "

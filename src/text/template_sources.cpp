@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/errors.h"
+#include "base/folder_entries.h"
 #include "model_file.h"
 
 namespace headroom::text {
@@ -26,7 +27,7 @@ std::vector<TemplateSource> from_jinja_files(const fs::path& folder) {
   }
   std::map<std::string, fs::path> named;
   std::error_code absent;
-  for (const auto& entry : fs::directory_iterator(folder / "chat_templates", absent)) {
+  for (const auto& entry : folder_entries(folder / "chat_templates", absent)) {
     if (entry.path().extension() == ".jinja") {
       named[entry.path().stem().string()] = entry.path();
     }

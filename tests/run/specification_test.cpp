@@ -44,7 +44,8 @@ TEST(Specification, RefusesMistypedKeysByName) {
                                                  {"max_tokens", 4294967296},
                                                  {"shuffle", "yes"},
                                                  {"seed", "42"},
-                                                 {"sample_ids", 3}}) {
+                                                 {"sample_ids", 3},
+                                                 {"schema", 7}}) {
     Json json = to_json(test::spec_of());
     json[key] = value;
     try {
