@@ -1,19 +1,10 @@
-# The table of parts and the edges between them (ARCHITECTURE.md). Any other edge stops the configure step.
-# A part is src/<name>/*.cpp with its public headers in src/<name>/include/<name>/. It exports only that include
-# folder, so a header of a part that was not declared does not compile.
+# Makes the parts. Their table and the edges between them stand in HeadroomEdges.cmake: any other edge stops the configure
+# step, and so does an include beside it (CheckIncludes.cmake), which lint and the tests look for too.
+# A part is src/<name>/*.cpp with its public headers in src/<name>/include/<name>/, the only folder that it exports.
 
-set(HEADROOM_EDGES_base "")
-set(HEADROOM_EDGES_memory base)
-set(HEADROOM_EDGES_images base)
-set(HEADROOM_EDGES_text base)
-set(HEADROOM_EDGES_scoring base)
-set(HEADROOM_EDGES_datasets base images scoring)
-set(HEADROOM_EDGES_worker base memory)
-set(HEADROOM_EDGES_backends base memory worker)
-set(HEADROOM_EDGES_run base memory images datasets scoring worker backends)
-set(HEADROOM_EDGES_report base memory datasets scoring backends run)
-set(HEADROOM_EDGES_engine base memory)
-set(HEADROOM_EDGES_models base memory images text engine)
+include(HeadroomEdges)
+execute_process(COMMAND ${CMAKE_COMMAND} -DROOT=${CMAKE_SOURCE_DIR} -P ${CMAKE_CURRENT_LIST_DIR}/CheckIncludes.cmake
+                COMMAND_ERROR_IS_FATAL ANY)
 
 # Warnings, sanitizers and hardening that every target of ours gets; foreign code gets none of it.
 function(headroom_options target)
@@ -36,7 +27,7 @@ endfunction()
 function(headroom_part)
   cmake_parse_arguments(ARG "" "NAME" "DEPS" ${ARGN})
   if(NOT DEFINED HEADROOM_EDGES_${ARG_NAME})
-    message(FATAL_ERROR "part '${ARG_NAME}' is not in the table of parts (cmake/HeadroomPart.cmake)")
+    message(FATAL_ERROR "part '${ARG_NAME}' is not in the table of parts (cmake/HeadroomEdges.cmake)")
   endif()
   foreach(dep IN LISTS ARG_DEPS)
     if(NOT dep IN_LIST HEADROOM_EDGES_${ARG_NAME})

@@ -138,12 +138,10 @@ void place_anew(const JournalReader& journal, Comparison& comparison, std::uint3
   journal.for_each_item([&](const ItemRecord& item) {
     next_group = std::max(next_group, item.place.group + 1);
     next_cluster = std::max(next_cluster, item.place.cluster + 1);
-    // Embedded pictures stand in the journal without their bytes: told apart anew.
-    const bool files = std::all_of(item.item.pictures.begin(),
-                                   item.item.pictures.end(),
-                                   [](const auto& picture) { return !picture.path.empty(); });
-    if (files && !item.item.pictures.empty()) {
-      clusters.emplace(Grouper::pictures_key(item.item), item.place.cluster);
+    if (!item.item.pictures.empty()) {
+      datasets::Item with_bytes = item.item;
+      journal.load_pictures(with_bytes);
+      clusters.emplace(Grouper::pictures_key(with_bytes), item.place.cluster);
     }
   });
   Grouper grouper(group_size);

@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <future>
+#include <memory>
+#include <thread>
 
 #include "support/scripted_source.h"
 
@@ -109,11 +111,21 @@ TEST(Sampler, LooksByItselfUntilStopped) {
 }
 
 TEST(Sampler, StoppingDoesNotWaitForThePeriod) {
-  ScriptedSource source;
-  Sampler sampler(source);
-  sampler.start(std::chrono::hours(1));
-  sampler.stop();
-  SUCCEED();
+  // On the heap, and left behind when it hangs: the test must not wait for what it looks for.
+  struct Stopping {
+    ScriptedSource source;
+    Sampler sampler{source};
+    std::promise<void> stopped;
+  };
+
+  auto stopping = std::make_shared<Stopping>();
+  stopping->sampler.start(std::chrono::hours(1));
+  std::future<void> stopped = stopping->stopped.get_future();
+  std::thread([stopping] {
+    stopping->sampler.stop();
+    stopping->stopped.set_value();
+  }).detach();
+  EXPECT_EQ(stopped.wait_for(std::chrono::seconds(60)), std::future_status::ready);
 }
 
 }  // namespace

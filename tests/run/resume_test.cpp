@@ -140,6 +140,17 @@ TEST(ResumeAfterEdit, AddedItemOfAKnownPictureJoinsItsCluster) {
             run.reader().find_item("q1")->place.cluster);
 }
 
+TEST(Resume, AnAddedItemOfAKnownEmbeddedPictureJoinsItsCluster) {
+  RunWorld world;
+  auto items = items_of(2, 1);
+  Journal journal = world.begin(dataset_of(items));
+  items.push_back(item_of("known", "p1.png"));
+  items.push_back(item_of("new", "p2.png"));
+  resume_data(journal, dataset_of(items), true);
+  EXPECT_EQ(journal.find_item("known")->place.cluster, journal.find_item("p1-q0")->place.cluster);
+  EXPECT_GT(journal.find_item("new")->place.cluster, journal.find_item("p1-q0")->place.cluster);
+}
+
 TEST(Resume, AppendedItemsDoNotMatterToARunThatTookARange) {
   RunWorld world;
   Specification spec = spec_of();

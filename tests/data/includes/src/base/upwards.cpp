@@ -1,0 +1,1 @@
+#include "run/journal.h"  // an edge that there is not
