@@ -4,12 +4,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <utility>
 
+#include "report/terminal.h"
 #include "settings.h"
 
 namespace headroom::cli {
@@ -49,59 +48,11 @@ std::size_t terminal_width() {
   return 80;
 }
 
-std::size_t sequence_length(unsigned char lead) {
-  if (lead < 0x80) {
-    return 1;
-  }
-  if (lead < 0xE0) {
-    return 2;
-  }
-  return lead < 0xF0 ? 3 : 4;
-}
-
 }  // namespace
-
-std::string to_ascii(std::string_view text) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kReplacements{{
-      {"·", "|"},
-      {"–", "-"},
-      {"—", "-"},
-      {"±", "+-"},
-      {"█", "#"},
-      {"▓", "#"},
-      {"░", "."},
-      {"…", "..."},
-      {"×", "x"},
-      {"≤", "<="},
-      {"≥", ">="},
-      {"→", "->"},
-      {"−", "-"},
-      {"’", "'"},
-  }};
-  std::string out;
-  while (!text.empty()) {
-    const std::size_t length =
-        std::min(sequence_length(static_cast<unsigned char>(text.front())), text.size());
-    const std::string_view character = text.substr(0, length);
-    if (length == 1) {
-      out += character;
-    } else {
-      std::string_view replacement = "?";
-      for (const auto& [from, to] : kReplacements) {
-        if (from == character) {
-          replacement = to;
-        }
-      }
-      out += replacement;
-    }
-    text.remove_prefix(length);
-  }
-  return out;
-}
 
 void Console::out(std::string_view text) {
   const std::lock_guard lock(mutex_);
-  const std::string plain = options_.ascii ? to_ascii(text) : std::string(text);
+  const std::string plain = options_.ascii ? report::to_ascii(text) : std::string(text);
   const int error = write_all(STDOUT_FILENO, plain);
   if (error == EPIPE) {
     throw OutputClosed();
@@ -115,7 +66,7 @@ void Console::out(std::string_view text) {
 /// What happens to standard error cannot be told anyone: failures are ignored.
 void Console::write_error(std::string text) {
   if (options_.ascii) {
-    text = to_ascii(text);
+    text = report::to_ascii(text);
   }
   write_all(STDERR_FILENO, text);
 }

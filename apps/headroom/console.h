@@ -56,8 +56,4 @@ class Console {
 /// From --color, --ascii, -q, -v and --json with the environment and the descriptors.
 ConsoleOptions console_options(const Settings& settings);
 
-/// Every character beyond ASCII as one that is: middle dots become "|", blocks "#" and ".", dashes
-/// "-".
-std::string to_ascii(std::string_view text);
-
 }  // namespace headroom::cli

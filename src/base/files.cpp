@@ -36,15 +36,6 @@ class Descriptor {
   int fd_;
 };
 
-[[noreturn]] void throw_write_error(const std::filesystem::path& path, int error) {
-  const bool full = error == ENOSPC || error == EDQUOT;
-  throw ResourceError(full ? "E-DISK-FULL" : "E-WRITE",
-                      fmt::format("{}: cannot write: {}{}",
-                                  path.string(),
-                                  std::strerror(error),
-                                  full ? "; free some space, then resume" : ""));
-}
-
 }  // namespace
 
 std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
@@ -89,37 +80,6 @@ std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes
   }
   content.resize(done);
   return content;
-}
-
-void write_file_atomic(const std::filesystem::path& path, const std::string& content) {
-  const std::filesystem::path temporary = path.string() + fmt::format(".{}.tmp", ::getpid());
-  int failed = 0;
-  {
-    const Descriptor file(
-        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-    if (file.get() < 0) {
-      throw_write_error(path, errno);
-    }
-    std::size_t done = 0;
-    while (done < content.size() && failed == 0) {
-      const ssize_t put = ::write(file.get(), content.data() + done, content.size() - done);
-      if (put >= 0) {
-        done += static_cast<std::size_t>(put);
-      } else if (errno != EINTR) {
-        failed = errno;
-      }
-    }
-    if (failed == 0 && ::fsync(file.get()) != 0) {
-      failed = errno;
-    }
-  }
-  if (failed == 0 && ::rename(temporary.c_str(), path.c_str()) != 0) {
-    failed = errno;
-  }
-  if (failed != 0) {
-    ::unlink(temporary.c_str());
-    throw_write_error(path, failed);
-  }
 }
 
 std::string describe_content(std::string_view head) {

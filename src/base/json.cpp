@@ -3,19 +3,15 @@
 #include <fmt/format.h>
 
 #include "base/errors.h"
+#include "base/json_reason.h"
 
 namespace headroom {
 
-namespace {
-
-/// The parser's words without its own numbering in front.
-std::string reason_of(const Json::exception& error) {
+std::string json_reason(const Json::exception& error) {
   const std::string reason = error.what();
   const auto at = reason.find("] ");
   return at == std::string::npos ? reason : reason.substr(at + 2);
 }
-
-}  // namespace
 
 Json parse_json(std::string_view text, const std::string& where, const std::string& code) {
   try {
@@ -25,9 +21,9 @@ Json parse_json(std::string_view text, const std::string& where, const std::stri
     // left is syntax.
     throw InputError(
         code,
-        fmt::format("{}: not valid JSON at byte {}: {}", where, error.byte, reason_of(error)));
+        fmt::format("{}: not valid JSON at byte {}: {}", where, error.byte, json_reason(error)));
   } catch (const Json::out_of_range& error) {  // 1e999
-    throw InputError(code, fmt::format("{}: not valid JSON: {}", where, reason_of(error)));
+    throw InputError(code, fmt::format("{}: not valid JSON: {}", where, json_reason(error)));
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/errors.h"
 #include "base/files.h"
+#include "base/json_reason.h"
 
 namespace headroom::datasets {
 
@@ -48,10 +49,7 @@ class TextNumberBuilder final : public nlohmann::json_sax<Json> {
                    const std::string&,
                    const nlohmann::detail::exception& error) override {
     position_ = position;
-    reason_ = error.what();
-    if (const auto at = reason_.find("] "); at != std::string::npos) {
-      reason_ = reason_.substr(at + 2);
-    }
+    reason_ = json_reason(error);
     return false;
   }
 

@@ -11,6 +11,7 @@
 
 #include "base/errors.h"
 #include "base/files.h"
+#include "base/grouped.h"
 #include "codec.h"
 #include "sniff.h"
 
@@ -19,15 +20,6 @@ namespace {
 
 /// Keeps every product of sides and bytes below within 64 bits, whatever limit was asked for.
 constexpr std::uint64_t kAddressablePixels = 1ULL << 40U;
-
-/// "178956970" as "178,956,970".
-std::string grouped(std::uint64_t value) {
-  std::string digits = std::to_string(value);
-  for (std::size_t at = digits.size(); at > 3; at -= 3) {
-    digits.insert(at - 3, ",");
-  }
-  return digits;
-}
 
 Probe probe(Format format, const Source& source) {
   switch (format) {

@@ -24,7 +24,7 @@ JsonFields::JsonFields(const Json& object, const char* what) : object_(object), 
 
 const Json& JsonFields::member(const char* key) const {
   const auto found = object_.find(key);
-  if (found == object_.end()) {
+  if (found == object_.end() || found->is_null()) {
     refuse(what_, fmt::format("'{}' is missing", key));
   }
   return *found;

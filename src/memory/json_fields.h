@@ -9,13 +9,17 @@
 namespace headroom::memory {
 
 /// Members of a JSON object by name and type. All throw InputError("E-CONTRACT"), naming the object
-/// and the key, for a value that is missing or of another type.
+/// and the key, for a value that is missing or of another type. Null is as good as missing, as
+/// everywhere on the wire.
 class JsonFields {
  public:
   /// `what` names the object in messages: "reading". Borrows both for its life.
   JsonFields(const Json& object, const char* what);
 
-  bool has(const char* key) const { return object_.contains(key); }
+  bool has(const char* key) const {
+    const auto found = object_.find(key);
+    return found != object_.end() && !found->is_null();
+  }
 
   Bytes bytes(const char* key) const { return Bytes(whole(key)); }
 

@@ -12,16 +12,21 @@ namespace headroom::report {
 namespace {
 
 /// What our own texts use, and its nearest in ASCII.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kAscii = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kAscii = {{
     {"·", "|"},
     {"–", "-"},
     {"—", "-"},
-    {"…", "..."},
-    {"█", "#"},
-    {"░", "."},
-    {"×", "x"},
     {"±", "+-"},
+    {"█", "#"},
+    {"▓", "#"},
+    {"░", "."},
+    {"…", "..."},
+    {"×", "x"},
+    {"≤", "<="},
+    {"≥", ">="},
+    {"→", "->"},
     {"−", "-"},
+    {"’", "'"},
 }};
 
 /// Of the tones, in their order.
@@ -29,23 +34,16 @@ constexpr std::array<std::string_view, 6> kCodes = {"0", "32", "33", "31", "2", 
 
 bool continues(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
 
-std::string replaced(std::string text, std::string_view from, std::string_view to) {
-  for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at)) {
-    text.replace(at, from.size(), to);
-    at += to.size();
+std::string_view nearest_ascii(std::string_view character) {
+  for (const auto& [from, to] : kAscii) {
+    if (from == character) {
+      return to;
+    }
   }
-  return text;
+  return "?";
 }
 
 }  // namespace
-
-std::string grouped(std::uint64_t number) {
-  std::string text = std::to_string(number);
-  for (std::ptrdiff_t at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3) {
-    text.insert(static_cast<std::size_t>(at), ",");
-  }
-  return text;
-}
 
 std::string percent(double share) { return fmt::format("{:.1f} %", share * 100.0); }
 
@@ -91,22 +89,26 @@ std::string toned(const std::string& text, Tone tone, const Style& style) {
   return fmt::format("\x1b[{}m{}\x1b[0m", kCodes[static_cast<std::size_t>(tone)], text);
 }
 
-std::string spelt(std::string text, const Style& style) {
-  if (!style.ascii) {
-    return text;
-  }
-  for (const auto& [from, to] : kAscii) {
-    text = replaced(std::move(text), from, to);
-  }
+std::string to_ascii(std::string_view text) {
   std::string result;
-  for (const char c : text) {
-    if (static_cast<unsigned char>(c) < 0x80U) {
-      result += c;
-    } else if (!continues(c)) {
-      result += '?';
+  for (std::size_t at = 0, end = 0; at < text.size(); at = end) {
+    end = at + 1;
+    while (end < text.size() && continues(text[end])) {
+      ++end;
+    }
+    const bool ascii = static_cast<unsigned char>(text[at]) < 0x80U;
+    if (ascii) {
+      end = at + 1;
+      result += text[at];
+    } else {
+      result += nearest_ascii(text.substr(at, end - at));
     }
   }
   return result;
+}
+
+std::string spelt(std::string text, const Style& style) {
+  return style.ascii ? to_ascii(text) : text;
 }
 
 std::size_t shown_width(std::string_view text) {

@@ -6,14 +6,13 @@
 #include <string_view>
 #include <vector>
 
+#include "base/grouped.h"
 #include "report/terminal.h"
 #include "scoring/statistics.h"
 
 /// Words and figures as people read them.
 namespace headroom::report {
 
-/// "9,673".
-std::string grouped(std::uint64_t number);
 /// "63.1 %", of a share 0..1.
 std::string percent(double share);
 /// "63.1 % [58.3–67.6]"; without an interval the mean alone; "–" for nothing.
@@ -26,7 +25,7 @@ std::string deviation_text(Bytes measured, Bytes planned);
 enum class Tone { kPlain, kGood, kWarning, kBad, kFaint, kStrong };
 std::string toned(const std::string& text, Tone tone, const Style& style);
 
-/// With style.ascii: every letter outside ASCII replaced by what looks like it, or "?".
+/// With style.ascii: to_ascii.
 std::string spelt(std::string text, const Style& style);
 
 /// Columns on the screen: code points, without combining marks and colour codes counted as none.

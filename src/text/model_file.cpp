@@ -4,6 +4,7 @@
 
 #include "base/errors.h"
 #include "base/files.h"
+#include "base/json_reason.h"
 
 namespace headroom::text {
 
@@ -48,12 +49,11 @@ std::optional<OrderedJson> read_model_json(const std::filesystem::path& path,
   try {
     return OrderedJson::parse(*content);
   } catch (const OrderedJson::parse_error& error) {
-    std::string reason = error.what();
-    if (const auto at = reason.find("] "); at != std::string::npos) {
-      reason = reason.substr(at + 2);
-    }
-    throw UsageError(
-        code, fmt::format("{}: not valid JSON at byte {}: {}", path.string(), error.byte, reason));
+    throw UsageError(code,
+                     fmt::format("{}: not valid JSON at byte {}: {}",
+                                 path.string(),
+                                 error.byte,
+                                 json_reason(error)));
   }
 }
 

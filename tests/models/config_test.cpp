@@ -1,7 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "base/errors.h"
-#include "base/files.h"
 #include "base/json.h"
 #include "models/registry.h"
 #include "models/smolvlm_config.h"
@@ -145,7 +146,7 @@ std::string type_refusal(const Json& config) {
   test::TemporaryFolder folder;
   const std::filesystem::path demo = std::string(HEADROOM_SOURCE_DIR) + "/assets/demo/model";
   std::filesystem::create_symlink(demo / "model.safetensors", folder / "model.safetensors");
-  write_file_atomic(folder / "config.json", dump_json(config));
+  std::ofstream(folder / "config.json") << dump_json(config);
   try {
     find_family(ModelFolder::open(folder.path()));
   } catch (const UsageError& error) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
 #include <limits>
 
 #include "base/clock.h"
@@ -114,7 +115,7 @@ fs::path with_tensor_of(const test::TemporaryFolder& folder, const std::string& 
   for (std::uint64_t at = tensor.begin; at < tensor.end; at += 4) {
     bytes.replace(header.data_start + at, 4, reinterpret_cast<const char*>(&value), 4);
   }
-  write_file_atomic(file, bytes);
+  std::ofstream(file, std::ios::binary) << bytes;
   return folder.path();
 }
 

@@ -80,6 +80,13 @@ TEST(ResultsText, HasNoColourUnlessAsked) {
   EXPECT_NE(results_text(results, {.colour = true}).find('\x1b'), std::string::npos);
 }
 
+TEST(ToAscii, TakesWhatLooksAlikeElseAQuestionMark) {
+  EXPECT_EQ(to_ascii("63.1 % [58.3–67.6] · ±2 … ███▓░ 2×2 ≤ ≥ → −1 ’"),
+            "63.1 % [58.3-67.6] | +-2 ... ####. 2x2 <= >= -> -1 '");
+  EXPECT_EQ(to_ascii("ü 図 😀"), "? ? ?");
+  EXPECT_EQ(to_ascii("a\xffz\x80\x80"), "a?z?") << "bytes that are no UTF-8";
+}
+
 TEST(ResultsText, IsAsciiWhenAsked) {
   const FinishedRun finished;
   EXPECT_TRUE(is_ascii(results_text(run::results_of(finished.journal), {.ascii = true})));

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "base/files.h"
@@ -29,7 +30,7 @@ class ModelFolder {
 
   ModelFolder& write(const std::string& name, const std::string& content) {
     std::filesystem::create_directories((path_ / name).parent_path());
-    write_file_atomic(path_ / name, content);
+    std::ofstream(path_ / name, std::ios::binary) << content;
     return *this;
   }
 

@@ -11,11 +11,6 @@ namespace headroom {
 /// when it is missing, a folder, unreadable, or larger than `max_bytes` (with both sizes).
 std::string read_file(const std::filesystem::path& path, std::uint64_t max_bytes = 1ULL << 40U);
 
-/// Writes beside the target, syncs, then renames over it: after a crash the old or the new content
-/// is there. Throws ResourceError("E-DISK-FULL" or "E-WRITE") naming the path and the system's
-/// words.
-void write_file_atomic(const std::filesystem::path& path, const std::string& content);
-
 /// What a file that is not what it should be most likely is: "a Git LFS pointer", "an HTML page",
 /// "empty", "text"; empty string when nothing is recognised. `head`: the first bytes of the file.
 std::string describe_content(std::string_view head);

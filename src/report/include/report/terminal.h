@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "run/journal.h"
@@ -16,6 +17,10 @@ struct Style {
   bool ascii = false;  ///< nothing outside ASCII
   std::size_t width = 100;
 };
+
+/// Every character outside ASCII replaced by what looks like it: middle dots become "|", blocks "#"
+/// and ".", dashes "-", others "?".
+std::string to_ascii(std::string_view text);
 
 /// The table of results: accuracy with its interval and denominators, outcomes, speed, memory
 /// against the budget. Lines end with '\n'.
