@@ -38,10 +38,9 @@ std::filesystem::path choose_run(const Settings& settings) {
   }
   throw UsageError(
       "E-RUN-NAME",
-      fmt::format(
-          "{}: no run with anything left to ask; `headroom runs -o {}` lists them",
-          runs.string(),
-          runs.string()));
+      fmt::format("{}: no run with anything left to ask; `headroom runs -o {}` lists them",
+                  runs.string(),
+                  runs.string()));
 }
 
 /// Kept in the data as they were begun with; a run that was killed before it had any items gets

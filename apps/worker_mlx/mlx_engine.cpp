@@ -94,8 +94,8 @@ worker::Loaded MlxEngine::load(const worker::LoadRequest& request) {
   const Bytes before = engine::allocator_counters().active;
   const engine::mx::Dtype dtype = engine::parse_dtype(request.dtype);
   translated("load", [&] {
-    model_.emplace(models::LoadedModel::load(
-        request.model, dtype, request.now.value_or(clock_.wall())));
+    model_.emplace(
+        models::LoadedModel::load(request.model, dtype, request.now.value_or(clock_.wall())));
     return 0;
   });
   worker::Loaded result;

@@ -72,10 +72,10 @@ class WorkerBackend::Impl {
     throw_if_cancelled();
     memory::Geometry geometry;
     with_worker([&] {
-      geometry = call("plan",
-                      to_json(request),
-                      interruptible(options_.plan_timeout),
-                      [&](const Json& json) { return geometry_of(json, request); });
+      geometry = call(
+          "plan", to_json(request), interruptible(options_.plan_timeout), [&](const Json& json) {
+            return geometry_of(json, request);
+          });
     });
     return geometry;
   }

@@ -99,9 +99,12 @@ Dataset open_easy_vqa(const fs::path& folder) {
                                  "expected easy-VQA's folder",
                                  folder.string()));
   }
-  return {"easy-vqa", "easy-vqa", "exact", split, [split] {
-            return std::make_unique<EasyVqaReader>(split);
-          }, {}};
+  return {"easy-vqa",
+          "easy-vqa",
+          "exact",
+          split,
+          [split] { return std::make_unique<EasyVqaReader>(split); },
+          {}};
 }
 
 Dataset open_vqav2(const std::string& target, const OpenOptions& options) {

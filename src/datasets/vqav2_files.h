@@ -32,11 +32,11 @@ struct VqaFiles {
 bool has_vqa_questions(const std::filesystem::path& folder);
 
 /// Finds the files of VQA v2. `target`: a folder; or QUESTIONS.json; or
-/// QUESTIONS.json,ANNOTATIONS.json (the first comma behind the name of a file). Annotations belong to questions when both names have the same
-/// split ("val2014") or when there is but one of each and their splits do not differ. Pictures are
-/// looked for in `pictures`, or, when that is empty, in the folder or beside the questions,
-/// subfolders included. Throws UsageError("E-DATA-…") when there are no questions, several (naming
-/// them), or no pictures.
+/// QUESTIONS.json,ANNOTATIONS.json (the first comma behind the name of a file). Annotations belong
+/// to questions when both names have the same split ("val2014") or when there is but one of each
+/// and their splits do not differ. Pictures are looked for in `pictures`, or, when that is empty,
+/// in the folder or beside the questions, subfolders included. Throws UsageError("E-DATA-…") when
+/// there are no questions, several (naming them), or no pictures.
 VqaFiles find_vqa_files(const std::string& target, const std::filesystem::path& pictures);
 
 }  // namespace headroom::datasets

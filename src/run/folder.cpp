@@ -140,8 +140,7 @@ std::filesystem::path find_run(const std::string& word, const std::filesystem::p
     if (folder.filename() == word || id == word) {
       return folder;
     }
-    if (!word.empty() &&
-        (id.starts_with(word) || folder.filename().string().starts_with(word))) {
+    if (!word.empty() && (id.starts_with(word) || folder.filename().string().starts_with(word))) {
       matches.push_back(folder);
     }
     names.push_back(id);

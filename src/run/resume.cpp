@@ -45,8 +45,8 @@ bool same_surroundings(const datasets::Item& a, const datasets::Item& b) {
 struct Comparison {
   DataDifference difference;
   std::vector<std::string> unreferenced;  ///< ids that have no references any more
-  std::vector<ItemRecord> replaced;  ///< places as in the journal
-  std::vector<ItemRecord> added;     ///< places not given yet
+  std::vector<ItemRecord> replaced;       ///< places as in the journal
+  std::vector<ItemRecord> added;          ///< places not given yet
   std::vector<std::int64_t> removed;
   std::vector<bool> touched;  ///< by seq
   std::uint64_t touched_count = 0;
@@ -302,12 +302,8 @@ std::vector<EarlierEngine> check_engine_unchanged(const ModelRecord& before,
                                  engine_text(before),
                                  engine_text(now)));
   }
-  earlier.push_back({time,
-                     before.engine,
-                     before.engine_version,
-                     before.device,
-                     before.dtype,
-                     before.spec.hash});
+  earlier.push_back(
+      {time, before.engine, before.engine_version, before.device, before.dtype, before.spec.hash});
   return earlier;
 }
 

@@ -395,9 +395,8 @@ void Stretch::commit() {
   commit.model = plan_.model;
   commit.group = group_.value_or(0);
   commit.seconds = seconds_;
-  commit.peak = {governor_.summary().measured_peak,
-                 governor_.plan().planned_peak(),
-                 governor_.budget().limit};
+  commit.peak = {
+      governor_.summary().measured_peak, governor_.plan().planned_peak(), governor_.budget().limit};
   commit.events = events_;
   commit.deaths = deaths_;
   commit.answers.swap(arrived_);

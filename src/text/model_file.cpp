@@ -49,11 +49,10 @@ std::optional<OrderedJson> read_model_json(const std::filesystem::path& path,
   try {
     return OrderedJson::parse(*content);
   } catch (const OrderedJson::parse_error& error) {
-    throw UsageError(code,
-                     fmt::format("{}: not valid JSON at byte {}: {}",
-                                 path.string(),
-                                 error.byte,
-                                 json_reason(error)));
+    throw UsageError(
+        code,
+        fmt::format(
+            "{}: not valid JSON at byte {}: {}", path.string(), error.byte, json_reason(error)));
   }
 }
 

@@ -160,8 +160,9 @@ TEST(Journal, ReadersSeeWholeCommitsOnlyAndDoNotHoldTheWriterUp) {
 
 /// As the first version wrote it.
 void make_version_1(const std::filesystem::path& file) {
-  run_sql(file, "ALTER TABLE model DROP COLUMN earlier; ALTER TABLE asked DROP COLUMN planned_peak; "
-                "ALTER TABLE asked DROP COLUMN budget; PRAGMA user_version = 1");
+  run_sql(file,
+          "ALTER TABLE model DROP COLUMN earlier; ALTER TABLE asked DROP COLUMN planned_peak; "
+          "ALTER TABLE asked DROP COLUMN budget; PRAGMA user_version = 1");
 }
 
 TEST(Journal, OfTheFirstVersionIsReadAsItIs) {

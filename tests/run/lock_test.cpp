@@ -87,8 +87,7 @@ TEST(RunLock, OfAKilledProcessOnAnotherMachineIsNotInTheWay) {
   world.begin(dataset_of(items_of(1, 1)));
   std::ofstream(world.folder / "run.lock") << R"({"pid": 1, "start": 77, "host": "elsewhere"})";
   EXPECT_FALSE(is_being_written(world.folder.path()));
-  EXPECT_EQ(results_of(JournalReader::open(world.folder.path())).run.state,
-            RunState::kInterrupted);
+  EXPECT_EQ(results_of(JournalReader::open(world.folder.path())).run.state, RunState::kInterrupted);
 }
 
 TEST(RunLock, AWriterIsSeenWhereverItSaysThatItIs) {

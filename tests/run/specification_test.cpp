@@ -11,7 +11,8 @@ namespace {
 TEST(Specification, ComesBackFromJsonAsItWas) {
   Specification spec = test::spec_of();
   spec.models.front().files = {{"config.json", "00ff"}};
-  spec.data = {"vqav2:data", "vqav2", "data", "/data", "/data/q.json,/a.json", {"question=Q"}, "/pictures"};
+  spec.data = {
+      "vqav2:data", "vqav2", "data", "/data", "/data/q.json,/a.json", {"question=Q"}, "/pictures"};
   spec.limit = ItemRange{101, 200};
   spec.sample_ids = {"007", "ä"};
   spec.shuffle = true;

@@ -23,23 +23,24 @@ struct DataDifference {
 };
 
 /// Reads the data and their pictures, compares them with the journal and makes it ready to go on.
-/// Order, white space, names of pictures and references make no difference. References and names are taken over from the data as they are
-/// now. Throws UsageError("E-DATA-CHANGED") listing ids (20 of each kind, then a count) when the
-/// data differ or items have lost all their references, unless `force`: then exactly the changed and added items are asked (again), and
-/// removed ones leave the run. Returns what differed.
+/// Order, white space, names of pictures and references make no difference. References and names
+/// are taken over from the data as they are now. Throws UsageError("E-DATA-CHANGED") listing ids
+/// (20 of each kind, then a count) when the data differ or items have lost all their references,
+/// unless `force`: then exactly the changed and added items are asked (again), and removed ones
+/// leave the run. Returns what differed.
 DataDifference resume_data(Journal& journal, const datasets::Dataset& dataset, bool force);
 
 /// Throws UsageError("E-MODEL-CHANGED") naming the files that differ when the model's folder no
-/// longer has the content that the specification names, unless `force`: then the specification names
-/// what is there now, and check_engine_unchanged keeps whose the earlier answers are. Returns whether
-/// it differed.
+/// longer has the content that the specification names, unless `force`: then the specification
+/// names what is there now, and check_engine_unchanged keeps whose the earlier answers are. Returns
+/// whether it differed.
 bool resume_model(Journal& journal, std::uint32_t model, bool force);
 
 /// The engine, its version, kind of device and number format, and the model's files decide the
 /// answers. `before`: as its answers so far were given; `now`: as it would go on. Throws
 /// UsageError("E-ENGINE-CHANGED") with both when they differ and `before` has `answers`, unless
-/// `force`. Returns what is to be kept as `earlier`: with `force` it ends with what gave the answers
-/// until `time`.
+/// `force`. Returns what is to be kept as `earlier`: with `force` it ends with what gave the
+/// answers until `time`.
 std::vector<EarlierEngine> check_engine_unchanged(const ModelRecord& before,
                                                   std::uint64_t answers,
                                                   const ModelRecord& now,
