@@ -266,6 +266,13 @@ std::uint64_t JournalReader::count_answers(std::uint32_t model) const {
   return static_cast<std::uint64_t>(row.integer(0));
 }
 
+std::string JournalReader::last_asked_at(std::uint32_t model) const {
+  Statement row = database_->query("SELECT max(asked_at) FROM answer WHERE model = ?");
+  row.bind(std::int64_t{model});
+  row.step();
+  return row.text(0);
+}
+
 std::uint64_t JournalReader::superseded_count(std::uint32_t model) const {
   Statement row = database_->query("SELECT count(*) FROM superseded WHERE model = ?");
   row.bind(std::int64_t{model});

@@ -153,7 +153,7 @@ void Stretch::load() {
   record.earlier = check_engine_unchanged(parts_.journal.models().at(plan_.model),
                                           parts_.journal.count_answers(plan_.model),
                                           record,
-                                          iso_time(parts_.clock.wall()),
+                                          parts_.journal.last_asked_at(plan_.model),
                                           plan_.force);
   parts_.journal.set_model(record);
   parts_.observer.on_loaded(record);

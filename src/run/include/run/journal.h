@@ -56,6 +56,8 @@ class JournalReader {
   /// Ids of the items without an answer, or with one that failed; at most `limit`, in order.
   std::vector<std::string> unanswered_ids(std::uint32_t model, std::size_t limit) const;
   std::uint64_t count_answers(std::uint32_t model) const;
+  /// AnswerRecord::asked_at of this model's last answer; empty before the first.
+  std::string last_asked_at(std::uint32_t model) const;
   /// Answers of this model that were set aside: their items changed, went, or were asked again.
   std::uint64_t superseded_count(std::uint32_t model) const;
 

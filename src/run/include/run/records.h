@@ -36,7 +36,7 @@ struct RunRecord {
 
 /// What gave a run's earlier answers, before --force let something else give the later ones.
 struct EarlierEngine {
-  std::string until;  ///< ISO time, UTC: answers asked later are not its own
+  std::string until;  ///< when its last answer was asked, ISO time, UTC: later ones are not its own
   std::string engine;
   std::string engine_version;
   std::string device;
