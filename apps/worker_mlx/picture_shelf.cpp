@@ -99,9 +99,6 @@ void PictureShelf::prepare(const worker::AskRequest& request) {
   next_->pictures = request.pictures;
   next_->reduction = reduction_of(request);
   next_->processor = processor_;
-  if (job_ == nullptr) {
-    begin_next();
-  }
 }
 
 /// Drops the group ahead and puts the one after it into work. Under the lock.
@@ -134,7 +131,13 @@ std::vector<ShelfPicture> PictureShelf::take(const worker::AskRequest& request) 
   if (processor == nullptr) {
     throw InternalError("pictures: asked for without a loaded model");
   }
-  return make_pictures(request.pictures, reduction_of(request), *processor);
+  std::vector<ShelfPicture> pictures =
+      make_pictures(request.pictures, reduction_of(request), *processor);
+  const std::lock_guard lock(mutex_);
+  if (job_ == nullptr) {
+    begin_next();
+  }
+  return pictures;
 }
 
 void PictureShelf::work() {

@@ -43,7 +43,8 @@ class PictureShelf {
   /// The processor of the loaded model; null, and everything on the shelf is dropped, when there is
   /// none.
   void use(std::shared_ptr<const models::PictureProcessor> processor);
-  /// Returns at once. Of several that wait for their turn, the last stays. Without pictures: what
+  /// Returns at once; the work begins when the pictures of the group that is asked before are made,
+  /// so that no two groups are decoded at one time. Of several that wait for their turn, the last stays. Without pictures: what
   /// is on the shelf is dropped.
   void prepare(const worker::AskRequest& request);
   /// The group's pictures: those prepared ahead, waiting for them if need be, or made now.

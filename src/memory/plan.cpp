@@ -114,6 +114,11 @@ class PhaseBuilder {
     }
   }
 
+  /// This group's pictures while they are decoded, alone: the next group's wait for them.
+  void add_own_decoding() {
+    add(PartKind::kPictureDecode, decoding(in_.workload.pictures), device_, "this group's");
+  }
+
   /// Pictures of this group that wait to be encoded, and of the next, which are being decoded;
   /// always in the host's memory.
   void add_pictures(bool this_group, bool next_group) {
@@ -122,8 +127,7 @@ class PhaseBuilder {
       bytes += decoding(in_.workload.ahead.value_or(in_.workload.pictures));
     }
     if (this_group) {
-      // Without the next group's this group's own were decoded in this phase.
-      bytes += next_group ? waiting(in_.workload.pictures) : decoding(in_.workload.pictures);
+      bytes += waiting(in_.workload.pictures);
     }
     add(PartKind::kPictureDecode,
         bytes,
@@ -219,7 +223,13 @@ PhasePlan load_phase(const Inputs& in) {
   return phase.take();
 }
 
-PhasePlan encode_phase(const Inputs& in) {
+PhasePlan decode_stage(const Inputs& in) {
+  PhaseBuilder phase(Phase::kEncode, in);
+  phase.add_own_decoding();
+  return phase.take();
+}
+
+PhasePlan vision_stage(const Inputs& in) {
   PhaseBuilder phase(Phase::kEncode, in);
   phase.add_pictures(true, in.workload.decode_ahead);
   phase.add_features();
@@ -238,6 +248,12 @@ PhasePlan encode_phase(const Inputs& in) {
               largest->tiles);
   }
   return phase.take();
+}
+
+PhasePlan encode_phase(const Inputs& in) {
+  PhasePlan decode = decode_stage(in);
+  PhasePlan vision = vision_stage(in);
+  return decode.total() + decode.host() > vision.total() + vision.host() ? decode : vision;
 }
 
 /// The pictures' prefix, once for all questions.

@@ -223,7 +223,8 @@ class Governor {
   std::string open_group_;
   GroupDecision open_;
   GroupFeatures open_features_;
-  std::optional<Bytes> ceiling_;  ///< of its plan, after it was stopped
+  Bytes open_beyond_;             ///< held at rest beyond the plan when it was admitted
+  std::optional<Bytes> ceiling_;  ///< of its planned transient, after it was stopped
   MemorySummary counts_;
 };
 
