@@ -11,7 +11,8 @@ namespace {
 using std::chrono::milliseconds;
 
 /// In the order of the enumerators.
-constexpr std::array<std::string_view, 5> kPhases = {"idle", "load", "ask", "clean", "unload"};
+constexpr std::array<std::string_view, 8> kPhases = {
+    "idle", "load", "ask", "encode", "prefill", "decode", "clean", "unload"};
 
 constexpr std::array<SpanFigure, 6> kFigures = {{
     {"footprint", &ReadingSpan::footprint},

@@ -107,6 +107,11 @@ void Sampler::set_moment(Moment moment) {
   moment_ = std::move(moment);
 }
 
+void Sampler::set_phase(RunPhase phase) {
+  const std::scoped_lock lock(mutex_);
+  moment_.phase = phase;
+}
+
 Moment Sampler::moment() const {
   const std::scoped_lock lock(mutex_);
   return moment_;
@@ -136,9 +141,7 @@ PhaseMark::PhaseMark(Sampler& sampler, Moment moment)
 
 PhaseMark::PhaseMark(Sampler& sampler, RunPhase phase)
     : sampler_(sampler), before_(sampler.moment()) {
-  Moment moment = before_;
-  moment.phase = phase;
-  sampler_.set_moment(std::move(moment));
+  sampler_.set_phase(phase);
 }
 
 PhaseMark::~PhaseMark() { sampler_.set_moment(std::move(before_)); }

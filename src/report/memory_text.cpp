@@ -27,17 +27,17 @@ struct CleanUps {
   double seconds = 0;
 };
 
-/// How far a measured peak was from its group's planned one, as a share of the planned.
+/// How far a measured peak was from what was expected of its group, as a share of that.
 struct Deviation {
   double share = 0;
   std::string group;
 };
 
-struct Prediction {
+struct Deviations {
   std::uint64_t groups = 0;
   double sum = 0;
   double absolute_sum = 0;
-  std::optional<Deviation> highest;  ///< above the plan, or the least below
+  std::optional<Deviation> highest;  ///< above what was expected, or the least below
   std::optional<Deviation> lowest;
 
   void see(double share, const std::string& group) {
@@ -64,16 +64,17 @@ struct ModelMemory {
   memory::ReadingSeries series{kSpans};
   std::uint64_t readings = 0;
   std::string budget_source;
-  std::optional<Bytes> measured_peak;
+  run::PeakRecord peak;  ///< of the stretch that came nearest to its own budget
   std::map<std::pair<std::string, std::string>, CleanUps> cleanups;  ///< by strength and policy
   std::map<std::string, std::uint64_t> counts;                       ///< of the other kinds
-  Prediction prediction;
+  Deviations from_plan;
+  Deviations from_prediction;
 
   std::optional<bool> budget_kept() const {
-    if (!chart.budget || !measured_peak) {
+    if (!peak.budget || !peak.measured) {
       return std::nullopt;
     }
-    return *measured_peak <= *chart.budget;
+    return *peak.measured <= *peak.budget;
   }
 };
 
@@ -114,12 +115,16 @@ void see_cleanup(ModelMemory& model, const MemoryEvent& event) {
 }
 
 void see_group(ModelMemory& model, const MemoryEvent& event) {
-  const auto planned = number_in(event, "planned_peak_bytes");
   const auto measured = number_in(event, "measured_peak_bytes");
-  if (planned && measured && *planned > 0) {
-    model.prediction.see(
-        static_cast<double>(*measured) / static_cast<double>(*planned) - 1.0, event.group);
-  }
+  const auto see = [&](Deviations& deviations, const char* name) {
+    const auto expected = number_in(event, name);
+    if (expected && measured && *expected > 0) {
+      deviations.see(static_cast<double>(*measured) / static_cast<double>(*expected) - 1.0,
+                     event.group);
+    }
+  };
+  see(model.from_plan, "planned_peak_bytes");
+  see(model.from_prediction, "predicted_peak_bytes");
 }
 
 void see(ModelMemory& model, const MemoryEvent& event) {
@@ -154,7 +159,7 @@ std::vector<ModelMemory> memory_of(const JournalReader& journal) {
     ModelMemory model;
     model.name = record.spec.name;
     model.chart.budget = record.budget;
-    model.measured_peak = journal.measured_peak(record.no);
+    model.peak = journal.nearest_peak(record.no);
     models.push_back(std::move(model));
   }
   journal.for_each_memory_entry([&](run::MemoryEntry&& entry) {
@@ -182,35 +187,37 @@ std::vector<ModelMemory> memory_of(const JournalReader& journal) {
 std::string signed_percent(double share) { return fmt::format("{:+.1f} %", share * 100.0); }
 
 std::string peak_line(const ModelMemory& model) {
-  if (!model.measured_peak) {
+  const auto& [measured, planned, budget] = model.peak;
+  if (!measured) {
     return "not measured";
   }
   const std::optional<bool> kept = model.budget_kept();
   if (!kept) {
-    return to_string(*model.measured_peak);
+    return to_string(*measured);
   }
   return fmt::format("{} of {} ({}): {}",
-                     to_string(*model.measured_peak),
-                     to_string(*model.chart.budget),
-                     percent(static_cast<double>(model.measured_peak->count()) /
-                             std::max(1.0, static_cast<double>(model.chart.budget->count()))),
+                     to_string(*measured),
+                     to_string(*budget),
+                     percent(static_cast<double>(measured->count()) /
+                             std::max(1.0, static_cast<double>(budget->count()))),
                      *kept ? "kept" : "BROKEN");
 }
 
-std::string prediction_line(const Prediction& prediction) {
-  if (prediction.groups == 0) {
-    return "no group measured";
+std::string deviations_line(const Deviations& deviations, std::string_view expected) {
+  if (deviations.groups == 0) {
+    return "no group to compare";
   }
   return fmt::format(
-      "{} groups: measured against planned {} on average (absolute {})\n"
+      "{} groups: measured against {} {} on average (absolute {})\n"
       "            highest {} (group {}), lowest {} (group {})",
-      grouped(prediction.groups),
-      signed_percent(prediction.mean()),
-      percent(prediction.mean_absolute()),
-      signed_percent(prediction.highest->share),
-      prediction.highest->group,
-      signed_percent(prediction.lowest->share),
-      prediction.lowest->group);
+      grouped(deviations.groups),
+      expected,
+      signed_percent(deviations.mean()),
+      percent(deviations.mean_absolute()),
+      signed_percent(deviations.highest->share),
+      deviations.highest->group,
+      signed_percent(deviations.lowest->share),
+      deviations.lowest->group);
 }
 
 std::string readings_line(const ModelMemory& model) {
@@ -256,13 +263,13 @@ Json deviation_json(const std::optional<Deviation>& deviation) {
   return deviation ? Json{{"share", deviation->share}, {"group", deviation->group}} : Json();
 }
 
-Json prediction_json(const Prediction& prediction) {
-  const bool any = prediction.groups > 0;
-  return {{"groups", prediction.groups},
-          {"mean", any ? Json(prediction.mean()) : Json()},
-          {"mean_absolute", any ? Json(prediction.mean_absolute()) : Json()},
-          {"highest", deviation_json(prediction.highest)},
-          {"lowest", deviation_json(prediction.lowest)}};
+Json deviations_json(const Deviations& deviations) {
+  const bool any = deviations.groups > 0;
+  return {{"groups", deviations.groups},
+          {"mean", any ? Json(deviations.mean()) : Json()},
+          {"mean_absolute", any ? Json(deviations.mean_absolute()) : Json()},
+          {"highest", deviation_json(deviations.highest)},
+          {"lowest", deviation_json(deviations.lowest)}};
 }
 
 Json marks_json(const MemoryChart& chart) {
@@ -294,12 +301,13 @@ Json model_json(const ModelMemory& model) {
   return {{"name", model.name},
           {"counter", memory::to_string(model.chart.counter)},
           {"budget_bytes", bytes_or_null(model.chart.budget)},
-          {"measured_peak_bytes", bytes_or_null(model.measured_peak)},
+          {"measured_peak_bytes", bytes_or_null(model.peak.measured)},
           {"budget_kept", kept ? Json(*kept) : Json()},
           {"readings", model.readings},
           {"cleanups", cleanups_json(model)},
           {"counts", model.counts},
-          {"prediction", prediction_json(model.prediction)},
+          {"plan", deviations_json(model.from_plan)},
+          {"prediction", deviations_json(model.from_prediction)},
           {"marks", marks_json(model.chart)},
           {"series", std::move(series)}};
 }
@@ -316,9 +324,10 @@ std::string show_memory_text(const JournalReader& journal, const Style& style) {
                         memory::to_string(model.chart.counter),
                         model.budget_source.empty() ? "" : " · budget " + model.budget_source);
     text += chart_text(model.chart, style) + "\n" + events_table(model);
-    text += fmt::format("\npeak        {}\nprediction  {}\nreadings    {}\n",
+    text += fmt::format("\npeak        {}\nplan        {}\nprediction  {}\nreadings    {}\n",
                         peak_line(model),
-                        prediction_line(model.prediction),
+                        deviations_line(model.from_plan, "planned"),
+                        deviations_line(model.from_prediction, "predicted"),
                         readings_line(model));
   }
   return spelt(std::move(text), style);

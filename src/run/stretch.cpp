@@ -65,6 +65,28 @@ class DeathWatch {
   Reduce reduce_before_;
 };
 
+/// Hands what the engine says while it is busy to the sampler, for its life.
+class BusyWatch {
+ public:
+  BusyWatch(backends::Backend& backend, memory::Sampler& sampler)
+      : backend_(backend),
+        before_(std::exchange(backend.on_reading, [&sampler](const worker::BusyReading& busy) {
+          if (const auto phase = memory::phase_from_string(busy.phase)) {
+            sampler.set_phase(*phase);
+          }
+          sampler.see(busy.reading);
+        })) {}
+
+  ~BusyWatch() { backend_.on_reading = std::move(before_); }
+
+  BusyWatch(const BusyWatch&) = delete;
+  BusyWatch& operator=(const BusyWatch&) = delete;
+
+ private:
+  backends::Backend& backend_;
+  std::function<void(const worker::BusyReading&)> before_;
+};
+
 /// As the governor decided. The deadline is the group's.
 void set_limits(worker::AskLimits& limits, const memory::GroupLimits& decided) {
   limits.batch = decided.batch;
@@ -313,6 +335,8 @@ memory::Reading Stretch::ask_items(OpenGroup& group,
   asked_since_ = parts_.clock.now();
   asking_clock_ = true;
   asked_at_ = iso_time(parts_.clock.wall());
+  const memory::PhaseMark mark(parts_.sampler, memory::RunPhase::kAsk);
+  const BusyWatch busy(backend_, parts_.sampler);
   const worker::AskDone done =
       backend_.ask(group.request, [this](worker::Answer&& answer) { receive(std::move(answer)); });
   seconds_ += seconds(parts_.clock.now() - asked_since_);

@@ -214,7 +214,8 @@ TEST(ShowMemory, DrawsAndCountsWhatHappened) {
                 "512.0 MiB",
                 "D",
                 "peak        60.0 MiB of 512.0 MiB (11.7 %): kept",
-                "prediction  3 groups: measured against planned",
+                "plan        3 groups: measured against planned",
+                "prediction  3 groups: measured against predicted",
                 "readings    24 from 2026-01-02T03:04:05Z"});
 }
 

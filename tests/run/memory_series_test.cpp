@@ -30,11 +30,13 @@ void run_sql(const std::filesystem::path& file, const std::string& sql) {
   sqlite3_close(handle);
 }
 
-/// What a journal of an earlier program looks like.
-void make_older(const std::filesystem::path& file) {
+/// A journal as version 1 has it.
+void make_version_1(const std::filesystem::path& file) {
   run_sql(file,
           "DROP TABLE memory_series; ALTER TABLE memory_event DROP COLUMN phase; "
-          "ALTER TABLE memory_event DROP COLUMN item;");
+          "ALTER TABLE memory_event DROP COLUMN item; ALTER TABLE model DROP COLUMN earlier; "
+          "ALTER TABLE asked DROP COLUMN planned_peak; ALTER TABLE asked DROP COLUMN budget; "
+          "PRAGMA user_version = 1;");
 }
 
 memory::Reading reading_at(WallTime time, Bytes worker) {
@@ -165,6 +167,25 @@ TEST(MemorySeries, ARunsReadingsAreInItsJournalWithItsCommits) {
   EXPECT_EQ(spans[3].span.footprint->high, 60_MiB);
 }
 
+TEST(MemorySeries, HasWhatTheEngineSaysWhileItIsBusy) {
+  RunWorld world;
+  Journal journal = world.begin(dataset_of(items_of(1, 1)));
+  FakeBackend backend;
+  backend.before_answer = [&] {
+    world.clock.advance(milliseconds(50));
+    worker::BusyReading busy{"0", "prefill", {}};
+    busy.reading.time = world.clock.wall();
+    busy.reading.active = 30_MiB;
+    backend.on_reading(busy);
+  };
+  world.ask(journal, backend);
+  const std::vector<SpanRecord> spans = spans_in(journal);
+  ASSERT_EQ(spans.size(), 1U);
+  EXPECT_EQ(spans[0].span.phase, RunPhase::kPrefill);
+  EXPECT_EQ(spans[0].span.active->high, 30_MiB);
+  EXPECT_FALSE(backend.on_reading);
+}
+
 TEST(MemorySeries, EventsSayPhaseGroupAndItem) {
   RunWorld world;
   Journal journal = world.begin(dataset_of(items_of(2, 5)));
@@ -213,14 +234,14 @@ TEST(MemorySeries, EntriesComeInOrderOfTime) {
   EXPECT_EQ(kinds[2], 1);
 }
 
-TEST(MemorySeries, AnOlderJournalIsReadWithoutThem) {
+TEST(MemorySeries, AJournalOfVersion1IsReadWithoutThem) {
   RunWorld world;
   {
     Journal journal = world.begin(dataset_of(items_of(1, 2)));
     FakeBackend backend;
     world.ask(journal, backend);
   }
-  make_older(world.folder / "run.db");
+  make_version_1(world.folder / "run.db");
   const JournalReader reader = JournalReader::open(world.folder.path());
   EXPECT_TRUE(spans_in(reader).empty());
   int events = 0;
@@ -231,7 +252,7 @@ TEST(MemorySeries, AnOlderJournalIsReadWithoutThem) {
   EXPECT_GT(events, 0);
 }
 
-TEST(MemorySeries, AnOlderJournalGoesOnWithThem) {
+TEST(MemorySeries, AJournalOfVersion1GoesOnWithThem) {
   RunWorld world;
   {
     Journal journal = world.begin(dataset_of(items_of(3, 1)));
@@ -239,7 +260,7 @@ TEST(MemorySeries, AnOlderJournalGoesOnWithThem) {
     backend.script[2] = FakeBackend::Event::kCancel;
     EXPECT_THROW(world.ask(journal, backend), Cancelled);
   }
-  make_older(world.folder / "run.db");
+  make_version_1(world.folder / "run.db");
   Journal journal = Journal::open(world.folder.path(), world.clock);
   FakeBackend backend;
   world.source.now.time = world.clock.wall();

@@ -15,9 +15,9 @@
 
 namespace headroom::memory {
 
-/// What a run is doing.
-enum class RunPhase { kIdle, kLoad, kAsk, kClean, kUnload };
-/// "idle", "load", "ask", "clean", "unload".
+/// What a run is doing. kEncode, kPrefill and kDecode: of kAsk, where the engine tells.
+enum class RunPhase { kIdle, kLoad, kAsk, kEncode, kPrefill, kDecode, kClean, kUnload };
+/// "idle", "load", "ask", "encode", "prefill", "decode", "clean", "unload".
 std::string_view to_string(RunPhase phase);
 /// The opposite; empty for any other text.
 std::optional<RunPhase> phase_from_string(std::string_view text);

@@ -61,6 +61,8 @@ class Sampler {
 
   /// What the run is doing from now on. PhaseMark sets it for a while.
   void set_moment(Moment moment);
+  /// The same, group and item being what they were.
+  void set_phase(RunPhase phase);
   Moment moment() const;
   /// A worker's own reading, for the series: what its allocator and its device held then.
   void see(const Reading& worker);
