@@ -439,7 +439,8 @@ TEST_F(GovernorTest, EventsAndSummaryBecomeJson) {
   const Json event = to_json(events_.back());
   EXPECT_EQ(event.at("schema"), "headroom.memory/1");
   EXPECT_EQ(event.at("kind"), "load");
-  EXPECT_EQ(event.at("time"), "2026-01-02T03:04:05Z");
+  EXPECT_EQ(event.at("time"), "2026-01-02T03:04:05.000Z");
+  EXPECT_EQ(event.at("phase"), "idle");
   EXPECT_EQ(event.at("seconds"), 1.5);
   EXPECT_EQ(event.at("after").at("active_bytes"), (29_MiB).count());
   EXPECT_FALSE(event.contains("group"));
