@@ -113,7 +113,7 @@ void ask_one(Context& context,
 
 /// Commands that ask nothing have no budget to hold.
 worker::Wall outer_wall(const Settings& settings) {
-  if ((flag("wall").commands & settings.command().bit) == 0) {
+  if (flag("wall", settings.command().bit) == nullptr) {
     return {};
   }
   return worker::make_wall(memory::parse_wall(settings.text("wall")));

@@ -6,7 +6,7 @@
 
 #include "report/memory_chart.h"
 #include "report/terminal.h"
-#include "run_state.h"
+#include "run/results.h"
 #include "text.h"
 
 namespace headroom::report {
@@ -108,10 +108,10 @@ void see_cleanup(ModelMemory& model, const MemoryEvent& event) {
   all.fruitless += event.numbers.value("fruitless", false) ? 1 : 0;
   all.freed += std::max<std::int64_t>(0, event.freed.value_or(0));
   all.seconds += seconds(event.duration);
-  model.chart.marks.push_back(
-      {event.time,
-       event.detail == memory::to_string(memory::Clean::kAggressive) ? MarkKind::kAggressiveClean
-                                                                     : MarkKind::kNormalClean});
+  model.chart.marks.push_back({event.time,
+                               event.detail == memory::to_string(memory::Clean::kAggressive)
+                                   ? MarkKind::kAggressiveClean
+                                   : MarkKind::kNormalClean});
 }
 
 void see_group(ModelMemory& model, const MemoryEvent& event) {
@@ -316,8 +316,8 @@ Json model_json(const ModelMemory& model) {
 
 std::string show_memory_text(const JournalReader& journal, const Style& style) {
   const run::RunRecord run = journal.run();
-  std::string text =
-      fmt::format("run {} · {} · memory\n", run.id, state_text(run, journal.folder()));
+  std::string text = fmt::format(
+      "run {} · {} · memory\n", run.id, to_string(run::present_state(run, journal.folder())));
   for (const ModelMemory& model : memory_of(journal)) {
     text += fmt::format("\n{} · {}{}\n\n",
                         model.name,
@@ -341,7 +341,7 @@ Json show_memory_json(const JournalReader& journal) {
   }
   return {{"schema", "headroom.memory_overview/1"},
           {"run", run.id},
-          {"state", state_text(run, journal.folder())},
+          {"state", to_string(run::present_state(run, journal.folder()))},
           {"models", std::move(models)}};
 }
 

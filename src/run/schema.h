@@ -14,10 +14,10 @@ inline constexpr std::int64_t kApplicationId = 0x4864526d;
   "before, after, rung, planned_peak, measured_peak, asked_at"
 
 /// Of memory_series, in the order in which series_store.cpp binds and reads them.
-#define HEADROOM_SERIES_COLUMNS                                                                  \
-  "time, model, width, readings, phase, grp, footprint_low, footprint_high, footprint_last, "    \
-  "active_low, active_high, active_last, cache_low, cache_high, cache_last, device_low, "        \
-  "device_high, device_last, available_low, available_high, available_last, device_free_low, "   \
+#define HEADROOM_SERIES_COLUMNS                                                                \
+  "time, model, width, readings, phase, grp, footprint_low, footprint_high, footprint_last, "  \
+  "active_low, active_high, active_last, cache_low, cache_high, cache_last, device_low, "      \
+  "device_high, device_last, available_low, available_high, available_last, device_free_low, " \
   "device_free_high, device_free_last"
 
 #define HEADROOM_ITEM_COLUMNS                                                      \
@@ -25,16 +25,16 @@ inline constexpr std::int64_t kApplicationId = 0x4864526d;
   "question_type, pictures, defect, defect_outcome"
 
 /// The readings over time: spans that begin at whole multiples of their width (milliseconds).
-#define HEADROOM_MEMORY_SERIES R"sql(
-CREATE TABLE memory_series(
-  time INTEGER NOT NULL, model INTEGER NOT NULL, width INTEGER NOT NULL, readings INTEGER NOT NULL,
-  phase TEXT NOT NULL, grp TEXT, footprint_low INTEGER, footprint_high INTEGER,
-  footprint_last INTEGER, active_low INTEGER, active_high INTEGER, active_last INTEGER,
-  cache_low INTEGER, cache_high INTEGER, cache_last INTEGER, device_low INTEGER,
-  device_high INTEGER, device_last INTEGER, available_low INTEGER, available_high INTEGER,
-  available_last INTEGER, device_free_low INTEGER, device_free_high INTEGER,
-  device_free_last INTEGER, PRIMARY KEY(time, model)) WITHOUT ROWID;
-)sql"
+#define HEADROOM_MEMORY_SERIES                                                                   \
+  "CREATE TABLE memory_series( "                                                                 \
+  "time INTEGER NOT NULL, model INTEGER NOT NULL, width INTEGER NOT NULL, readings INTEGER NOT " \
+  "NULL, "                                                                                       \
+  "phase TEXT NOT NULL, grp TEXT, footprint_low INTEGER, footprint_high INTEGER, "               \
+  "footprint_last INTEGER, active_low INTEGER, active_high INTEGER, active_last INTEGER, "       \
+  "cache_low INTEGER, cache_high INTEGER, cache_last INTEGER, device_low INTEGER, "              \
+  "device_high INTEGER, device_last INTEGER, available_low INTEGER, available_high INTEGER, "    \
+  "available_last INTEGER, device_free_low INTEGER, device_free_high INTEGER, "                  \
+  "device_free_last INTEGER, PRIMARY KEY(time, model)) WITHOUT ROWID; "
 
 /// Version 2. NULL stands for an empty text or an unread sensor. Sizes are integers of bytes, times
 /// are seconds, moments ISO texts (of readings: milliseconds since 1970).
