@@ -15,7 +15,6 @@ import sys
 import time
 from pathlib import Path
 
-import make_model
 import pictures
 from kernel_limit import KernelLimit, NoLimit
 
@@ -60,7 +59,7 @@ def look(runs, budget, result):
     try:
         journal = journal_of(runs)
     except SystemExit:
-        return result | {"outcomes": {}, "lost": None}
+        return result | {"outcomes": {}, "lost": None, "kept": False}
     total, = journal.execute("SELECT count(*) FROM item").fetchone()
     outcomes = dict(journal.execute("SELECT outcome, count(*) FROM answer GROUP BY outcome"))
     peak, = journal.execute("SELECT max(measured_peak) FROM asked").fetchone()
@@ -83,6 +82,15 @@ def row(one):
             f"| {one['status']} | {one['seconds']:.0f} |")
 
 
+def random_model(folder):
+    """About 300 million parameters in SmolVLM's shape, with tiles small enough to ask hundreds of questions on a CPU."""
+    if not (folder / "config.json").exists():
+        subprocess.run([sys.executable, Path(__file__).with_name("make_model.py"), folder, *RANDOM], check=True)
+    return str(folder)
+
+
+RANDOM = ["--image-size", "256", "--longest-edge", "512"]
+
 HEAD = ("| model | governor | times loaded | budget | answered | memory | other | lost | peak of budget | kernel kills | worker deaths "
         "| rungs | clean-ups | exit | seconds |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
 
@@ -104,7 +112,7 @@ def main():
     results = []
     print(HEAD, flush=True)
     for name in args.models.split(","):
-        model = name if name != "random" else str(make_model.make(work / "random"))
+        model = name if name != "random" else random_model(work / "random")
         loaded = loaded_footprint(args, model, data, str(work / "runs"))
         for factor in args.factors.split(","):
             budget = int(float(factor) * loaded) // MIB * MIB

@@ -15,7 +15,7 @@ namespace headroom::memory {
 namespace {
 
 constexpr double kReserveShare = 0.05;
-constexpr Bytes kLeastReserve = 8_MiB;
+constexpr Bytes kLeastReserve = 2_MiB;
 
 /// The counts that the phases multiply with.
 struct Tokens {

@@ -73,12 +73,12 @@ TEST(Plan, CountsWhatAttentionCopiesForEachRowBehindASharedPrefix) {
   EXPECT_EQ(added(3), Bytes());
 }
 
-TEST(Plan, ReserveIsATwentiethAtLeast8MiB) {
-  const Plan small = make_plan(test::small_geometry(), Workload());
-  EXPECT_EQ(small.reserve, 8_MiB);
-  Geometry large = test::small_geometry();
-  large.weights = 10_GiB;
-  const Plan plan = make_plan(large, Workload());
+TEST(Plan, ReserveIsATwentiethAtLeast2MiB) {
+  Geometry geometry;
+  geometry.weights = 10_MiB;
+  EXPECT_EQ(make_plan(geometry, Workload()).reserve, 2_MiB);
+  geometry.weights = 10_GiB;
+  const Plan plan = make_plan(geometry, Workload());
   EXPECT_EQ(plan.reserve, scaled(plan.planned_peak(), 0.05));
 }
 

@@ -88,7 +88,7 @@ struct Plan {
   Geometry geometry;  ///< without its list of pictures; the workload has those that count
   Workload workload;
   std::vector<PhasePlan> phases;
-  Bytes reserve;  ///< for what arithmetic does not see: a twentieth of the peak, at least 8 MiB
+  Bytes reserve;  ///< for what arithmetic does not see: a twentieth of the peak, at least 2 MiB
 
   const PhasePlan& worst() const;
 
