@@ -134,6 +134,7 @@ std::vector<ShelfPicture> PictureShelf::take(const worker::AskRequest& request) 
   if (processor == nullptr) {
     throw InternalError("pictures: asked for without a loaded model");
   }
+  const std::lock_guard one_at_a_time(decoding_);
   return make_pictures(request.pictures, reduction_of(request), *processor);
 }
 
@@ -148,7 +149,11 @@ void PictureShelf::work() {
     job->begun = true;
     working_ = true;
     lock.unlock();
-    auto result = make_pictures(job->pictures, job->reduction, *job->processor);
+    std::vector<ShelfPicture> result;
+    {
+      const std::lock_guard one_at_a_time(decoding_);
+      result = make_pictures(job->pictures, job->reduction, *job->processor);
+    }
     lock.lock();
     job->result = std::move(result);
     job->done = true;

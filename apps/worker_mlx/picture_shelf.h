@@ -31,7 +31,8 @@ struct ShelfPicture {
 
 /// Decodes the next group's pictures on a thread of its own while the present group is asked.
 /// Holds the pictures of at most one group ahead, so that its memory is bounded: a further one is
-/// begun when those are taken, or when another group than theirs is asked.
+/// begun when those are taken, or when another group than theirs is asked. One group's pictures are
+/// decoded at a time.
 /// Thread: any, except the destructor.
 class PictureShelf {
  public:
@@ -64,6 +65,7 @@ class PictureShelf {
   void begin_next();
   void work();
 
+  std::mutex decoding_;  // held while pictures are decoded, so that one group's transient is held
   std::mutex mutex_;
   std::condition_variable changed_;
   std::shared_ptr<const models::PictureProcessor> processor_;

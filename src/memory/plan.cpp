@@ -117,16 +117,8 @@ class PhaseBuilder {
   /// Pictures of this group that wait to be encoded, and of the next, which are being decoded;
   /// always in the host's memory.
   void add_pictures(bool this_group, bool next_group) {
-    Bytes bytes;
-    if (next_group) {
-      bytes += decoding(in_.workload.ahead.value_or(in_.workload.pictures));
-    }
-    if (this_group) {
-      // Without the next group's this group's own were decoded in this phase.
-      bytes += next_group ? waiting(in_.workload.pictures) : decoding(in_.workload.pictures);
-    }
     add(PartKind::kPictureDecode,
-        bytes,
+        pictures(this_group, next_group),
         device_,
         "pictures of {} groups",
         (this_group ? 1 : 0) + (next_group ? 1 : 0));
@@ -198,6 +190,20 @@ class PhaseBuilder {
   PhasePlan take() { return std::move(plan_); }
 
  private:
+  /// The engine decodes one group's pictures at a time.
+  Bytes pictures(bool this_group, bool next_group) const {
+    const std::vector<PictureCost>& own = in_.workload.pictures;
+    const std::vector<PictureCost>& next = in_.workload.ahead ? *in_.workload.ahead : own;
+    if (!this_group) {
+      return next_group ? decoding(next) : Bytes();
+    }
+    if (!next_group) {
+      return in_.workload.decoded ? waiting(own) : decoding(own);
+    }
+    const Bytes meanwhile = waiting(own) + decoding(next);
+    return in_.workload.decoded ? meanwhile : std::max(meanwhile, decoding(own) + waiting(next));
+  }
+
   Bytes released(Phase phase) const {
     const bool without = phase == Phase::kPrefill || phase == Phase::kDecode;
     return without && in_.workload.release_vision ? in_.geometry.vision_weights : Bytes();
