@@ -6,13 +6,13 @@
 #include <csignal>
 
 #include "memory/governor.h"
-#include "memory/policies.h"
 #include "memory/sampler.h"
 #include "memory/system_source.h"
 #include "places.h"
 #include "progress_line.h"
 #include "report/exports.h"
 #include "report/terminal.h"
+#include "run/governing.h"
 #include "run/runner.h"
 #include "signals.h"
 
@@ -65,14 +65,6 @@ void note(Context& context, const std::string& line) {
   }
 }
 
-memory::GovernorSettings governor_settings(const run::Specification& spec) {
-  return {spec.governor,
-          spec.batch,
-          spec.prefill_chunk,
-          spec.share_prefix,
-          memory::parse_allowed(spec.allow)};
-}
-
 void ask_one(Context& context,
              run::Journal& journal,
              const run::Specification& spec,
@@ -104,12 +96,9 @@ void ask_one(Context& context,
   run::Runner runner(journal, sampler, interrupt.token, context.clock, context.log, progress);
   memory::Governor governor(fitting.budget,
                             fitting.plan,
-                            governor_settings(spec),
-                            memory::parse_policies(spec.cleanup,
-                                                   {memory::KindOfEngine::kMlx,
-                                                    fitting.budget.counter,
-                                                    spec.cleanup_every,
-                                                    spec.cleanup_pictures}),
+                            run::governor_settings(spec),
+                            run::cleanup_policy(
+                                spec, memory::KindOfEngine::kMlx, fitting.budget.counter),
                             sampler,
                             context.clock,
                             runner.event_sink());

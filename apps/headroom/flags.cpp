@@ -100,6 +100,16 @@ constexpr std::array kFlags{
          "What holds the worker at the budget from outside: the kernel's limit, the program's own "
          "watch, or nothing; auto: the kernel's where there is one",
          kVqa | kResume},
+    Flag{"memory",
+         0,
+         "",
+         FlagType::kSwitch,
+         "",
+         "",
+         "About memory: show draws a run's readings over time with what was done; doctor tests that "
+         "memory is kept within a budget and given back",
+         kShow | kDoctor,
+         true},
     Flag{"max-image-side",
          0,
          "",
@@ -318,13 +328,18 @@ constexpr std::array kCommands{
 
 std::span<const Flag> flags() { return kFlags; }
 
-const Flag& flag(std::string_view name) {
-  const auto* const found =
-      std::find_if(kFlags.begin(), kFlags.end(), [&](const Flag& row) { return row.name == name; });
-  if (found == kFlags.end()) {
+const Flag* flag(std::string_view name, Command command) {
+  bool known = false;
+  for (const Flag& row : kFlags) {
+    if (row.name == name && (row.commands & command) != 0) {
+      return &row;
+    }
+    known = known || row.name == name;
+  }
+  if (!known) {
     throw InternalError("flags: no row called '" + std::string(name) + "'");
   }
-  return *found;
+  return nullptr;
 }
 
 std::span<const CommandInfo> commands() { return kCommands; }

@@ -35,13 +35,17 @@ struct Flag {
   std::string_view preset;  ///< default as text, empty for none
   std::string_view help;    ///< one sentence without a full stop
   unsigned commands;        ///< union of Command bits
+  /// Has neither a variable nor a key: its name means something else elsewhere.
+  bool command_line_only = false;
 };
 
-/// In the order of the help texts. The rows never change while the program runs.
+/// In the order of the help texts. A name may have several rows, each for other commands. The rows
+/// never change while the program runs.
 std::span<const Flag> flags();
 
-/// The row called `name` (kebab-case, its long name alone).
-const Flag& flag(std::string_view name);
+/// The row called `name` (kebab-case, its long name alone) of that command; null when the command
+/// has no such flag. Throws InternalError when no command has.
+const Flag* flag(std::string_view name, Command command);
 
 /// One row of the table of commands.
 struct CommandInfo {

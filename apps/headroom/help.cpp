@@ -34,7 +34,9 @@ constexpr std::array kExamples{
     Example{kRuns, "headroom runs -o /data/runs", "of another folder"},
     Example{kRuns, "headroom runs --json | jq .", "for a script"},
     Example{kShow, "headroom show", "the newest run"},
-    Example{kShow, "headroom show 20261125T0346", "a run by the start of its name"},
+    Example{kShow,
+            "headroom show 20261125T0346 --memory",
+            "a run by the start of its name: its memory over time"},
     Example{kShow, "headroom show runs/RUN --json", "its summary.json"},
     Example{kPlan, "headroom plan -m demo -d easy-vqa", "what it would take"},
     Example{kPlan, "headroom plan -m org/name --memory 12GiB", "against a budget"},
@@ -120,7 +122,9 @@ std::string origins(const Flag& row) {
   if (!row.preset.empty()) {
     text += fmt::format("default {}; ", row.preset);
   }
-  return text + fmt::format("{}; key {}", environment_name(row), row.name);
+  return row.command_line_only
+             ? text + "on the command line only"
+             : text + fmt::format("{}; key {}", environment_name(row), row.name);
 }
 
 /// Markdown reads a bar as the end of a table cell.
@@ -238,7 +242,9 @@ std::string reference_page() {
   }
   page += "## Variables and keys\n\n| flag | variable | key |\n|---|---|---|\n";
   for (const Flag& row : flags()) {
-    page += fmt::format("| `--{}` | `{}` | `{}` |\n", row.name, environment_name(row), row.name);
+    if (!row.command_line_only) {
+      page += fmt::format("| `--{}` | `{}` | `{}` |\n", row.name, environment_name(row), row.name);
+    }
   }
   return page;
 }

@@ -11,8 +11,8 @@
 #include "base/version.h"
 #include "datasets/open.h"
 #include "memory/ladder.h"
-#include "memory/policies.h"
 #include "places.h"
+#include "run/governing.h"
 #include "run/model_hash.h"
 #include "scoring/scorers.h"
 
@@ -194,7 +194,7 @@ run::Specification specification(Context& context,
   spec.cleanup = settings.text("cleanup");
   spec.cleanup_every = narrow(context, "cleanup-every");
   spec.cleanup_pictures = narrow(context, "cleanup-pictures");
-  memory::parse_policies(spec.cleanup);  // throws for an unknown word
+  run::cleanup_policy(spec, memory::KindOfEngine::kMlx, memory::Counter::kFootprint);  // throws
   spec.question_timeout = settings.number("timeout");
   spec.keep_prompts = context.console.options().verbosity >= 2;
   spec.out = settings.text("out");

@@ -83,7 +83,8 @@ std::vector<std::string> node_texts(const toml::node& node, const std::string& o
 
 const Flag* find_key(std::string_view key) {
   for (const Flag& row : flags()) {
-    if (canonical_name(key) == row.name || canonical_name(key) == row.alias) {
+    const bool named = canonical_name(key) == row.name || canonical_name(key) == row.alias;
+    if (named && !row.command_line_only) {
       return &row;
     }
   }
@@ -136,7 +137,7 @@ void add_file(Settings& settings, const std::filesystem::path& path) {
 
 void add_lower_layers(Settings& settings, const Environment& environment) {
   for (const Flag& row : flags()) {
-    if ((row.commands & settings.command().bit) == 0) {
+    if ((row.commands & settings.command().bit) == 0 || row.command_line_only) {
       continue;
     }
     const std::string name = environment_name(row);

@@ -116,7 +116,7 @@ ExitCode run_command(const std::vector<std::string>& arguments) {
       parse_command_line(command, std::vector<std::string>(arguments.begin() + 2, arguments.end()));
   const Environment environment = read_environment;
   add_lower_layers(settings, environment);
-  const bool shows = (flag("color").commands & command.bit) != 0;
+  const bool shows = flag("color", command.bit) != nullptr;
   Console console(shows ? console_options(settings) : ConsoleOptions{});
   SystemClock clock;
   try {

@@ -55,20 +55,24 @@ std::vector<std::string> long_names(const CommandInfo& command) {
 /// Names the flag's own commands when another command has it, else the nearest spelling.
 [[noreturn]] void throw_unknown(const CommandInfo& command, const std::string& word) {
   const std::string given = word.substr(0, word.find('='));
+  unsigned owned_by = 0;
   for (const Flag& row : flags()) {
     if (canonical_name(given) == row.name || canonical_name(given) == row.alias) {
-      std::vector<std::string_view> owners;
-      for (const CommandInfo& other : commands()) {
-        if ((row.commands & other.bit) != 0) {
-          owners.push_back(other.name);
-        }
-      }
-      throw UsageError("E-USAGE-FLAG",
-                       fmt::format("headroom {}: {} does not belong here, but to {}",
-                                   command.name,
-                                   given,
-                                   fmt::join(owners, ", ")));
+      owned_by |= row.commands;
     }
+  }
+  std::vector<std::string_view> owners;
+  for (const CommandInfo& other : commands()) {
+    if ((owned_by & other.bit) != 0) {
+      owners.push_back(other.name);
+    }
+  }
+  if (!owners.empty()) {
+    throw UsageError("E-USAGE-FLAG",
+                     fmt::format("headroom {}: {} does not belong here, but to {}",
+                                 command.name,
+                                 given,
+                                 fmt::join(owners, ", ")));
   }
   throw UsageError("E-USAGE-FLAG",
                    fmt::format("headroom {}: unknown flag {}{} `headroom {} --help` lists them",

@@ -1,3 +1,4 @@
+#include "base/errors.h"
 #include "commands.h"
 #include "progress_line.h"
 #include "report/exports.h"
@@ -25,7 +26,14 @@ ExitCode run_show(Context& context) {
       run::JournalReader::open(run::find_run(name, context.settings.text("out")));
   const bool json = context.settings.on("json");
   const report::Style style = style_out(context.console);
-  if (words.size() > 1) {
+  if (context.settings.on("memory")) {
+    if (words.size() > 1) {
+      throw UsageError("E-USAGE-WORD",
+                       "headroom show: --memory is about a whole run; leave out '" + words[1] + "'");
+    }
+    context.console.out(json ? dump_json(report::show_memory_json(journal)) + "\n"
+                             : report::show_memory_text(journal, style));
+  } else if (words.size() > 1) {
     context.console.out(json ? dump_json(report::show_item_json(journal, "", words[1])) + "\n"
                              : report::show_item_text(journal, "", words[1], style));
   } else if (json) {

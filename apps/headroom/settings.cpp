@@ -90,7 +90,7 @@ void check_value(const Flag& flag, const std::string& value, const std::string& 
 }  // namespace
 
 const Settings::Value* Settings::find(std::string_view name) const {
-  if ((flag(name).commands & command_->bit) == 0) {
+  if (flag(name, command_->bit) == nullptr) {
     throw InternalError(
         fmt::format("settings: '{}' is no flag of '{}'", std::string(name), command_->name));
   }
@@ -102,7 +102,7 @@ bool Settings::given(std::string_view name) const { return find(name) != nullptr
 
 std::string Settings::text(std::string_view name) const {
   const Value* const value = find(name);
-  return value != nullptr ? value->texts.back() : std::string(flag(name).preset);
+  return value != nullptr ? value->texts.back() : std::string(flag(name, command_->bit)->preset);
 }
 
 std::vector<std::string> Settings::texts(std::string_view name) const {

@@ -99,9 +99,6 @@ void PictureShelf::prepare(const worker::AskRequest& request) {
   next_->pictures = request.pictures;
   next_->reduction = reduction_of(request);
   next_->processor = processor_;
-  if (job_ == nullptr) {
-    begin_next();
-  }
 }
 
 /// Drops the group ahead and puts the one after it into work. Under the lock.
@@ -134,8 +131,13 @@ std::vector<ShelfPicture> PictureShelf::take(const worker::AskRequest& request) 
   if (processor == nullptr) {
     throw InternalError("pictures: asked for without a loaded model");
   }
-  const std::lock_guard one_at_a_time(decoding_);
-  return make_pictures(request.pictures, reduction_of(request), *processor);
+  std::vector<ShelfPicture> pictures =
+      make_pictures(request.pictures, reduction_of(request), *processor);
+  const std::lock_guard lock(mutex_);
+  if (job_ == nullptr) {
+    begin_next();
+  }
+  return pictures;
 }
 
 void PictureShelf::work() {
@@ -149,11 +151,7 @@ void PictureShelf::work() {
     job->begun = true;
     working_ = true;
     lock.unlock();
-    std::vector<ShelfPicture> result;
-    {
-      const std::lock_guard one_at_a_time(decoding_);
-      result = make_pictures(job->pictures, job->reduction, *job->processor);
-    }
+    auto result = make_pictures(job->pictures, job->reduction, *job->processor);
     lock.lock();
     job->result = std::move(result);
     job->done = true;

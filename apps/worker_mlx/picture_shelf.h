@@ -31,8 +31,7 @@ struct ShelfPicture {
 
 /// Decodes the next group's pictures on a thread of its own while the present group is asked.
 /// Holds the pictures of at most one group ahead, so that its memory is bounded: a further one is
-/// begun when those are taken, or when another group than theirs is asked. One group's pictures are
-/// decoded at a time.
+/// begun when those are taken, or when another group than theirs is asked.
 /// Thread: any, except the destructor.
 class PictureShelf {
  public:
@@ -44,7 +43,8 @@ class PictureShelf {
   /// The processor of the loaded model; null, and everything on the shelf is dropped, when there is
   /// none.
   void use(std::shared_ptr<const models::PictureProcessor> processor);
-  /// Returns at once. Of several that wait for their turn, the last stays. Without pictures: what
+  /// Returns at once; the work begins when the pictures of the group that is asked before are made,
+  /// so that no two groups are decoded at one time. Of several that wait for their turn, the last stays. Without pictures: what
   /// is on the shelf is dropped.
   void prepare(const worker::AskRequest& request);
   /// The group's pictures: those prepared ahead, waiting for them if need be, or made now.
@@ -65,7 +65,6 @@ class PictureShelf {
   void begin_next();
   void work();
 
-  std::mutex decoding_;  // held while pictures are decoded, so that one group's transient is held
   std::mutex mutex_;
   std::condition_variable changed_;
   std::shared_ptr<const models::PictureProcessor> processor_;

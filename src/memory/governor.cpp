@@ -75,6 +75,12 @@ Governor::Governor(Budget budget,
 
 void Governor::note(MemoryEvent event) {
   event.time = clock_.wall();
+  const Moment moment = sampler_.moment();
+  event.phase = moment.phase;
+  event.item = moment.item;
+  if (event.group.empty()) {
+    event.group = moment.group;
+  }
   if (sink_) {
     sink_(event);
   }
@@ -226,7 +232,8 @@ CleanDecision Governor::after_group(const GroupFacts& facts,
 
 CleanUp Governor::after_cleanup(const CleanDecision& decision,
                                 const Reading& before,
-                                const Reading& after) {
+                                const Reading& after,
+                                Duration took) {
   const Reading then = merged(before, last_.value_or(Reading()));
   const Reading now = complete(after);
   const Bytes limit = live_limit(budget_, now).bytes;
@@ -240,10 +247,11 @@ CleanUp Governor::after_cleanup(const CleanDecision& decision,
   event.kind = MemoryEvent::Kind::kClean;
   event.group = open_group_;
   event.detail = to_string(decision.clean);
+  event.duration = took;
   event.reason = fmt::format("{}: {}", decision.policy, decision.reason);
   event.before = then;
   event.after = now;
-  event.numbers = {{"fruitless", cleanup.fruitless}};
+  event.numbers = {{"policy", decision.policy}, {"fruitless", cleanup.fruitless}};
   if (cleanup.before && cleanup.after) {
     event.freed = signed_difference(cleanup.before->total(), cleanup.after->total());
   }
@@ -278,6 +286,9 @@ Unloading Governor::after_unload(const Reading& before, const Reading& after) {
   event.detail = result.proved ? "proved" : "not proved";
   event.reason = result.text;
   event.freed = result.returned;
+  if (held && left && before_load_) {
+    event.numbers = {{"left_bytes", result.left}};
+  }
   event.before = before;
   event.after = now;
   last_ = now;

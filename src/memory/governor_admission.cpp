@@ -16,6 +16,8 @@ constexpr std::uint64_t kFewSamples = 3;
 /// After a stop the next rung must cost so much less by plan: the plan was wrong already.
 constexpr double kClearlyLess = 0.8;
 
+Bytes transient_of(const Plan& plan) { return features_of(plan).transient(); }
+
 Bytes cache_of(const Plan& plan) {
   Bytes cache;
   for (const PlanPart& part : plan.worst().parts) {
@@ -31,7 +33,7 @@ Workload Governor::wished(const GroupFacts& facts, const Reading& now) const {
   workload.pictures = facts.pictures;
   workload.ahead = facts.ahead;
   workload.decoded = facts.decoded;
-  workload.decode_ahead = !facts.ahead || !facts.ahead->empty();
+  workload.decode_ahead = true;
   workload.text_tokens = facts.text_tokens;
   workload.max_tokens = facts.max_tokens;
   workload.batch = std::max(facts.questions, 1U);
@@ -88,20 +90,31 @@ GroupDecision Governor::weigh(const Rung& rung,
 
 GroupDecision Governor::decide(const GroupFacts& facts, const Reading& now) {
   const Budget current = current_budget(now);
-  const Ladder ladder(
-      plan_.geometry, wished(facts, now), settings_.allowed, facts.fewer_tiles);
+  const Workload workload = wished(facts, now);
+  open_beyond_ = workload.beyond;
+  const Ladder ladder(plan_.geometry, workload, settings_.allowed, facts.fewer_tiles);
   if (!settings_.on) {
     GroupDecision decision = weigh(ladder.wished(), true, current, now);
     decision.limits.memory.reset();
     return decision;
   }
-  const auto rung = ladder.highest([&](const Workload& workload) {
-    const Plan plan = make_plan(plan_.geometry, workload, false);
-    const bool host = !current.host_capacity || plan.host_peak() <= *current.host_capacity;
-    const bool below = !ceiling_ || plan.planned_peak() <= *ceiling_;
-    return host && below && predict(plan).upper <= current.limit;
+  const auto admissible = [&](const Plan& plan) {
+    return (!current.host_capacity || plan.host_peak() <= *current.host_capacity) &&
+           (!ceiling_ || transient_of(plan) <= *ceiling_);
+  };
+  const auto rung = ladder.highest([&](const Workload& candidate) {
+    const Plan plan = make_plan(plan_.geometry, candidate, false);
+    return admissible(plan) && predict(plan).upper <= current.limit;
   });
-  return weigh(rung.value_or(ladder.lowest()), rung.has_value(), current, now);
+  if (rung) {
+    return weigh(*rung, true, current, now);
+  }
+  // A group is not refused for what was learnt from others alone: that could never be unlearnt. The
+  // guard holds the limit.
+  const Rung lowest = ladder.lowest();
+  const Plan plan = make_plan(plan_.geometry, lowest.workload, false);
+  return weigh(
+      lowest, admissible(plan) && plan.required() <= current.limit, current, now);
 }
 
 GroupDecision Governor::before_group(const GroupFacts& facts) {
@@ -120,9 +133,10 @@ GroupDecision Governor::before_group(const GroupFacts& facts) {
 
 GroupDecision Governor::after_stop(const GroupFacts& rest, const std::string& why) {
   const Reading now = complete(last_.value_or(Reading()));
-  const Bytes held = group_peak(now).value_or(open_.upper);
-  predictor_.learn_death(open_features_, held);
-  ceiling_ = scaled(open_.planned_peak, kClearlyLess);
+  // It would have held more than it was let have.
+  const Bytes limit = live_limit(budget_, now).bytes;
+  predictor_.learn_death(open_features_, std::max(limit, group_peak(now).value_or(Bytes())));
+  ceiling_ = scaled(open_features_.transient(), kClearlyLess);
   GroupDecision decision = decide(rest, now);
   decision.reason = fmt::format("stopped: {}; now {}", why, decision.reason);
   note_decision(decision, rest.id, now);
@@ -134,12 +148,15 @@ CleanDecision Governor::clean_before(const GroupDecision& decision, const Readin
     return {};
   }
   const auto in_use = usage(now, budget_.counter, live_limit(budget_, now).bytes);
-  const bool something = in_use && in_use->reclaimable > Bytes();
+  const Bytes reclaimable = in_use ? in_use->reclaimable : Bytes();
   const bool reduced = !decision.fits || !decision.rung.empty();
-  if (reduced && something && may_clean_first()) {
+  if (reduced && reclaimable + open_beyond_ > Bytes() && may_clean_first()) {
     return {Clean::kNormal,
             "admission",
-            fmt::format("{} reclaimable: {}", to_string(in_use->reclaimable), decision.reason)};
+            fmt::format("{} reclaimable, {} held beyond the plan: {}",
+                        to_string(reclaimable),
+                        to_string(open_beyond_),
+                        decision.reason)};
   }
   return policy_->decide(history_, {in_use, decision.upper, open_features_.resting});
 }

@@ -94,7 +94,8 @@ std::vector<Ladder::Base> Ladder::bases() const {
   std::vector<Base> all;
   Base base{wished_, 0, false, false};
   const bool pictures = !wished_.pictures.empty();
-  if (pictures && base.workload.decode_ahead) {
+  const bool ahead = wished_.ahead ? !wished_.ahead->empty() : pictures;
+  if (ahead && base.workload.decode_ahead) {
     base.whole_batch = true;  // waiting for the next pictures costs less time than small batches
     all.push_back(base);
     base.whole_batch = false;

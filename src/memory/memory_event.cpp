@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 
 #include "memory/governor.h"
@@ -12,30 +13,46 @@ void set(Json& json, const char* key, const std::optional<Bytes>& value) {
   }
 }
 
+/// In the order of the enumerators.
+constexpr std::array<std::string_view, 11> kKinds = {"budget",
+                                                     "plan",
+                                                     "load",
+                                                     "refuse",
+                                                     "rung",
+                                                     "group",
+                                                     "pressure",
+                                                     "clean",
+                                                     "broken",
+                                                     "unload",
+                                                     "wall"};
+
 }  // namespace
 
 std::string_view to_string(MemoryEvent::Kind kind) {
-  constexpr std::array<std::string_view, 11> names = {"budget",
-                                                      "plan",
-                                                      "load",
-                                                      "refuse",
-                                                      "rung",
-                                                      "group",
-                                                      "pressure",
-                                                      "clean",
-                                                      "broken",
-                                                      "unload",
-                                                      "wall"};
-  return names.at(static_cast<std::size_t>(kind));
+  return kKinds.at(static_cast<std::size_t>(kind));
+}
+
+std::optional<MemoryEvent::Kind> event_kind_from_string(std::string_view text) {
+  const auto* const found = std::find(kKinds.begin(), kKinds.end(), text);
+  if (found == kKinds.end()) {
+    return std::nullopt;
+  }
+  return static_cast<MemoryEvent::Kind>(found - kKinds.begin());
 }
 
 Json to_json(const MemoryEvent& event) {
   Json json = {{"schema", "headroom.memory/1"},
-               {"time", iso_time(event.time)},
+               {"time", iso_time_milliseconds(event.time)},
                {"kind", to_string(event.kind)},
                {"reason", event.reason}};
+  if (event.phase) {
+    json["phase"] = to_string(*event.phase);
+  }
   if (!event.group.empty()) {
     json["group"] = event.group;
+  }
+  if (!event.item.empty()) {
+    json["item"] = event.item;
   }
   if (!event.detail.empty()) {
     json["detail"] = event.detail;

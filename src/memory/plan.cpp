@@ -114,11 +114,23 @@ class PhaseBuilder {
     }
   }
 
+  /// This group's pictures while they are decoded, alone: the next group's wait for them.
+  void add_own_decoding() {
+    add(PartKind::kPictureDecode, decoding(in_.workload.pictures), device_, "this group's");
+  }
+
   /// Pictures of this group that wait to be encoded, and of the next, which are being decoded;
   /// always in the host's memory.
   void add_pictures(bool this_group, bool next_group) {
+    Bytes bytes;
+    if (next_group) {
+      bytes += decoding(in_.workload.ahead.value_or(in_.workload.pictures));
+    }
+    if (this_group) {
+      bytes += waiting(in_.workload.pictures);
+    }
     add(PartKind::kPictureDecode,
-        pictures(this_group, next_group),
+        bytes,
         device_,
         "pictures of {} groups",
         (this_group ? 1 : 0) + (next_group ? 1 : 0));
@@ -190,20 +202,6 @@ class PhaseBuilder {
   PhasePlan take() { return std::move(plan_); }
 
  private:
-  /// The engine decodes one group's pictures at a time.
-  Bytes pictures(bool this_group, bool next_group) const {
-    const std::vector<PictureCost>& own = in_.workload.pictures;
-    const std::vector<PictureCost>& next = in_.workload.ahead ? *in_.workload.ahead : own;
-    if (!this_group) {
-      return next_group ? decoding(next) : Bytes();
-    }
-    if (!next_group) {
-      return in_.workload.decoded ? waiting(own) : decoding(own);
-    }
-    const Bytes meanwhile = waiting(own) + decoding(next);
-    return in_.workload.decoded ? meanwhile : std::max(meanwhile, decoding(own) + waiting(next));
-  }
-
   Bytes released(Phase phase) const {
     const bool without = phase == Phase::kPrefill || phase == Phase::kDecode;
     return without && in_.workload.release_vision ? in_.geometry.vision_weights : Bytes();
@@ -225,7 +223,13 @@ PhasePlan load_phase(const Inputs& in) {
   return phase.take();
 }
 
-PhasePlan encode_phase(const Inputs& in) {
+PhasePlan decode_stage(const Inputs& in) {
+  PhaseBuilder phase(Phase::kEncode, in);
+  phase.add_own_decoding();
+  return phase.take();
+}
+
+PhasePlan vision_stage(const Inputs& in) {
   PhaseBuilder phase(Phase::kEncode, in);
   phase.add_pictures(true, in.workload.decode_ahead);
   phase.add_features();
@@ -244,6 +248,15 @@ PhasePlan encode_phase(const Inputs& in) {
               largest->tiles);
   }
   return phase.take();
+}
+
+PhasePlan encode_phase(const Inputs& in) {
+  PhasePlan vision = vision_stage(in);
+  if (in.workload.decoded) {
+    return vision;
+  }
+  PhasePlan decode = decode_stage(in);
+  return decode.total() + decode.host() > vision.total() + vision.host() ? decode : vision;
 }
 
 /// The pictures' prefix, once for all questions.

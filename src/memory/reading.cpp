@@ -1,6 +1,5 @@
 #include "memory/reading.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <array>
@@ -31,19 +30,6 @@ constexpr std::array<std::pair<const char*, Sensor>, 11> kSensors = {{
     {"device_free_bytes", &Reading::device_free},
 }};
 
-constexpr std::int64_t kMillisecondsASecond = 1000;
-
-std::int64_t milliseconds(WallTime time) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
-}
-
-std::string time_text(WallTime time) {
-  const std::int64_t count = milliseconds(time);
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
-                     fmt::gmtime(std::time_t{count / kMillisecondsASecond}),
-                     count % kMillisecondsASecond);
-}
-
 WallTime time_from_text(const std::string& text) {
   const std::optional<WallTime> time = time_from_iso(text);
   if (!time) {
@@ -59,7 +45,7 @@ WallTime time_from_text(const std::string& text) {
 Json to_json(const Reading& reading) {
   Json json = Json::object();
   if (reading.time != WallTime{}) {
-    json["time"] = time_text(reading.time);
+    json["time"] = iso_time_milliseconds(reading.time);
   }
   for (const auto& [name, sensor] : kSensors) {
     if (const std::optional<Bytes>& value = reading.*sensor) {

@@ -1,6 +1,7 @@
 #include "memory/sampler.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace headroom::memory {
 
@@ -42,6 +43,7 @@ Reading Sampler::tick() {
   if (reading.worker_footprint_peak && reading.worker_footprint_peak != worker_mark_) {
     raise(spike.worker_footprint, reading.worker_footprint_peak);
   }
+  series_.add(reading, moment_, total_footprint(spike));
   worker_mark_ = reading.worker_footprint_peak;
   peaks_.see(spike);
   window_.see(spike);
@@ -99,5 +101,49 @@ std::optional<Reading> Sampler::latest() const {
   const std::scoped_lock lock(mutex_);
   return latest_;
 }
+
+void Sampler::set_moment(Moment moment) {
+  const std::scoped_lock lock(mutex_);
+  moment_ = std::move(moment);
+}
+
+void Sampler::set_phase(RunPhase phase) {
+  const std::scoped_lock lock(mutex_);
+  moment_.phase = phase;
+}
+
+Moment Sampler::moment() const {
+  const std::scoped_lock lock(mutex_);
+  return moment_;
+}
+
+void Sampler::see(const Reading& worker) {
+  // Its footprint is a part of the sum only, and the system's figures are read here.
+  Reading own;
+  own.time = worker.time;
+  own.active = worker.active;
+  own.cache = worker.cache;
+  own.peak = worker.peak;
+  own.device_free = worker.device_free;
+  const std::scoped_lock lock(mutex_);
+  series_.add(own, moment_);
+}
+
+std::vector<ReadingSpan> Sampler::drain() {
+  const std::scoped_lock lock(mutex_);
+  return series_.drain();
+}
+
+PhaseMark::PhaseMark(Sampler& sampler, Moment moment)
+    : sampler_(sampler), before_(sampler.moment()) {
+  sampler_.set_moment(std::move(moment));
+}
+
+PhaseMark::PhaseMark(Sampler& sampler, RunPhase phase)
+    : sampler_(sampler), before_(sampler.moment()) {
+  sampler_.set_phase(phase);
+}
+
+PhaseMark::~PhaseMark() { sampler_.set_moment(std::move(before_)); }
 
 }  // namespace headroom::memory

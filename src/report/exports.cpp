@@ -11,6 +11,8 @@ namespace {
 
 using run::JournalReader;
 
+constexpr const char* kMemorySchema = "headroom.memory/1";
+
 template <typename T>
 Json or_null(const std::optional<T>& value) {
   return value ? Json(*value) : Json();
@@ -253,21 +255,28 @@ void for_each_memory_line(const JournalReader& journal,
   const auto name = [&](std::uint32_t model) {
     return model < names.size() ? names[model] : std::string();
   };
-  journal.for_each_memory_event([&](const run::MemoryRecord& record) {
-    Json json = memory::to_json(record.event);
-    json["model"] = name(record.model);
-    line(dump_json(json));
+  journal.for_each_memory_entry([&](run::MemoryEntry&& entry) {
+    if (const auto* const span = std::get_if<run::SpanRecord>(&entry.what)) {
+      Json json = memory::to_json(span->span);
+      json["schema"] = kMemorySchema;
+      json["kind"] = "reading";
+      json["model"] = name(span->model);
+      line(dump_json(json));
+    } else if (const auto* const event = std::get_if<run::MemoryRecord>(&entry.what)) {
+      Json json = memory::to_json(event->event);
+      json["model"] = name(event->model);
+      line(dump_json(json));
+    } else if (const auto* const death = std::get_if<run::DeathRecord>(&entry.what)) {
+      line(dump_json({{"schema", kMemorySchema},
+                      {"time", death->time},
+                      {"kind", "death"},
+                      {"model", name(death->model)},
+                      {"group", death->group ? Json(std::to_string(*death->group)) : Json()},
+                      {"detail", backends::to_string(death->death.kind)},
+                      {"code", death->death.detail},
+                      {"reason", death->death.evidence}}));
+    }
   });
-  for (const run::DeathRecord& death : journal.deaths()) {
-    line(dump_json({{"schema", "headroom.memory/1"},
-                    {"time", death.time},
-                    {"kind", "death"},
-                    {"model", name(death.model)},
-                    {"group", death.group ? Json(std::to_string(*death.group)) : Json()},
-                    {"detail", backends::to_string(death.death.kind)},
-                    {"code", death.death.detail},
-                    {"reason", death.death.evidence}}));
-  }
 }
 
 run::RunResults rebuild_exports(const JournalReader& journal, const std::string& metric) {

@@ -9,6 +9,7 @@
 #include "records.h"
 #include "report/terminal.h"
 #include "run/results.h"
+#include "run_state.h"
 #include "scoring/scorers.h"
 #include "text.h"
 
@@ -215,6 +216,13 @@ std::string answer_lines(const std::string& model,
 }
 
 }  // namespace
+
+std::string state_text(const run::RunRecord& run, const std::filesystem::path& folder) {
+  if (run.state == run::RunState::kRunning && !run::is_being_written(folder)) {
+    return "interrupted";
+  }
+  return std::string(to_string(run.state));
+}
 
 std::string runs_text(const std::vector<std::filesystem::path>& folders, const Style& style) {
   if (folders.empty()) {

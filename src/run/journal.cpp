@@ -9,6 +9,7 @@
 #include "lock.h"
 #include "rows.h"
 #include "schema.h"
+#include "series_store.h"
 
 namespace headroom::run {
 
@@ -98,6 +99,7 @@ struct Journal::Writer {
 
   RunLock lock;
   ReadingStore readings;
+  SeriesStore series;
   const Clock* clock;
 
   void store(Database& database, std::uint32_t model, const memory::MemoryEvent& event) {
@@ -111,7 +113,7 @@ struct Journal::Writer {
     }
     Statement insert = database.query(
         "INSERT INTO memory_event(model, time, kind, grp, detail, reason, freed, seconds, before, "
-        "after, numbers) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        "after, numbers, phase, item) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     bind_event(insert, model, event, before, after);
     insert.run();
   }
@@ -137,7 +139,8 @@ struct Journal::Writer {
             "VALUES(?, ?, ?, ?, ?, ?)")
         .bind(std::int64_t{record.model})
         .bind(record.group ? std::optional<std::int64_t>(*record.group) : std::nullopt)
-        .bind(std::string_view(record.time.empty() ? iso_time(clock->wall()) : record.time))
+        .bind(std::string_view(record.time.empty() ? iso_time_milliseconds(clock->wall())
+                                                   : record.time))
         .bind(backends::to_string(record.death.kind))
         .bind(std::int64_t{record.death.detail})
         .bind_text(record.death.evidence)
@@ -154,6 +157,7 @@ struct Journal::Writer {
       transaction.commit();
     } catch (...) {
       readings.forget();
+      series.forget();
       throw;
     }
   }
@@ -278,6 +282,7 @@ void Journal::commit(const GroupCommit& commit) {
     for (const backends::Death& death : commit.deaths) {
       writer_->store(*database_, {commit.model, commit.group, {}, death});
     }
+    writer_->series.put(*database_, commit.model, commit.readings);
     database_
         ->query(
             "INSERT INTO asked(model, grp, seconds, answers, measured_peak, planned_peak, budget) "

@@ -305,34 +305,6 @@ std::vector<ItemRecord> JournalReader::open_items(std::uint32_t model, std::uint
   return items;
 }
 
-void JournalReader::for_each_memory_event(const std::function<void(MemoryRecord&&)>& visit) const {
-  Statement row = database_->query(
-      "SELECT model, time, kind, grp, detail, reason, freed, seconds, before, after, numbers "
-      "FROM memory_event ORDER BY no");
-  while (row.step()) {
-    visit(read_event(row, 0, *database_));
-  }
-}
-
-std::vector<DeathRecord> JournalReader::deaths() const {
-  std::vector<DeathRecord> deaths;
-  Statement row =
-      database_->query("SELECT model, grp, time, kind, detail, evidence FROM death ORDER BY no");
-  while (row.step()) {
-    DeathRecord record;
-    record.model = static_cast<std::uint32_t>(row.integer(0));
-    if (const auto group = row.optional_integer(1)) {
-      record.group = static_cast<std::uint32_t>(*group);
-    }
-    record.time = row.text(2);
-    record.death.kind = death_kind(row.text(3));
-    record.death.detail = static_cast<int>(row.integer(4));
-    record.death.evidence = row.text(5);
-    deaths.push_back(std::move(record));
-  }
-  return deaths;
-}
-
 double JournalReader::asking_seconds(std::uint32_t model) const {
   Statement row = database_->query("SELECT total(seconds) FROM asked WHERE model = ?");
   row.bind(std::int64_t{model});

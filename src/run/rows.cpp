@@ -385,23 +385,21 @@ void bind_event(Statement& statement,
       .bind(seconds(event.duration))
       .bind(before)
       .bind(after)
-      .bind_text(text_of(event.numbers));
+      .bind_text(text_of(event.numbers))
+      .bind_text(event.phase ? memory::to_string(*event.phase) : std::string_view())
+      .bind_text(event.item);
 }
 
 MemoryRecord read_event(const Statement& row, int first, Database& database) {
-  using Kind = memory::MemoryEvent::Kind;
   MemoryRecord record;
   record.model = as_count(row.integer(first));
   record.event.time = from_milliseconds(row.integer(first + 1));
   const std::string kind = row.text(first + 2);
-  bool known = false;
-  for (int i = 0; i <= static_cast<int>(Kind::kWall) && !known; ++i) {
-    record.event.kind = static_cast<Kind>(i);
-    known = memory::to_string(record.event.kind) == kind;
-  }
+  const std::optional<memory::MemoryEvent::Kind> known = memory::event_kind_from_string(kind);
   if (!known) {
     throw UsageError("E-JOURNAL-CORRUPT", "journal: unknown memory event '" + kind + "'");
   }
+  record.event.kind = *known;
   record.event.group = row.text(first + 3);
   record.event.detail = row.text(first + 4);
   record.event.reason = row.text(first + 5);
@@ -413,6 +411,8 @@ MemoryRecord read_event(const Statement& row, int first, Database& database) {
   if (const Json numbers = json_at(row, first + 10, "numbers"); numbers.is_object()) {
     record.event.numbers = numbers;
   }
+  record.event.phase = memory::phase_from_string(row.text(first + 11));
+  record.event.item = row.text(first + 12);
   return record;
 }
 

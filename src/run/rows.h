@@ -55,7 +55,7 @@ void bind_answer(Statement& statement,
 AnswerRecord read_answer(const Statement& row, int first, Database* database);
 inline constexpr int kAnswerColumns = 23;
 
-/// Columns of `memory_event` but `no`.
+/// Columns of `memory_event` but `no`, in the order of the schema.
 void bind_event(Statement& statement,
                 std::uint32_t model,
                 const memory::MemoryEvent& event,

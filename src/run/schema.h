@@ -13,9 +13,28 @@ inline constexpr std::int64_t kApplicationId = 0x4864526d;
   "image_tokens, prefilled_tokens, log_probs, extra, preprocess, encode, prefill, decode, " \
   "before, after, rung, planned_peak, measured_peak, asked_at"
 
+/// Of memory_series, in the order in which series_store.cpp binds and reads them.
+#define HEADROOM_SERIES_COLUMNS                                                                  \
+  "time, model, width, readings, phase, grp, footprint_low, footprint_high, footprint_last, "    \
+  "active_low, active_high, active_last, cache_low, cache_high, cache_last, device_low, "        \
+  "device_high, device_last, available_low, available_high, available_last, device_free_low, "   \
+  "device_free_high, device_free_last"
+
 #define HEADROOM_ITEM_COLUMNS                                                      \
   "seq, id, hash, grp, cluster, line, question, conversation, refs, answer_type, " \
   "question_type, pictures, defect, defect_outcome"
+
+/// The readings over time: spans that begin at whole multiples of their width (milliseconds).
+#define HEADROOM_MEMORY_SERIES R"sql(
+CREATE TABLE memory_series(
+  time INTEGER NOT NULL, model INTEGER NOT NULL, width INTEGER NOT NULL, readings INTEGER NOT NULL,
+  phase TEXT NOT NULL, grp TEXT, footprint_low INTEGER, footprint_high INTEGER,
+  footprint_last INTEGER, active_low INTEGER, active_high INTEGER, active_last INTEGER,
+  cache_low INTEGER, cache_high INTEGER, cache_last INTEGER, device_low INTEGER,
+  device_high INTEGER, device_last INTEGER, available_low INTEGER, available_high INTEGER,
+  available_last INTEGER, device_free_low INTEGER, device_free_high INTEGER,
+  device_free_last INTEGER, PRIMARY KEY(time, model)) WITHOUT ROWID;
+)sql"
 
 /// Version 2. NULL stands for an empty text or an unread sensor. Sizes are integers of bytes, times
 /// are seconds, moments ISO texts (of readings: milliseconds since 1970).
@@ -55,7 +74,7 @@ CREATE TABLE asked(
 CREATE TABLE memory_event(
   no INTEGER PRIMARY KEY, model INTEGER NOT NULL, time INTEGER NOT NULL, kind TEXT NOT NULL,
   grp TEXT, detail TEXT, reason TEXT, freed INTEGER, seconds REAL, before INTEGER, after INTEGER,
-  numbers TEXT);
+  numbers TEXT, phase TEXT, item TEXT);
 CREATE TABLE reading(
   no INTEGER PRIMARY KEY, time INTEGER NOT NULL, active INTEGER, cache INTEGER, peak INTEGER,
   worker_footprint INTEGER, worker_footprint_peak INTEGER, supervisor_footprint INTEGER,
@@ -64,20 +83,23 @@ CREATE TABLE reading(
 CREATE TABLE death(
   no INTEGER PRIMARY KEY, model INTEGER NOT NULL, grp INTEGER, time TEXT NOT NULL,
   kind TEXT NOT NULL, detail INTEGER, evidence TEXT);
-)sql";
+)sql" HEADROOM_MEMORY_SERIES;
 
 /// Makes a file of version 1 one of version 2, when a run goes on.
 inline constexpr const char* kToVersion2 = R"sql(
 ALTER TABLE model ADD COLUMN earlier TEXT;
 ALTER TABLE asked ADD COLUMN planned_peak INTEGER;
 ALTER TABLE asked ADD COLUMN budget INTEGER;
-)sql";
+ALTER TABLE memory_event ADD COLUMN phase TEXT;
+ALTER TABLE memory_event ADD COLUMN item TEXT;
+)sql" HEADROOM_MEMORY_SERIES;
 
 /// Shows a file of version 1 as one of version 2 to a connection that only reads: a temporary name
 /// goes before the file's own.
 inline constexpr const char* kAsVersion2 = R"sql(
 CREATE TEMP VIEW model AS SELECT *, NULL AS earlier FROM main.model;
 CREATE TEMP VIEW asked AS SELECT *, NULL AS planned_peak, NULL AS budget FROM main.asked;
-)sql";
+CREATE TEMP VIEW memory_event AS SELECT *, NULL AS phase, NULL AS item FROM main.memory_event;
+CREATE TEMP TABLE memory_series()sql" HEADROOM_SERIES_COLUMNS ");";
 
 }  // namespace headroom::run

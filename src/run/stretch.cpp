@@ -65,6 +65,28 @@ class DeathWatch {
   Reduce reduce_before_;
 };
 
+/// Hands what the engine says while it is busy to the sampler, for its life.
+class BusyWatch {
+ public:
+  BusyWatch(backends::Backend& backend, memory::Sampler& sampler)
+      : backend_(backend),
+        before_(std::exchange(backend.on_reading, [&sampler](const worker::BusyReading& busy) {
+          if (const auto phase = memory::phase_from_string(busy.phase)) {
+            sampler.set_phase(*phase);
+          }
+          sampler.see(busy.reading);
+        })) {}
+
+  ~BusyWatch() { backend_.on_reading = std::move(before_); }
+
+  BusyWatch(const BusyWatch&) = delete;
+  BusyWatch& operator=(const BusyWatch&) = delete;
+
+ private:
+  backends::Backend& backend_;
+  std::function<void(const worker::BusyReading&)> before_;
+};
+
 /// As the governor decided. The deadline is the group's.
 void set_limits(worker::AskLimits& limits, const memory::GroupLimits& decided) {
   limits.batch = decided.batch;
@@ -154,6 +176,7 @@ void Stretch::count_earlier_answers() {
 }
 
 void Stretch::load() {
+  const memory::PhaseMark mark(parts_.sampler, memory::RunPhase::kLoad);
   const worker::Hello& hello = backend_.hello();
   governor_.before_load(hello.reading);
   move_wall();
@@ -163,6 +186,7 @@ void Stretch::load() {
   request.cache_limit = request.cache_limit ? request.cache_limit : limits.cache;
   request.now = time_from_iso(parts_.journal.run().created);
   const worker::Loaded loaded = backend_.load(request);
+  parts_.sampler.see(loaded.reading);
   governor_.after_load(loaded.reading, loaded.seconds);
 
   ModelRecord record;
@@ -234,6 +258,9 @@ void Stretch::ask_group(OpenGroup& group, const std::optional<OpenGroup>& next) 
     commit();
     return;
   }
+  const memory::PhaseMark mark(
+      parts_.sampler,
+      {memory::RunPhase::kAsk, group.request.group, group.request.items.front().id});
   memory::GroupFacts facts = estimator_.of(group, next);
   facts.decoded = prepared_ == group.no;
   const std::optional<memory::Reading> reading = ask_down_the_ladder(group, facts, next);
@@ -312,11 +339,14 @@ memory::Reading Stretch::ask_items(OpenGroup& group,
   asked_since_ = parts_.clock.now();
   asking_clock_ = true;
   asked_at_ = iso_time(parts_.clock.wall());
+  const memory::PhaseMark mark(parts_.sampler, memory::RunPhase::kAsk);
+  const BusyWatch busy(backend_, parts_.sampler);
   const worker::AskDone done =
       backend_.ask(group.request, [this](worker::Answer&& answer) { receive(std::move(answer)); });
   seconds_ += seconds(parts_.clock.now() - asked_since_);
   asking_clock_ = false;
   walked_peak_ = done.walked_peak;
+  parts_.sampler.see(done.reading);
   if (failed_) {
     std::rethrow_exception(failed_);
   }
@@ -331,6 +361,7 @@ memory::Reading Stretch::ask_items(OpenGroup& group,
 }
 
 void Stretch::receive(worker::Answer&& answer) {
+  parts_.sampler.see(answer.after);
   if (failed_) {
     std::rethrow_exception(failed_);
   }
@@ -454,12 +485,15 @@ void Stretch::commit() {
   commit.events = events_;
   commit.deaths = deaths_;
   commit.answers.swap(arrived_);
+  take_readings();
+  commit.readings = series_.spans();
   try {
     parts_.journal.commit(commit);
   } catch (...) {
     commit.answers.swap(arrived_);  // nothing was stored: they wait for the next try
     throw;
   }
+  series_.drain();
   progress_.seconds_now += seconds_;
   seconds_ = 0;
   events_.clear();
@@ -467,17 +501,32 @@ void Stretch::commit() {
   parts_.observer.on_progress(progress());
 }
 
+/// Of what the sampler has seen; bounded also while the journal cannot be written.
+void Stretch::take_readings() {
+  for (memory::ReadingSpan& span : parts_.sampler.drain()) {
+    series_.add(std::move(span));
+  }
+}
+
 void Stretch::clean(const memory::CleanDecision& decision) {
   if (decision.clean == memory::Clean::kNone) {
     return;
   }
+  const memory::PhaseMark mark(parts_.sampler, memory::RunPhase::kClean);
+  const TimePoint began = parts_.clock.now();
   const worker::Cleaned cleaned = backend_.clean(level_of(decision.clean));
-  governor_.after_cleanup(decision, cleaned.before, cleaned.after);
+  parts_.sampler.see(cleaned.before);
+  parts_.sampler.see(cleaned.after);
+  governor_.after_cleanup(
+      decision, cleaned.before, cleaned.after, parts_.clock.now() - began);
   ++progress_.cleanups;
 }
 
 void Stretch::unload() {
+  const memory::PhaseMark mark(parts_.sampler, memory::RunPhase::kUnload);
   const worker::Unloaded unloaded = backend_.unload();
+  parts_.sampler.see(unloaded.before);
+  parts_.sampler.see(unloaded.after);
   const memory::Unloading result = governor_.after_unload(unloaded.before, unloaded.after);
   if (!result.proved) {
     parts_.log.warning("run", result.text + "; later models have that much less");

@@ -66,6 +66,7 @@ class Stretch {
   void end_unanswered(const OpenGroup& group, Outcome outcome, const std::string& code, const std::string& why);
   void note_death(const backends::Death& death);
   backends::AfterDeath after_death(const backends::Death& death, const worker::AskLimits& limits);
+  void take_readings();
   void commit();
   void count_earlier_answers();
   Progress progress() const;
@@ -91,6 +92,7 @@ class Stretch {
   std::unordered_map<std::string, const ItemRecord*> waiting_;  ///< by id, not answered yet
   std::vector<AnswerRecord> arrived_;                           ///< not committed yet
   std::vector<backends::Death> deaths_;                         ///< not committed yet
+  memory::ReadingSeries series_;                                ///< not committed yet
   std::map<std::string, std::string> stopped_;  ///< for want of memory, to be asked again: id, why
   std::optional<Bytes> planned_peak_;
   std::string rung_;                  ///< on which the group is asked

@@ -111,7 +111,7 @@ TEST_F(CommandLine, WrongWordsGetTheNearestSpelling) {
       {{"vqa", "--memroy", "1GiB"}, "did you mean '--memory'?"},
       {{"vqa", "--max_tokns=5"}, "did you mean '--max-tokens'?"},
       {{"vqa", "--dtype", "float31"}, "did you mean 'float32'?"},
-      {{"runs", "--memory", "1GiB"}, "--memory does not belong here, but to vqa, resume, plan"},
+      {{"runs", "--memory", "1GiB"}, "--memory does not belong here, but to vqa, resume, show, plan, doctor"},
       {{"runs", "extra"}, "'extra' is one word too many"},
       {{"verify", "demo"}, "GOLDEN is missing"},
       {{"completions", "tcsh"}, "there are bash, zsh, fish"},
@@ -148,6 +148,14 @@ TEST_F(CommandLine, FlagBeatsVariableBeatsProjectBeatsUser) {
   EXPECT_NE(headroom({"vqa", "-d", "flag.jsonl"}, {{"HEADROOM_DATA", "variable.jsonl"}})
                 .err.find("flag.jsonl"),
             std::string::npos);
+}
+
+TEST_F(CommandLine, ASettingOfTheBudgetIsNotTakenForShowsSwitch) {
+  write("headroom.toml", "memory = \"512MiB\"\n");
+  const Finished finished = headroom({"show", "no-run"}, {{"HEADROOM_MEMORY", "512MiB"}});
+  EXPECT_NE(finished.err.find("no-run"), std::string::npos) << finished.err;
+  const Finished asked = headroom({"vqa", "-d", "missing.jsonl"}, {{"HEADROOM_MEMORY", "lots"}});
+  EXPECT_NE(asked.err.find("HEADROOM_MEMORY"), std::string::npos) << asked.err;
 }
 
 TEST_F(CommandLine, XdgConfigHomeIsLookedAt) {

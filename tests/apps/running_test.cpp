@@ -67,6 +67,21 @@ TEST_F(RunningTest, AsksAnswersScoresAndExports) {
   EXPECT_EQ(Json::parse(stored)["models"][0]["correct"], model["correct"]);
 }
 
+TEST_F(RunningTest, ShowDrawsTheMemoryOfARun) {
+  ASSERT_EQ(run(command({"vqa", "--limit", "20", "--memory", "512MiB", "-q"})).status, 0);
+  const Finished drawn = run(command({"show", "--memory", "--ascii"}));
+  EXPECT_EQ(drawn.status, 0) << drawn.err;
+  EXPECT_NE(drawn.out.find("budget 512.0 MiB from --memory"), std::string::npos) << drawn.out;
+  EXPECT_NE(drawn.out.find("# active"), std::string::npos) << drawn.out;
+  const Finished told = run(command({"show", "--memory", "--json"}));
+  const Json overview = Json::parse(told.out);
+  const Json& model = overview.at("models").at(0);
+  EXPECT_GT(model.at("series").size(), 1U);
+  EXPECT_TRUE(model.at("series").at(0).contains("footprint_bytes"));
+  EXPECT_GE(model.at("prediction").at("groups"), 1);
+  EXPECT_EQ(run(command({"show", "last", "some-id", "--memory"})).status, 2);
+}
+
 TEST_F(RunningTest, SameOutTwiceKeepsBothRuns) {
   const std::vector<std::string> words{"vqa", "--limit", "3", "-q"};
   ASSERT_EQ(run(command(words)).status, 0);

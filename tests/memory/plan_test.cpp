@@ -60,6 +60,7 @@ TEST(Plan, CountsWhatAttentionCopiesForEachRowBehindASharedPrefix) {
   workload.batch = 8;
   workload.text_tokens = 20;
   workload.max_tokens = 30;
+  workload.allocator_cache = Bytes();
   workload.pictures = {test::picture_of(64)};
   const auto added = [&](std::size_t phase) {
     return make_plan(copying, workload).phases.at(phase).total() -

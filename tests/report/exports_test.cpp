@@ -150,6 +150,43 @@ TEST(Exports, MemoryLinesTellGroupsCleanUpsDeathsAndTheUnload) {
   EXPECT_EQ(kinds["unload"], 1);
 }
 
+TEST(Exports, MemoryLinesAreReadingsAndEventsInOrderOfTime) {
+  RunWorld world;
+  run::Journal journal = world.begin(dataset_of(items_of(3, 5)));
+  FakeBackend backend;
+  backend.script[2] = FakeBackend::Event::kDie;
+  backend.before_answer = [&] {
+    world.clock.advance(std::chrono::milliseconds(75));
+    world.source.now.time = world.clock.wall();
+    world.sampler.tick();
+  };
+  world.ask(journal, backend);
+  rebuild_exports(journal);
+  const std::vector<Json> lines = lines_of(world.folder / "memory.jsonl");
+  std::map<std::string, int> kinds;
+  std::string before;
+  for (const Json& line : lines) {
+    EXPECT_EQ(line.at("schema"), "headroom.memory/1");
+    EXPECT_EQ(line.at("model"), "fake");
+    EXPECT_GE(line.at("time").get<std::string>(), before);
+    before = line.at("time").get<std::string>();
+    ++kinds[line.at("kind").get<std::string>()];
+    if (line.at("kind") == "reading") {
+      EXPECT_EQ(line.at("phase"), "ask");
+      EXPECT_EQ(line.at("footprint_bytes").at("high"), (60_MiB).count());
+    }
+    if (line.at("kind") == "clean") {
+      EXPECT_EQ(line.at("phase"), "clean");
+      EXPECT_TRUE(line.contains("item"));
+    }
+  }
+  EXPECT_EQ(kinds["reading"], 15);
+  EXPECT_EQ(kinds["clean"], 3);
+  EXPECT_EQ(kinds["death"], 1);
+  EXPECT_EQ(lines.front().at("kind"), "budget");
+  EXPECT_EQ(lines.back().at("kind"), "unload");
+}
+
 TEST(Exports, OfAnUnwritableFolderFailNamingItAndLeaveTheOldFile) {
   FinishedRun finished;
   const auto& folder = finished.world.folder;

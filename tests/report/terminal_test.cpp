@@ -187,5 +187,86 @@ TEST(Runs, ListStatesAndUnreadableOnes) {
   EXPECT_EQ(runs_text({}, {}), "no runs here\n");
 }
 
+/// Fifteen questions, read 20 times a second; one engine dies.
+struct MemoryRun {
+  MemoryRun() : journal(world.begin(dataset_of(items_of(3, 5)))) {
+    FakeBackend backend;
+    backend.script[7] = FakeBackend::Event::kDie;
+    backend.before_answer = [this] {
+      world.clock.advance(std::chrono::milliseconds(50));
+      world.source.now.time = world.clock.wall();
+      world.sampler.tick();
+    };
+    world.ask(journal, backend);
+  }
+
+  RunWorld world;
+  run::Journal journal;
+};
+
+TEST(ShowMemory, DrawsAndCountsWhatHappened) {
+  const MemoryRun run;
+  expect_holds(show_memory_text(run.journal, {}),
+               {"run abc123 · finished · memory",
+                "fake · footprint · budget 512.0 MiB",
+                "clean-up, normal: periodic      3          3    0 B",
+                "death, signal",
+                "512.0 MiB",
+                "D",
+                "peak        60.0 MiB of 512.0 MiB (11.7 %): kept",
+                "plan        3 groups: measured against planned",
+                "prediction  3 groups: measured against predicted",
+                "readings    24 from 2026-01-02T03:04:05Z"});
+}
+
+TEST(ShowMemory, IsAsciiWhereThatIsAsked) {
+  const MemoryRun run;
+  EXPECT_TRUE(is_ascii(show_memory_text(run.journal, {.ascii = true})));
+  EXPECT_FALSE(is_ascii(show_memory_text(run.journal, {})));
+}
+
+TEST(ShowMemory, AsJsonHasTheSameFigures) {
+  const MemoryRun run;
+  const Json json = show_memory_json(run.journal);
+  EXPECT_EQ(json.at("schema"), "headroom.memory_overview/1");
+  const Json& model = json.at("models").at(0);
+  EXPECT_EQ(model.at("budget_bytes"), (512_MiB).count());
+  EXPECT_EQ(model.at("measured_peak_bytes"), (60_MiB).count());
+  EXPECT_EQ(model.at("cleanups").at(0).at("count"), 3);
+  EXPECT_EQ(model.at("cleanups").at(0).at("fruitless"), 3);
+  EXPECT_EQ(model.at("counts").at("death, signal"), 1);
+  EXPECT_EQ(model.at("prediction").at("groups"), 3);
+  EXPECT_EQ(model.at("series").size(), 15U);
+  EXPECT_EQ(model.at("marks").size(), 4U);
+}
+
+TEST(ShowMemory, OfARunThatIsGoingOnShowsWhatIsCommitted) {
+  RunWorld world;
+  run::Journal journal = world.begin(dataset_of(items_of(3, 1)));
+  FakeBackend backend;
+  backend.before_answer = [&] {
+    world.clock.advance(std::chrono::milliseconds(50));
+    world.source.now.time = world.clock.wall();
+    world.sampler.tick();
+    const run::JournalReader reader = run::JournalReader::open(world.folder.path());
+    const Json json = show_memory_json(reader);
+    EXPECT_EQ(json.at("state"), "running");
+    EXPECT_EQ(json.at("models").at(0).at("series").size(), backend.asked.size());
+    EXPECT_FALSE(show_memory_text(reader, {}).empty());
+  };
+  world.ask(journal, backend);
+  EXPECT_EQ(backend.asked.size(), 3U);
+}
+
+TEST(ShowMemory, OfARunThatWasStoppedShowsWhatThereIs) {
+  RunWorld world;
+  run::Journal journal = world.begin(dataset_of(items_of(3, 1)));
+  FakeBackend backend;
+  backend.script[2] = FakeBackend::Event::kCancel;
+  world.source.now.time = world.clock.wall();
+  EXPECT_THROW(world.ask(journal, backend), Cancelled);
+  expect_holds(show_memory_text(journal, {}), {"interrupted", "readings    "});
+}
+
 }  // namespace
 }  // namespace headroom::report

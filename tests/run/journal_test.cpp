@@ -162,7 +162,9 @@ TEST(Journal, ReadersSeeWholeCommitsOnlyAndDoNotHoldTheWriterUp) {
 void make_version_1(const std::filesystem::path& file) {
   run_sql(file,
           "ALTER TABLE model DROP COLUMN earlier; ALTER TABLE asked DROP COLUMN planned_peak; "
-          "ALTER TABLE asked DROP COLUMN budget; PRAGMA user_version = 1");
+          "ALTER TABLE asked DROP COLUMN budget; DROP TABLE memory_series; "
+          "ALTER TABLE memory_event DROP COLUMN phase; ALTER TABLE memory_event DROP COLUMN item; "
+          "PRAGMA user_version = 1");
 }
 
 TEST(Journal, OfTheFirstVersionIsReadAsItIs) {

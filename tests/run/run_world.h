@@ -9,6 +9,7 @@
 #include "memory/governor.h"
 #include "memory/plan_support.h"
 #include "memory/policies/periodic.h"
+#include "run/governing.h"
 #include "run/journal.h"
 #include "run/resume.h"
 #include "run/runner.h"
@@ -93,6 +94,13 @@ inline run::Specification spec_of() {
   return spec;
 }
 
+/// As the specification says, with at most eight questions together.
+inline memory::GovernorSettings settings_of(const run::Specification& spec) {
+  memory::GovernorSettings settings = run::governor_settings(spec);
+  settings.batch = settings.batch == 0 ? 8 : settings.batch;
+  return settings;
+}
+
 /// Everything a run needs beside its data.
 struct RunWorld {
   TemporaryFolder folder;
@@ -126,7 +134,7 @@ struct RunWorld {
     run::Runner runner(journal, sampler, cancel, clock, log, *observer);
     memory::Governor governor(budget_of(budget),
                               memory::make_plan(backend.geometry, workload),
-                              {.batch = 8},
+                              settings_of(journal.run().spec),
                               std::make_unique<memory::PeriodicPolicy>(
                                   memory::PeriodicPolicy::Unit::kQuestions, cleanup_every),
                               sampler,

@@ -29,5 +29,7 @@ class SystemClock final : public Clock {
 double seconds(Duration duration);
 /// "2026-11-25T03:46:33Z".
 std::string iso_time(WallTime time);
+/// "2026-11-25T03:46:33.678Z".
+std::string iso_time_milliseconds(WallTime time);
 
 }  // namespace headroom

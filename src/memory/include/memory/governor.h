@@ -17,6 +17,7 @@
 #include "memory/peak_predictor.h"
 #include "memory/plan.h"
 #include "memory/reading.h"
+#include "memory/reading_series.h"
 #include "memory/sampler.h"
 
 namespace headroom::memory {
@@ -38,7 +39,9 @@ struct MemoryEvent {
   };
   WallTime time{};
   Kind kind{};
-  std::string group;   ///< empty outside groups
+  std::optional<RunPhase> phase;  ///< what the run was doing; empty: not known
+  std::string group;           ///< empty outside groups
+  std::string item;            ///< id of the group's first open item; empty outside groups
   std::string detail;  ///< of a clean-up "normal" or "aggressive"; of a rung its name
   std::string reason;  ///< why, with the numbers compared
   std::optional<std::int64_t> freed;  ///< of clean-ups and unloads, as readings show it
@@ -52,6 +55,8 @@ struct MemoryEvent {
 /// "budget", "plan", "load", "refuse", "rung", "group", "pressure", "clean", "broken", "unload",
 /// "wall".
 std::string_view to_string(MemoryEvent::Kind kind);
+/// The opposite; empty for any other text.
+std::optional<MemoryEvent::Kind> event_kind_from_string(std::string_view text);
 /// {"schema": "headroom.memory/1", "time", "kind", …}; absent members are left out.
 Json to_json(const MemoryEvent& event);
 
@@ -167,8 +172,11 @@ class Governor {
   CleanDecision after_group(const GroupFacts& facts,
                             std::uint32_t questions,
                             const Reading& reading);
-  /// Of a clean-up that a decision asked for.
-  CleanUp after_cleanup(const CleanDecision& decision, const Reading& before, const Reading& after);
+  /// Of a clean-up that a decision asked for. `took`: how long it held the run up.
+  CleanUp after_cleanup(const CleanDecision& decision,
+                        const Reading& before,
+                        const Reading& after,
+                        Duration took = {});
 
   Unloading after_unload(const Reading& before, const Reading& after);
 
@@ -224,7 +232,8 @@ class Governor {
   std::string open_group_;
   GroupDecision open_;
   GroupFeatures open_features_;
-  std::optional<Bytes> ceiling_;  ///< of its plan, after it was stopped
+  Bytes open_beyond_;             ///< held at rest beyond the plan when it was admitted
+  std::optional<Bytes> ceiling_;  ///< of its planned transient, after it was stopped
   MemorySummary counts_;
 };
 

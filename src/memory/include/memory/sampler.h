@@ -7,10 +7,12 @@
 #include <optional>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "memory/reading.h"
+#include "memory/reading_series.h"
 
 namespace headroom::memory {
 
@@ -28,7 +30,8 @@ struct Peaks {
 
 /// Looks at a source 20 times a second and keeps the peaks, so that what happens between a group's
 /// two readings is seen as well. A spike between two looks shows in the worker's own high-water
-/// mark: when that has risen, the moment counts with it. Memory: fixed.
+/// mark: when that has risen, the moment counts with it. Every look also goes into a series of readings
+/// over time, with what the run was doing. Memory: bounded (reading_series.h).
 /// Thread: all members may be called from any thread; the source is read by one at a time.
 class Sampler {
  public:
@@ -56,6 +59,16 @@ class Sampler {
   void begin_window();
   std::optional<Reading> latest() const;
 
+  /// What the run is doing from now on. PhaseMark sets it for a while.
+  void set_moment(Moment moment);
+  /// The same, group and item being what they were.
+  void set_phase(RunPhase phase);
+  Moment moment() const;
+  /// A worker's own reading, for the series: what its allocator and its device held then.
+  void see(const Reading& worker);
+  /// The readings over time since the last call.
+  std::vector<ReadingSpan> drain();
+
  private:
   void loop(Duration period);
 
@@ -69,7 +82,23 @@ class Sampler {
   Peaks window_;
   std::optional<Bytes> worker_mark_;  ///< the worker's high-water mark at the last look
   std::optional<Reading> latest_;
+  Moment moment_;
+  ReadingSeries series_;
   std::thread thread_;
+};
+
+/// Says what the run is doing while the mark lives; afterwards it is again what it was before.
+class PhaseMark {
+ public:
+  PhaseMark(Sampler& sampler, RunPhase phase);
+  PhaseMark(Sampler& sampler, Moment moment);
+  ~PhaseMark();
+  PhaseMark(const PhaseMark&) = delete;
+  PhaseMark& operator=(const PhaseMark&) = delete;
+
+ private:
+  Sampler& sampler_;
+  Moment before_;
 };
 
 }  // namespace headroom::memory

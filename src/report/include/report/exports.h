@@ -19,7 +19,8 @@ void for_each_answer_line(const run::JournalReader& journal,
                           const std::string& metric,
                           const std::function<void(const std::string&)>& line);
 
-/// The same for memory.jsonl ("headroom.memory/1"): readings, memory events and deaths by time.
+/// The same for memory.jsonl ("headroom.memory/1"): readings, memory events and deaths, in order
+/// of time.
 void for_each_memory_line(const run::JournalReader& journal,
                           const std::function<void(const std::string&)>& line);
 

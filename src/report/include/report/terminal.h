@@ -46,6 +46,13 @@ std::string show_item_text(const run::JournalReader& journal,
                            const std::string& metric,
                            const std::string& id,
                            const Style& style);
+/// `headroom show RUN --memory`: for each model its memory over time, drawn; what happened, by kind
+/// and policy; the peak against the budget and the plans against what was measured. Also of a run
+/// that is going on, as far as it is committed.
+std::string show_memory_text(const run::JournalReader& journal, const Style& style);
+/// The same as "headroom.memory_overview/1".
+Json show_memory_json(const run::JournalReader& journal);
+
 /// The same as the item's answer records.
 Json show_item_json(const run::JournalReader& journal,
                     const std::string& metric,

@@ -66,8 +66,12 @@ class JournalReader {
   /// The items of a group that this model has not answered, with the pictures' bytes, in order.
   std::vector<ItemRecord> open_items(std::uint32_t model, std::uint32_t group) const;
 
-  /// In the order in which they were stored. Their readings are the memory's time series.
+  /// In the order in which they were stored.
   void for_each_memory_event(const std::function<void(MemoryRecord&&)>& visit) const;
+  /// The readings over time, in order of time; none in a journal begun before they were kept.
+  void for_each_span(const std::function<void(SpanRecord&&)>& visit) const;
+  /// Readings over time, memory events and deaths, all in order of time, as a stream.
+  void for_each_memory_entry(const std::function<void(MemoryEntry&&)>& visit) const;
   std::vector<DeathRecord> deaths() const;
   /// Seconds spent asking groups, all stretches of the run together.
   double asking_seconds(std::uint32_t model) const;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "backends/backend.h"
@@ -11,6 +12,7 @@
 #include "base/json.h"
 #include "datasets/item.h"
 #include "memory/governor.h"
+#include "memory/reading_series.h"
 #include "run/grouping.h"
 #include "run/specification.h"
 #include "worker/messages.h"
@@ -92,6 +94,12 @@ struct MemoryRecord {
   memory::MemoryEvent event;
 };
 
+/// The readings of a span of time, with the model that was at work.
+struct SpanRecord {
+  std::uint32_t model = 0;
+  memory::ReadingSpan span;
+};
+
 struct DeathRecord {
   std::uint32_t model = 0;
   std::optional<std::uint32_t> group;
@@ -106,6 +114,12 @@ struct PeakRecord {
   std::optional<Bytes> budget;
 };
 
+/// One entry of the memory's record.
+struct MemoryEntry {
+  WallTime time{};
+  std::variant<SpanRecord, MemoryRecord, DeathRecord> what;
+};
+
 /// What one commit makes durable, all or nothing.
 struct GroupCommit {
   std::uint32_t model = 0;
@@ -114,7 +128,8 @@ struct GroupCommit {
   std::vector<AnswerRecord> answers;
   std::vector<memory::MemoryEvent> events;
   std::vector<backends::Death> deaths;
-  PeakRecord peak;  ///< of the stretch so far
+  std::vector<memory::ReadingSpan> readings;  ///< over time since the commit before
+  PeakRecord peak;                            ///< of the stretch so far
 };
 
 }  // namespace headroom::run
