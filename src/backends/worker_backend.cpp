@@ -373,6 +373,7 @@ class WorkerBackend::Impl::GroupAsk {
           worker::from_json<AskDone>,
           [this](const std::string& method, const Json& params) { return hear(method, params); });
       done_.reading = done.reading;
+      done_.walked_peak = std::max(done_.walked_peak, done.walked_peak);
       take_skipped(part);
       if (sink_error_ || backend_.interrupt_.raised()) {
         return;

@@ -32,6 +32,7 @@ Workload Governor::wished(const GroupFacts& facts, const Reading& now) const {
   Workload workload = plan_.workload;
   workload.pictures = facts.pictures;
   workload.ahead = facts.ahead;
+  workload.decoded = facts.decoded;
   workload.decode_ahead = true;
   workload.text_tokens = facts.text_tokens;
   workload.max_tokens = facts.max_tokens;

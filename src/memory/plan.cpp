@@ -251,8 +251,11 @@ PhasePlan vision_stage(const Inputs& in) {
 }
 
 PhasePlan encode_phase(const Inputs& in) {
-  PhasePlan decode = decode_stage(in);
   PhasePlan vision = vision_stage(in);
+  if (in.workload.decoded) {
+    return vision;
+  }
+  PhasePlan decode = decode_stage(in);
   return decode.total() + decode.host() > vision.total() + vision.host() ? decode : vision;
 }
 

@@ -52,7 +52,7 @@ class SmolVlmVision {
   SmolVlmVisionConfig config_;
   int scale_;
   engine::Ops ops_;
-  mx::array patch_weight_;  // [E, 3 p p]
+  mx::array patch_weight_;  // [E, 3, p, p]
   mx::array patch_bias_;
   mx::array positions_;  // [grid^2, E]
   std::vector<VisionLayer> layers_;

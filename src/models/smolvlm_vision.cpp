@@ -73,7 +73,6 @@ SmolVlmVision::SmolVlmVision(const SmolVlmConfig& config, engine::Weights& weigh
   for (int i = 0; i < config_.layers; ++i) {
     layers_.push_back(take_layer(weights, config_, i));
   }
-  patch_weight_ = mx::reshape(patch_weight_, {config_.hidden_size, -1});
 }
 
 mx::array SmolVlmVision::position_ids(int rows, int cols) const {
@@ -111,7 +110,8 @@ mx::array SmolVlmVision::embed(mx::array&& pixels) const {
                                                     {tiles, rows * cols, config_.hidden_size})),
                     {tiles * rows * cols, config_.hidden_size});
   }
-  return ops_.linear(x, patch_weight_, patch_bias_, position);
+  const mx::array weight = mx::reshape(patch_weight_, {config_.hidden_size, -1});
+  return ops_.linear(x, weight, patch_bias_, position);
 }
 
 /// Pixel shuffle, then the projection: [N * P, E] -> [N * P / s^2, text E].

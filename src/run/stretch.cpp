@@ -261,7 +261,8 @@ void Stretch::ask_group(OpenGroup& group, const std::optional<OpenGroup>& next) 
   const memory::PhaseMark mark(
       parts_.sampler,
       {memory::RunPhase::kAsk, group.request.group, group.request.items.front().id});
-  const memory::GroupFacts facts = estimator_.of(group, next);
+  memory::GroupFacts facts = estimator_.of(group, next);
+  facts.decoded = prepared_ == group.no;
   const std::optional<memory::Reading> reading = ask_down_the_ladder(group, facts, next);
   if (!reading) {
     commit();
@@ -302,6 +303,7 @@ std::optional<memory::Reading> Stretch::ask_down_the_ladder(OpenGroup& group,
     stopped_.clear();
     check_cancelled();
     facts.questions = static_cast<std::uint32_t>(group.request.items.size());
+    facts.decoded = false;  // they were taken
     facts_ = facts;
     decision = governor_.after_stop(facts, why);
   }
@@ -309,6 +311,7 @@ std::optional<memory::Reading> Stretch::ask_down_the_ladder(OpenGroup& group,
   rung_.clear();
   end_unanswered(group, Outcome::kMemory, "E-MEM-GROUP", decision.reason);
   backend_.prepare({});  // what was decoded ahead for this group is of no use
+  prepared_.reset();
   return reading;
 }
 
@@ -331,6 +334,7 @@ memory::Reading Stretch::ask_items(OpenGroup& group,
   if (decision.prepare_next && next && !next->request.items.empty() &&
       !next->request.pictures.empty()) {
     backend_.prepare(next->request);
+    prepared_ = next->no;
   }
   asked_since_ = parts_.clock.now();
   asking_clock_ = true;
@@ -433,6 +437,7 @@ void Stretch::count(const ItemRecord& item, AnswerRecord&& answer) {
 
 void Stretch::note_death(const backends::Death& death) {
   deaths_.push_back(death);
+  prepared_.reset();
   ++progress_.restarts;
   DeathRecord record;
   record.model = plan_.model;

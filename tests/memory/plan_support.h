@@ -14,6 +14,7 @@ inline memory::Workload workload_from(const Json& json) {
   workload.prefill_chunk = json.value("prefill_chunk", 0U);
   workload.share_prefix = json.value("share_prefix", true);
   workload.decode_ahead = json.value("decode_ahead", true);
+  workload.decoded = json.value("decoded", false);
   workload.release_vision = json.value("release_vision", false);
   workload.kv_quantised = json.value("kv_quantised", false);
   workload.supervisor = Bytes(json.value("supervisor_mib", std::uint64_t{0}) << 20U);

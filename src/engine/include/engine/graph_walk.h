@@ -16,9 +16,12 @@ struct Walked {
 /// Follows the evaluation of `outputs` without running it: MLX's order, what each operation's
 /// result allocates (views and results in a donated buffer nothing), and what is let go. A buffer
 /// that is let go counts until the next Guard::watch, since the thread that computes is behind the
-/// one that allocates. Temporaries that operations of MLX's own make inside are not seen. Thread:
-/// MLX thread; evaluates and allocates nothing. Source: MLX 0.32, mlx/transforms.cpp (eval_impl),
-/// mlx/backend/common.
+/// one that allocates. Temporaries that operations of MLX's own make inside are not seen.
+///
+/// Requires: arrays of the graph that somebody holds beside it, weights above all, are evaluated;
+///           those that are not are taken to go with the graph.
+/// Thread: MLX thread; evaluates and allocates nothing.
+/// Source: MLX 0.32, mlx/transforms.cpp (eval_impl), mlx/backend/common.
 Walked walk_graph(const std::vector<mx::array>& outputs);
 
 }  // namespace headroom::engine

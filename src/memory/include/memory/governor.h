@@ -66,6 +66,7 @@ struct GroupFacts {
   std::vector<PictureCost> pictures;
   std::optional<std::vector<PictureCost>> ahead;  ///< of the next group, decoded meanwhile; empty:
                                                   ///< as this group's
+  bool decoded = false;  ///< `pictures` were decoded while the group before was asked
   std::uint32_t questions = 1;
   std::uint32_t text_tokens = 0;  ///< longest prompt without its pictures' tokens
   std::uint32_t max_tokens = 100;

@@ -29,6 +29,7 @@ struct Workload {
   std::vector<PictureCost> pictures;  ///< of one group; empty: text only
   bool share_prefix = true;  ///< the pictures' KV is held once for the batch, else once a sequence
   bool decode_ahead = true;  ///< the next group's pictures are decoded while this one is asked
+  bool decoded = false;      ///< this group's pictures were decoded while the one before was asked
   bool release_vision = false;  ///< its weights are held while pictures are encoded, and only then
   bool kv_quantised = false;    ///< where the geometry has a figure for it
   std::optional<std::vector<PictureCost>> ahead;  ///< those; empty: as this group's
