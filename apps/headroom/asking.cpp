@@ -82,7 +82,11 @@ void ask_one(Context& context,
   note(context, fitting.admission.text);
   memory::require_fit(fitting.admission);
 
+  if (fitting.budget.counter == memory::Counter::kFootprint && !backend.wall().empty()) {
+    context.log.info("memory", "outer wall: " + backend.wall());
+  }
   const InReach reach(interrupt, backend);
+  sampler.listen([&backend](const memory::Reading& now) { backend.look(now); });
   sampler.start();
   run::Runner runner(journal, sampler, interrupt.token, context.clock, context.log, progress);
   memory::Governor governor(fitting.budget,
@@ -97,6 +101,14 @@ void ask_one(Context& context,
       {spec.models[number].folder, spec.models[number].dtype, limits.memory, limits.cache},
       to_json(fitting)};
   runner.run(plan, backend, governor);
+}
+
+/// Commands that ask nothing have no budget to hold.
+worker::Wall outer_wall(const Settings& settings) {
+  if ((flag("wall").commands & settings.command().bit) == 0) {
+    return {};
+  }
+  return worker::make_wall(memory::parse_wall(settings.text("wall")));
 }
 
 std::string ids_text(const run::ModelResults& model) {
@@ -144,7 +156,8 @@ std::unique_ptr<backends::WorkerBackend> make_backend(Context& context) {
       backends::WorkerCommand{mlx_worker(context.settings).string(), {}, {}},
       backends::WorkerOptions{},
       context.clock,
-      context.log);
+      context.log,
+      outer_wall(context.settings));
 }
 
 void print_results(Context& context, const run::RunResults& results) {

@@ -13,6 +13,7 @@
 #include "memory/budget.h"
 #include "memory/system_source.h"
 #include "places.h"
+#include "worker/wall.h"
 
 namespace headroom::cli {
 
@@ -62,6 +63,12 @@ void look_at_machine(Context& context, Findings& findings) {
     findings.line("capacity", fmt::format("{} ({})", to_string(capacity->bytes), capacity->source));
     findings.json["capacity_bytes"] = capacity->bytes.count();
   }
+}
+
+void look_at_wall(Findings& findings) {
+  const worker::Wall wall = worker::make_wall(memory::WallMode::kAuto);
+  findings.line("wall", wall.text);
+  findings.json["wall"] = {{"kind", wall.kernel ? "kernel" : "watch"}, {"text", wall.text}};
 }
 
 void look_at_worker(Context& context, Findings& findings) {
@@ -120,6 +127,7 @@ void look_at_cache(Context& context, Findings& findings) {
 ExitCode run_doctor(Context& context) {
   Findings findings;
   look_at_machine(context, findings);
+  look_at_wall(findings);
   look_at_worker(context, findings);
   look_at_assets(context, findings);
   look_at_cache(context, findings);

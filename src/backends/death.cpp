@@ -23,8 +23,17 @@ bool speaks_of_memory(const std::string& log) {
 }
 
 /// Why a death counts as out of memory; empty when it does not.
-std::string memory_reason(const worker::WorkerEnd& end) {
+std::string memory_reason(const worker::WorkerEnd& end, const std::optional<Death::AtWall>& wall) {
   const bool killed = end.exit.signal == SIGKILL || end.exit.status == kKilledStatus;
+  if (killed && !end.struck.empty()) {
+    return fmt::format("killed by the supervisor's watch: {}", end.struck);
+  }
+  if (killed && end.oom_kill && wall && wall->by_kernel) {
+    return fmt::format("kernel OOM kill at the wall of {}{} ({})",
+                       to_string(wall->limit),
+                       wall->held ? fmt::format(", {} held", to_string(*wall->held)) : "",
+                       *end.oom_kill);
+  }
   if (killed && end.oom_kill) {
     return fmt::format("kernel OOM kill ({})", *end.oom_kill);
   }
@@ -56,7 +65,9 @@ std::string_view to_string(Death::Kind kind) {
   return "unknown";
 }
 
-Death classify(const worker::WorkerEnd& end, const memory::Reading& last) {
+Death classify(const worker::WorkerEnd& end,
+               const memory::Reading& last,
+               const std::optional<Death::AtWall>& wall) {
   Death death;
   death.detail = end.exit.signal.value_or(end.exit.status.value_or(0));
   death.evidence = worker::to_string(end.exit);
@@ -66,8 +77,11 @@ Death classify(const worker::WorkerEnd& end, const memory::Reading& last) {
   } else if (end.cause == worker::WorkerEnd::Cause::kProtocol) {
     death.kind = Death::Kind::kProtocol;
     death.evidence = fmt::format("killed: {}", end.reason);
-  } else if (const std::string reason = memory_reason(end); !reason.empty()) {
+  } else if (const std::string reason = memory_reason(end, wall); !reason.empty()) {
     death.kind = Death::Kind::kOutOfMemory;
+    if (wall && (wall->by_kernel ? end.oom_kill.has_value() : !end.struck.empty())) {
+      death.wall = wall;
+    }
     death.evidence += ", " + reason;
   } else {
     death.kind = end.exit.signal ? Death::Kind::kSignal : Death::Kind::kExit;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "backends/backend.h"
 #include "memory/reading.h"
 #include "worker/client.h"
@@ -8,7 +10,10 @@ namespace headroom::backends {
 
 /// Tells deaths apart. A SIGKILL that was not ours is an out-of-memory kill when the kernel counted
 /// one meanwhile, or when there is no count to look at; so is an abort or a failure whose last
-/// words say that memory ran out. `last`: what the worker reported last.
-Death classify(const worker::WorkerEnd& end, const memory::Reading& last);
+/// words say that memory ran out. `last`: what the worker reported last. `wall`: what the outer wall
+/// has to say, when the worker came to it in this life.
+Death classify(const worker::WorkerEnd& end,
+               const memory::Reading& last,
+               const std::optional<Death::AtWall>& wall = std::nullopt);
 
 }  // namespace headroom::backends

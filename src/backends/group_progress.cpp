@@ -7,7 +7,9 @@
 namespace headroom::backends {
 
 GroupProgress::GroupProgress(const worker::AskRequest& request, int deaths_per_item)
-    : request_(request), deaths_per_item_(static_cast<std::size_t>(std::max(1, deaths_per_item))) {
+    : request_(request),
+      limits_(request.limits),
+      deaths_per_item_(static_cast<std::size_t>(std::max(1, deaths_per_item))) {
   for (std::size_t i = 0; i < request.items.size(); ++i) {
     pending_.push_back({i, {}});
   }
@@ -18,7 +20,7 @@ worker::AskRequest GroupProgress::next() const {
   request.group = request_.group;
   request.pictures = request_.pictures;
   request.max_image_side = request_.max_image_side;
-  request.limits = request_.limits;
+  request.limits = limits_;
   const std::size_t count = mode_ == Mode::kAlone ? 1 : pending_.size();
   for (std::size_t i = 0; i < count; ++i) {
     request.items.push_back(request_.items[pending_[i].item]);

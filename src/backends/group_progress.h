@@ -23,6 +23,11 @@ class GroupProgress {
 
   std::size_t pending() const { return pending_.size(); }
 
+  /// From now on.
+  void set_limits(const worker::AskLimits& limits) { limits_ = limits; }
+
+  const worker::AskLimits& limits() const { return limits_; }
+
   /// What to ask now. `done()` must be false.
   worker::AskRequest next() const;
   /// Takes an answer of the engine. False: nobody waits for it (another group, an unknown or
@@ -58,6 +63,7 @@ class GroupProgress {
   worker::Answer given_up(const Pending& pending) const;
 
   const worker::AskRequest& request_;
+  worker::AskLimits limits_;
   std::size_t deaths_per_item_;
   Mode mode_ = Mode::kWhole;
   std::vector<Pending> pending_;  ///< in the request's order; kAlone asks the first

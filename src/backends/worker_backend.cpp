@@ -11,6 +11,7 @@
 #include "base/errors.h"
 #include "death.h"
 #include "group_progress.h"
+#include "wall_guard.h"
 #include "worker/client.h"
 
 namespace headroom::backends {
@@ -34,13 +35,24 @@ using Sink = std::function<void(Answer&&)>;
 
 class WorkerBackend::Impl {
  public:
-  Impl(WorkerBackend& owner, WorkerCommand command, WorkerOptions options, Clock& clock, Log& log)
-      : owner_(owner), command_(std::move(command)), options_(options), clock_(clock), log_(log) {}
+  Impl(WorkerBackend& owner,
+       WorkerCommand command,
+       WorkerOptions options,
+       Clock& clock,
+       Log& log,
+       worker::Wall wall)
+      : owner_(owner),
+        command_(std::move(command)),
+        options_(options),
+        clock_(clock),
+        log_(log),
+        wall_(std::move(wall), log) {}
 
   ~Impl() {
     if (client_) {
       client_->finish(options_.end_grace);
     }
+    lose_client();
   }
 
   Impl(const Impl&) = delete;
@@ -49,6 +61,8 @@ class WorkerBackend::Impl {
   void cancel() { interrupt_.raise(); }
 
   int restarts() const { return restarts_; }
+
+  WallGuard& wall() { return wall_; }
 
   const worker::Hello& hello() {
     throw_if_cancelled();
@@ -214,8 +228,7 @@ class WorkerBackend::Impl {
   /// An interrupt that ended a call took the worker with it.
   void drop_after_cancel() {
     if (client_ && !client_->alive()) {
-      client_.reset();
-      loaded_.reset();
+      lose_client();
     }
     interrupt_.clear();
   }
@@ -228,7 +241,7 @@ class WorkerBackend::Impl {
       return;
     }
     loaded_.reset();
-    client_ = std::make_unique<WorkerClient>(command_, clock_, log_);
+    client_ = wall_.start(command_, clock_);
     hello_ = call("hello",
                   {{"protocol", worker::kProtocolVersion}},
                   interruptible(options_.hello_timeout),
@@ -236,7 +249,7 @@ class WorkerBackend::Impl {
     last_reading_ = hello_->reading;
     if (hello_->protocol != worker::kProtocolVersion) {
       const int spoken = hello_->protocol;
-      client_.reset();
+      lose_client();
       throw BackendError("E-WORKER-VERSION",
                          fmt::format("worker {} speaks contract {}, this program speaks {}; "
                                      "install both from the same release",
@@ -257,12 +270,18 @@ class WorkerBackend::Impl {
     last_reading_ = loaded_->reading;
   }
 
-  /// Takes note of a death and tells about it.
-  Death bury(const worker::WorkerEnd& end) {
+  void lose_client() {
+    wall_.release();
     client_.reset();
     loaded_.reset();
+  }
+
+  /// Takes note of a death and tells about it.
+  Death bury(const worker::WorkerEnd& end) {
+    const std::optional<Death::AtWall> at_wall = wall_.at_wall();
+    lose_client();
     ++restarts_;
-    Death death = classify(end, last_reading_);
+    Death death = classify(end, last_reading_, at_wall);
     log_.warning(
         kPart,
         fmt::format(
@@ -281,6 +300,7 @@ class WorkerBackend::Impl {
   Clock& clock_;
   Log& log_;
   worker::Interrupt interrupt_;
+  WallGuard wall_;
   std::unique_ptr<WorkerClient> client_;
   std::optional<worker::Hello> hello_;
   std::optional<LoadRequest> load_request_;  ///< what a new worker must load
@@ -391,7 +411,7 @@ class WorkerBackend::Impl::GroupAsk {
     backend_.last_reading_ = answer.after;
     if (progress_.careful()) {
       answer.rung += answer.rung.empty() ? "" : ", ";
-      answer.rung += "one by one after a worker's death";
+      answer.rung += "one by one after a worker's death" + rung_;
     }
     give(std::move(answer));
   }
@@ -466,6 +486,7 @@ class WorkerBackend::Impl::GroupAsk {
       return;
     }
     settle(progress_.on_death(death));
+    reduce(death);
     if (++backend_.deaths_without_answer_ < backend_.options_.deaths_without_answer) {
       return;
     }
@@ -478,6 +499,15 @@ class WorkerBackend::Impl::GroupAsk {
                     death.evidence));
   }
 
+  void reduce(const Death& death) {
+    if (progress_.done() || !backend_.owner_.limits_after_death) {
+      return;
+    }
+    const AfterDeath after = backend_.owner_.limits_after_death(death, progress_.limits());
+    progress_.set_limits(after.limits);
+    rung_ += after.rung.empty() ? "" : ", " + after.rung;
+  }
+
   static constexpr std::size_t kShownEvent = 500;
   static constexpr std::size_t kShownId = 80;
 
@@ -486,6 +516,7 @@ class WorkerBackend::Impl::GroupAsk {
   const Sink& sink_;
   GroupProgress progress_;
   AskDone done_;
+  std::string rung_;             ///< what deaths have reduced
   Duration asked_{0};            ///< time spent asking, without starts and loads
   std::vector<Answer> skipped_;  ///< in this attempt
   std::exception_ptr sink_error_;
@@ -498,8 +529,10 @@ AskDone WorkerBackend::Impl::ask(const AskRequest& request, const Sink& sink) {
 
 // ---- WorkerBackend
 
-WorkerBackend::WorkerBackend(WorkerCommand command, WorkerOptions options, Clock& clock, Log& log)
-    : impl_(std::make_unique<Impl>(*this, std::move(command), options, clock, log)) {}
+WorkerBackend::WorkerBackend(
+    WorkerCommand command, WorkerOptions options, Clock& clock, Log& log, worker::Wall wall)
+    : impl_(std::make_unique<Impl>(
+          *this, std::move(command), options, clock, log, std::move(wall))) {}
 
 WorkerBackend::~WorkerBackend() = default;
 
@@ -532,5 +565,11 @@ worker::Verified WorkerBackend::verify(const worker::VerifyRequest& request) {
 void WorkerBackend::cancel() { impl_->cancel(); }
 
 int WorkerBackend::restarts() const { return impl_->restarts(); }
+
+std::string WorkerBackend::wall() const { return impl_->wall().text(); }
+
+void WorkerBackend::set_wall(Bytes limit) { impl_->wall().set_limit(limit); }
+
+void WorkerBackend::look(const memory::Reading& now) { impl_->wall().look(now); }
 
 }  // namespace headroom::backends

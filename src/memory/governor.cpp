@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "memory/wall.h"
+
 namespace headroom::memory {
 
 namespace {
@@ -138,6 +140,29 @@ void Governor::after_load(const Reading& reading, double load_seconds) {
   last_ = now;
   note(std::move(event));
   check_kept({});
+}
+
+std::optional<Bytes> Governor::move_wall(const std::string& holder) {
+  const Reading now = complete(last_.value_or(Reading()));
+  const auto line = wall_line(budget_, now);
+  if (!line || (wall_ && !moved(*wall_, line->limit))) {
+    return std::nullopt;
+  }
+  wall_ = line->limit;
+  const std::int64_t change = signed_difference(line->limit, noted_wall_);
+  const auto noted = static_cast<std::int64_t>(scaled(noted_wall_, kNotedChange).count());
+  if (change >= -noted && change <= noted) {
+    return wall_;
+  }
+  noted_wall_ = line->limit;
+  MemoryEvent event;
+  event.kind = MemoryEvent::Kind::kWall;
+  event.detail = holder;
+  event.reason = "the workers may hold " + line->text;
+  event.numbers = {{"limit_bytes", line->limit.count()}};
+  event.after = now;
+  note(std::move(event));
+  return wall_;
 }
 
 Budget Governor::current_budget(const Reading& now) {

@@ -15,8 +15,17 @@ void set(Json& json, const char* key, const std::optional<Bytes>& value) {
 }  // namespace
 
 std::string_view to_string(MemoryEvent::Kind kind) {
-  constexpr std::array<std::string_view, 10> names = {
-      "budget", "plan", "load", "refuse", "rung", "group", "pressure", "clean", "broken", "unload"};
+  constexpr std::array<std::string_view, 11> names = {"budget",
+                                                      "plan",
+                                                      "load",
+                                                      "refuse",
+                                                      "rung",
+                                                      "group",
+                                                      "pressure",
+                                                      "clean",
+                                                      "broken",
+                                                      "unload",
+                                                      "wall"};
   return names.at(static_cast<std::size_t>(kind));
 }
 

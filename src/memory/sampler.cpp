@@ -35,6 +35,9 @@ Reading Sampler::tick() {
   const std::scoped_lock one_reader(reading_);
   const Reading reading = source_.read();
   Reading spike = reading;
+  if (hear_) {
+    hear_(reading);
+  }
   const std::scoped_lock lock(mutex_);
   if (reading.worker_footprint_peak && reading.worker_footprint_peak != worker_mark_) {
     raise(spike.worker_footprint, reading.worker_footprint_peak);

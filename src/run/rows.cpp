@@ -395,7 +395,7 @@ MemoryRecord read_event(const Statement& row, int first, Database& database) {
   record.event.time = from_milliseconds(row.integer(first + 1));
   const std::string kind = row.text(first + 2);
   bool known = false;
-  for (int i = 0; i <= static_cast<int>(Kind::kUnload) && !known; ++i) {
+  for (int i = 0; i <= static_cast<int>(Kind::kWall) && !known; ++i) {
     record.event.kind = static_cast<Kind>(i);
     known = memory::to_string(record.event.kind) == kind;
   }

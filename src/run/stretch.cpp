@@ -124,6 +124,7 @@ void Stretch::count_earlier_answers() {
 void Stretch::load() {
   const worker::Hello& hello = backend_.hello();
   governor_.before_load(hello.reading);
+  move_wall();
   worker::LoadRequest request = plan_.load;
   const memory::LoadLimits limits = governor_.load_limits();
   request.memory_limit = request.memory_limit ? request.memory_limit : limits.memory;
@@ -149,6 +150,14 @@ void Stretch::load() {
   record.loads = 1;
   parts_.journal.set_model(record);
   parts_.observer.on_loaded(record);
+}
+
+void Stretch::move_wall() {
+  const std::string holder = backend_.wall();
+  const auto limit = holder.empty() ? std::nullopt : governor_.move_wall(holder);
+  if (limit) {
+    backend_.set_wall(*limit);
+  }
 }
 
 std::optional<OpenGroup> Stretch::open_group(std::uint32_t from) const {
@@ -240,6 +249,7 @@ void Stretch::ask_group(OpenGroup& group, const std::optional<OpenGroup>& next) 
     commit();
     return;
   }
+  move_wall();
   const memory::Reading reading = ask_items(group, decision, next);
   const std::size_t noted = events_.size();
   const memory::CleanDecision after = governor_.after_group(facts, facts.questions, reading);

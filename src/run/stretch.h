@@ -51,6 +51,8 @@ class Stretch {
                             const memory::GroupDecision& decision,
                             const std::optional<OpenGroup>& next);
   void unload();
+  /// Puts the outer wall where the governor wants it.
+  void move_wall();
 
   std::optional<OpenGroup> open_group(std::uint32_t from) const;
   memory::GroupFacts facts_of(const OpenGroup& group);

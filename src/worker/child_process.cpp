@@ -103,16 +103,41 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return result;
 }
 
+/// What the child writes when it cannot become the program.
+struct ChildFailure {
+  int error;
+  bool in_group;  ///< it could not enter its control group
+};
+
 /// Between fork and exec: only async-signal-safe calls.
 struct ChildSetup {
   int input;
   int output;
   int error;
-  int report;  ///< where an errno goes if exec fails
+  int report;  ///< where a ChildFailure goes
   pid_t parent;
   const char* program;
   char* const* arguments;
   char* const* environment;
+  const char* group;  ///< its file of members, or null
+
+  /// Tells the parent what failed, and ends.
+  [[noreturn]] void fail(bool in_group) const {
+    const ChildFailure failure{errno, in_group};
+    [[maybe_unused]] const ssize_t put = ::write(report, &failure, sizeof failure);
+    ::_exit(127);
+  }
+
+  /// "0" is whoever writes it.
+  void enter_group() const {
+    const int fd = group == nullptr ? -1 : ::open(group, O_WRONLY | O_CLOEXEC);
+    if (group != nullptr && (fd < 0 || ::write(fd, "0", 1) != 1)) {
+      fail(true);
+    }
+    if (fd >= 0) {
+      ::close(fd);
+    }
+  }
 
   [[noreturn]] void run() const {
     ::setpgid(0, 0);
@@ -123,6 +148,7 @@ struct ChildSetup {
     }
     prefer_as_victim();
 #endif
+    enter_group();
     for (int signal = 1; signal < NSIG; ++signal) {
       ::signal(signal, SIG_DFL);
     }
@@ -132,9 +158,7 @@ struct ChildSetup {
     if (::dup2(input, 0) == 0 && ::dup2(output, 1) == 1 && ::dup2(error, 2) == 2) {
       ::execve(program, arguments, environment);
     }
-    const int failure = errno;
-    [[maybe_unused]] const ssize_t put = ::write(report, &failure, sizeof failure);
-    ::_exit(127);
+    fail(false);
   }
 
 #ifdef __linux__
@@ -181,6 +205,7 @@ ChildProcess::ChildProcess(const WorkerCommand& command) {
   std::vector<std::string> arguments = {command.program};
   arguments.insert(arguments.end(), command.args.begin(), command.args.end());
   std::vector<std::string> environment = make_environment(command.env);
+  const std::string members = command.group.empty() ? "" : command.group / "cgroup.procs";
   const std::vector<char*> argument_pointers = pointers(arguments);
   const std::vector<char*> environment_pointers = pointers(environment);
 
@@ -210,7 +235,8 @@ ChildProcess::ChildProcess(const WorkerCommand& command) {
                          ::getpid(),
                          program.c_str(),
                          argument_pointers.data(),
-                         environment_pointers.data()};
+                         environment_pointers.data(),
+                         members.empty() ? nullptr : members.c_str()};
   pid_ = ::fork();
   if (pid_ == 0) {
     setup.run();
@@ -225,7 +251,7 @@ ChildProcess::ChildProcess(const WorkerCommand& command) {
   output_ = std::exchange(out.read, -1);
   error_ = std::exchange(err.read, -1);
   ::close(std::exchange(report.write, -1));
-  int failure = 0;
+  ChildFailure failure{};
   ssize_t got = 0;
   do {
     got = ::read(report.read, &failure, sizeof failure);
@@ -239,7 +265,14 @@ ChildProcess::ChildProcess(const WorkerCommand& command) {
     for (const int end : {input_, output_, error_}) {
       ::close(end);
     }
-    throw_start_error(command.program, std::strerror(failure));
+    if (failure.in_group) {
+      throw BackendError("E-WORKER-GROUP",
+                         fmt::format("worker {} cannot enter {}: {}",
+                                     command.program,
+                                     members,
+                                     std::strerror(failure.error)));
+    }
+    throw_start_error(command.program, std::strerror(failure.error));
   }
 }
 
@@ -260,6 +293,7 @@ std::optional<ExitState> ChildProcess::poll_exit() {
   if (exit_) {
     return exit_;
   }
+  const std::scoped_lock lock(reaping_);
   siginfo_t info{};
   // Looked at first and reaped after: while the leader is there, its group's number is its own.
   const int looked = ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT);
@@ -312,6 +346,11 @@ ExitState ChildProcess::kill() {
          errno == EINTR) {
   }
   return *poll_exit();
+}
+
+bool ChildProcess::strike() {
+  const std::scoped_lock lock(reaping_);
+  return !exit_ && ::kill(-pid_, SIGKILL) == 0;
 }
 
 }  // namespace headroom::worker

@@ -254,6 +254,8 @@ WorkerEnd WorkerClient::end() { return pipes_->end(WorkerEnd::Cause::kDied, {});
 
 std::optional<ExitState> WorkerClient::finish(Duration grace) { return pipes_->finish(grace); }
 
+void WorkerClient::strike(std::string reason) { pipes_->strike(std::move(reason)); }
+
 void WorkerClient::break_off(const std::string& reason) {
   throw WorkerLost(pipes_->end(WorkerEnd::Cause::kProtocol, reason));
 }

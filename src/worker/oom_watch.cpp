@@ -11,6 +11,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kEvents = "memory.events";
+
 /// The value in a "key value" line of a kernel file.
 std::optional<std::uint64_t> read_counter(const fs::path& file) {
   std::ifstream in(file);
@@ -40,7 +42,7 @@ std::vector<fs::path> candidates(const OomWatch::Roots& roots, pid_t pid) {
     const std::string controllers = ',' + line.substr(first + 1, second - first - 1) + ',';
     const fs::path group = fs::path(line.substr(second + 1)).relative_path();
     if (controllers == ",,") {
-      unified = {roots.cgroup / group / "memory.events", roots.cgroup / "memory.events"};
+      unified = {roots.cgroup / group / kEvents, roots.cgroup / kEvents};
     } else if (controllers.find(",memory,") != std::string::npos) {
       legacy = {roots.cgroup / "memory" / group / "memory.oom_control",
                 roots.cgroup / "memory" / "memory.oom_control"};
@@ -54,22 +56,36 @@ std::vector<fs::path> candidates(const OomWatch::Roots& roots, pid_t pid) {
 
 }  // namespace
 
-void OomWatch::mark(pid_t pid) {
-  for (const fs::path& file : candidates(roots_, pid)) {
-    before_ = read_counter(file);
-    if (before_) {
-      counter_ = file;
-      return;
+void OomWatch::mark(pid_t pid, const fs::path& group) {
+  std::vector<fs::path> files = candidates(roots_, pid);
+  if (!group.empty()) {
+    files.insert(files.begin(), {group / "memory.oom_control", group / kEvents});
+  }
+  counters_.clear();
+  for (const fs::path& file : files) {
+    if (const auto count = read_counter(file)) {
+      counters_.push_back({file, *count});
+      break;
+    }
+  }
+  // Version 2 counts in the groups above as well; one that systemd made goes with its last process.
+  if (!counters_.empty() && counters_.front().file.filename() == kEvents) {
+    const fs::path above = counters_.front().file.parent_path().parent_path() / kEvents;
+    if (const auto count = read_counter(above)) {
+      counters_.push_back({above, *count});
     }
   }
 }
 
 std::optional<std::string> OomWatch::change() const {
-  const std::optional<std::uint64_t> after = before_ ? read_counter(counter_) : std::nullopt;
-  if (!after || *after <= *before_) {
-    return std::nullopt;
+  for (const auto& [file, before] : counters_) {
+    if (const auto after = read_counter(file)) {
+      return *after > before ? std::optional(fmt::format(
+                                   "{} oom_kill {} -> {}", file.string(), before, *after))
+                             : std::nullopt;
+    }
   }
-  return fmt::format("{} oom_kill {} -> {}", counter_.string(), *before_, *after);
+  return std::nullopt;
 }
 
 }  // namespace headroom::worker

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace headroom::worker {
 
@@ -24,19 +25,25 @@ class OomWatch {
   OomWatch() : OomWatch(Roots{}) {}
 
   /// Finds the counter of the process's memory cgroup (v1 or v2, the machine's own otherwise) and
-  /// remembers its value. To be called while the process lives.
-  void mark(pid_t pid);
+  /// remembers its value. To be called while the process lives. `group`: the folder of the group
+  /// where it is known; empty: by the process's own word.
+  void mark(pid_t pid, const std::filesystem::path& group = {});
 
   /// False: the count cannot be read, so its standing still means nothing.
-  bool readable() const { return before_.has_value(); }
+  bool readable() const { return !counters_.empty(); }
 
   /// "/sys/fs/cgroup/… oom_kill 0 -> 1", when it moved since `mark`.
   std::optional<std::string> change() const;
 
  private:
   Roots roots_;
-  std::filesystem::path counter_;
-  std::optional<std::uint64_t> before_;
+  struct Counter {
+    std::filesystem::path file;
+    std::uint64_t before = 0;
+  };
+
+  /// The process's own first. The next counts it as well, and is there when its group is gone.
+  std::vector<Counter> counters_;
 };
 
 }  // namespace headroom::worker

@@ -26,8 +26,8 @@ constexpr int kLastReads = 64;
 }  // namespace
 
 WorkerPipes::WorkerPipes(const WorkerCommand& command, Clock& clock, Log& log)
-    : clock_(clock), log_(log), child_(command) {
-  oom_.mark(child_.pid());
+    : clock_(clock), log_(log), group_(command.group), child_(command) {
+  mark_oom();
 }
 
 void WorkerPipes::send(const std::string& line) {
@@ -97,7 +97,16 @@ WorkerEnd WorkerPipes::end(WorkerEnd::Cause cause, std::string reason) {
   end.oom_kill = oom_.change();
   end.oom_readable = oom_.readable();
   end.last_log = tail_.text();
+  const std::scoped_lock lock(striking_);
+  end.struck = struck_;
   return end;
+}
+
+void WorkerPipes::strike(std::string reason) {
+  const std::scoped_lock lock(striking_);
+  if (child_.strike()) {
+    struck_ = std::move(reason);
+  }
 }
 
 std::optional<ExitState> WorkerPipes::finish(Duration grace) {

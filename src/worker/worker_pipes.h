@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -25,7 +27,7 @@ class WorkerPipes {
   Clock& clock() { return clock_; }
 
   /// Remembers the kernel's count of kills.
-  void mark_oom() { oom_.mark(child_.pid()); }
+  void mark_oom() { oom_.mark(child_.pid(), group_); }
 
   /// Bytes that wait for the pipe to take them.
   std::size_t backlog() const { return outgoing_.size() - sent_; }
@@ -44,6 +46,8 @@ class WorkerPipes {
   /// Gathers what is known about the end. The worker is dead afterwards, killed if need be.
   WorkerEnd end(WorkerEnd::Cause cause, std::string reason);
   std::optional<ExitState> finish(Duration grace);
+  /// Kills it for `reason`, which `end` tells. Thread: any.
+  void strike(std::string reason);
 
  private:
   void flush();
@@ -53,7 +57,10 @@ class WorkerPipes {
 
   Clock& clock_;
   Log& log_;
+  std::filesystem::path group_;
   ChildProcess child_;
+  std::mutex striking_;
+  std::string struck_;  ///< why it was killed from another thread
   OomWatch oom_;
   LineBuffer lines_;
   LogTail tail_;

@@ -88,6 +88,20 @@ TEST_F(GovernorTest, RecordsBudgetPlanAndLoad) {
   EXPECT_EQ(events_[2].reason, "loaded: 101.0 MiB held, 101.0 MiB planned");
 }
 
+TEST_F(GovernorTest, TheWallFollowsTheBudgetAndIsNotedWhenItMovesFar) {
+  Governor& governor = start(512_MiB);
+  EXPECT_EQ(governor.move_wall("a holder"), 500_MiB);
+  EXPECT_EQ(governor.move_wall("a holder"), std::nullopt) << "it stands there";
+  source_.now.supervisor_footprint = 20_MiB;
+  EXPECT_EQ(governor.move_wall("a holder"), 492_MiB);
+  ASSERT_EQ(count(Kind::kWall), 1U) << "a step of less than a twentieth";
+  EXPECT_EQ(last(Kind::kWall)->detail, "a holder");
+  EXPECT_EQ(last(Kind::kWall)->numbers.at("limit_bytes"), (500_MiB).count());
+  source_.now.system_available = 200_MiB;
+  EXPECT_EQ(governor.move_wall("a holder"), 260_MiB);
+  EXPECT_EQ(count(Kind::kWall), 2U);
+}
+
 TEST_F(GovernorTest, AGroupThatFitsIsAskedAsWished) {
   Governor& governor = start(512_MiB);
   load(governor);

@@ -53,6 +53,16 @@ TEST(Sampler, AnOldHighWaterMarkDoesNotCountInALaterWindow) {
   EXPECT_EQ(sampler.peaks().total, 310_MiB);
 }
 
+TEST(Sampler, TellsEachReadingToWhoListens) {
+  ScriptedSource source({footprints(10_MiB, 100_MiB), footprints(10_MiB, 200_MiB)});
+  Sampler sampler(source);
+  std::vector<std::optional<Bytes>> heard;
+  sampler.listen([&](const Reading& now) { heard.push_back(now.worker_footprint); });
+  sampler.tick();
+  sampler.tick();
+  EXPECT_EQ(heard, (std::vector<std::optional<Bytes>>{100_MiB, 200_MiB}));
+}
+
 TEST(Sampler, UnreadSensorsLeaveNoPeak) {
   ScriptedSource source;
   Sampler sampler(source);

@@ -181,8 +181,13 @@ worker::AskDone ScriptedEngine::ask(const worker::AskRequest& request,
   for (const worker::AskItem& item : request.items) {
     ids += ' ' + item.id;
   }
-  script_.note(fmt::format(
-      "ask {} {} batch {}:{}", script_.life(), request.group, request.limits.batch, ids));
+  const std::uint32_t chunk = request.limits.prefill_chunk;
+  script_.note(fmt::format("ask {} {} batch {}{}:{}",
+                           script_.life(),
+                           request.group,
+                           request.limits.batch,
+                           chunk == 0 ? "" : fmt::format(" chunk {}", chunk),
+                           ids));
   play("ask", "", &cancel);
   worker::AskDone done;
   done.group = request.group;

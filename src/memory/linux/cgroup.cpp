@@ -165,6 +165,16 @@ std::optional<CgroupMemory> read_version(const fs::path& root, int version) {
 
 }  // namespace
 
+std::optional<CgroupFolders> cgroup_folders(int version, const fs::path& root) {
+  const auto group = own_group(root, version);
+  const auto mount = find_mount(root, version);
+  if (!group || !mount) {
+    return std::nullopt;
+  }
+  const std::vector<fs::path> all = folders(root, *mount, *group);
+  return CgroupFolders{all.front(), all.back()};
+}
+
 std::optional<CgroupMemory> read_cgroup_memory(const fs::path& root) {
   // A machine with both has the memory controller in one of them.
   if (auto one = read_version(root, 1)) {

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "memory/geometry.h"
 #include "memory/reading.h"
@@ -24,6 +26,20 @@ struct Death {
   int detail = 0;        ///< signal number or exit status
   std::string evidence;  ///< "kernel OOM kill (memory.oom_control oom_kill 0 -> 1), footprint 1.9
                          ///< GiB", last log lines
+
+  /// The outer wall, when that is where the engine ended.
+  struct AtWall {
+    Bytes limit;
+    std::optional<Bytes> held;  ///< the most, where it is told
+    bool by_kernel = false;     ///< else by the supervisor's watch
+  };
+  std::optional<AtWall> wall;
+};
+
+/// How a group goes on after a death.
+struct AfterDeath {
+  worker::AskLimits limits;  ///< without its deadline, which stays the group's
+  std::string rung;          ///< what was reduced, for the answers' record; empty: nothing
 };
 
 /// "out of memory", "signal", "exit", "hang", "protocol".
@@ -62,6 +78,18 @@ class Backend {
   virtual int restarts() const = 0;
   /// Called at each death, before the restart.
   std::function<void(const Death&)> on_death;
+  /// Called after `on_death` when a group is to go on, with the limits that it was asked with; its
+  /// questions are asked one by one then, whatever the batch. Empty: with the same limits.
+  std::function<AfterDeath(const Death&, const worker::AskLimits&)> limits_after_death;
+
+  /// What holds the engine's processes from outside, and why nothing better; empty: nothing does.
+  virtual std::string wall() const { return {}; }
+
+  /// The most that they may hold together from now on, by footprint.
+  virtual void set_wall(Bytes /*limit*/) {}
+
+  /// A look at memory: where the wall is a watch, it kills what is beyond. Thread: any.
+  virtual void look(const memory::Reading& /*now*/) {}
 };
 
 }  // namespace headroom::backends

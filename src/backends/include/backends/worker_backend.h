@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "worker/child_process.h"
+#include "worker/wall.h"
 
 namespace headroom::backends {
 
@@ -42,13 +43,17 @@ struct WorkerOptions {
 ///         starting or loading), "E-WORKER-VERSION" (another contract), "E-WORKER-GAVE-UP" (died
 ///         deaths_without_answer times in a row); what the worker itself reports, as its kind.
 /// Thread: one thread, the one that constructed it (on Linux the child dies with that thread),
-///         except `cancel`, which may also be called from a signal handler.
+///         except `cancel`, which may also be called from a signal handler, and `look`.
 class WorkerBackend final : public Backend {
  public:
   using Options = WorkerOptions;
 
-  /// Starts nothing yet.
-  WorkerBackend(WorkerCommand command, WorkerOptions options, Clock& clock, Log& log);
+  /// Starts nothing yet. Each worker runs within `wall`, without a limit until `set_wall`.
+  WorkerBackend(WorkerCommand command,
+                WorkerOptions options,
+                Clock& clock,
+                Log& log,
+                worker::Wall wall = {});
   /// Ends the child: closes its input, then kills it after `end_grace`.
   ~WorkerBackend() override;
   WorkerBackend(const WorkerBackend&) = delete;
@@ -76,6 +81,10 @@ class WorkerBackend final : public Backend {
   void cancel() override;
 
   int restarts() const override;
+
+  std::string wall() const override;
+  void set_wall(Bytes limit) override;
+  void look(const memory::Reading& now) override;
 
  private:
   class Impl;

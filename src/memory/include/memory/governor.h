@@ -31,7 +31,8 @@ struct MemoryEvent {
     kPressure,
     kClean,
     kBroken,
-    kUnload
+    kUnload,
+    kWall
   };
   WallTime time{};
   Kind kind{};
@@ -46,7 +47,8 @@ struct MemoryEvent {
       Json::object();  ///< further figures by name, integers of bytes: {"planned_peak_bytes": …}
 };
 
-/// "budget", "plan", "load", "refuse", "rung", "group", "pressure", "clean", "broken", "unload".
+/// "budget", "plan", "load", "refuse", "rung", "group", "pressure", "clean", "broken", "unload",
+/// "wall".
 std::string_view to_string(MemoryEvent::Kind kind);
 /// {"schema": "headroom.memory/1", "time", "kind", …}; absent members are left out.
 Json to_json(const MemoryEvent& event);
@@ -128,6 +130,9 @@ class Governor {
            Sink sink);
 
   LoadLimits load_limits() const;
+  /// Where the outer wall, held by `holder`, shall stand from now on; empty: where it stands. To be
+  /// asked for before loading and before each group is asked.
+  std::optional<Bytes> move_wall(const std::string& holder);
   void before_load(const Reading& reading);
   void after_load(const Reading& reading, double load_seconds);
 
@@ -174,6 +179,8 @@ class Governor {
   std::optional<Reading> last_;
   Bytes beyond_plan_;      ///< what loading took beyond its plan
   Bytes last_live_limit_;  ///< as last noted
+  std::optional<Bytes> wall_;  ///< where it stands
+  Bytes noted_wall_;           ///< as last noted
   Bytes noted_break_;      ///< the peak above the limit that was noted last
   Peaks device_;           ///< of the worker's own readings
   std::string open_group_;

@@ -2,9 +2,11 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -38,6 +40,9 @@ class Sampler {
   Sampler(const Sampler&) = delete;
   Sampler& operator=(const Sampler&) = delete;
 
+  /// From now on `hear` gets each reading, on the thread that looked. Before `start`, once at most.
+  void listen(std::function<void(const Reading&)> hear) { hear_ = std::move(hear); }
+
   /// Looks once, now.
   Reading tick();
 
@@ -55,6 +60,7 @@ class Sampler {
   void loop(Duration period);
 
   MemorySource& source_;
+  std::function<void(const Reading&)> hear_;
   std::mutex reading_;  ///< held while the source is read
   mutable std::mutex mutex_;
   std::condition_variable wake_;

@@ -28,6 +28,15 @@ struct CgroupMemory {
 /// Empty where no memory controller holds this process. `root`: in front of /proc and /sys.
 std::optional<CgroupMemory> read_cgroup_memory(const std::filesystem::path& root = "/");
 
+/// Where this process's group stands in the hierarchy of cgroups of one version.
+struct CgroupFolders {
+  std::filesystem::path own;
+  std::filesystem::path top;  ///< of what is mounted
+};
+
+/// Of version 1's memory controller, or of version 2. Empty where there is no such hierarchy.
+std::optional<CgroupFolders> cgroup_folders(int version, const std::filesystem::path& root = "/");
+
 /// What the operating system says: supervisor_footprint (this process), worker_footprint and its
 /// peak (the watched processes, or all descendants of this one), system_available, cgroup_used,
 /// cgroup_limit. Linux: /proc and cgroup v1 and v2; macOS: task figures.

@@ -3,6 +3,8 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <filesystem>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +21,8 @@ struct WorkerCommand {
   std::string program;                                   ///< a path, or a name looked up in PATH
   std::vector<std::string> args;                         ///< after the program's own name
   std::vector<std::pair<std::string, std::string>> env;  ///< added to the inherited environment
+  /// Control group that the process enters before the program runs; empty: it stays in ours.
+  std::filesystem::path group = {};
 };
 
 /// How a process ended.
@@ -36,10 +40,11 @@ std::string signal_name(int signal);
 /// A child process with pipes at its standard input, output and error. Its descriptors are
 /// close-on-exec here and non-blocking on our side. It leads a process group of its own, with
 /// default signal handling, and on Linux the kernel kills it when the thread that started it ends.
-/// Thread: one, the one that constructed it.
+/// Thread: one, the one that constructed it, except `strike`.
 class ChildProcess {
  public:
-  /// Throws BackendError("E-WORKER-START") with the system's words when it cannot be started.
+  /// Throws BackendError("E-WORKER-START") with the system's words when it cannot be started, and
+  /// "E-WORKER-GROUP" when it cannot enter its control group.
   explicit ChildProcess(const WorkerCommand& command);
   /// Kills it, with its process group, if it still runs.
   ~ChildProcess();
@@ -62,8 +67,11 @@ class ChildProcess {
   std::optional<ExitState> wait_exit(Duration limit, Clock& clock);
   /// SIGKILL to its process group, then waits for it.
   ExitState kill();
+  /// SIGKILL to its process group, without waiting. False: it has ended. Thread: any.
+  bool strike();
 
  private:
+  std::mutex reaping_;  ///< its number is its own while nobody has waited for it
   pid_t pid_ = -1;
   int input_ = -1;
   int output_ = -1;

@@ -56,6 +56,7 @@ struct WorkerEnd {
   /// The kernel counted an out-of-memory kill meanwhile: the counter, before and after.
   std::optional<std::string> oom_kill;
   bool oom_readable = false;  ///< there was a counter to look at
+  std::string struck;         ///< why WorkerClient::strike killed it; empty: it did not
   std::string last_log;       ///< its last lines on standard error
 };
 
@@ -122,6 +123,10 @@ class WorkerClient {
 
   /// Closes its input and waits; kills it after `grace`. Nullopt: it had to be killed.
   std::optional<ExitState> finish(Duration grace);
+
+  /// Kills it for `reason`; the call in progress, or the next, throws WorkerLost with it.
+  /// Thread: any.
+  void strike(std::string reason);
 
  private:
   class Call;
