@@ -20,29 +20,6 @@ namespace headroom::cli {
 
 namespace {
 
-/// What a signal stops: the token that the runner looks at, and the asking in progress.
-class Interrupt {
- public:
-  worker::CancelToken token;
-
-  void set_backend(backends::Backend* backend) {
-    const std::lock_guard lock(mutex_);
-    backend_ = backend;
-  }
-
-  void stop() {
-    token.cancel();
-    const std::lock_guard lock(mutex_);
-    if (backend_ != nullptr) {
-      backend_->cancel();
-    }
-  }
-
- private:
-  std::mutex mutex_;
-  backends::Backend* backend_ = nullptr;
-};
-
 /// Takes the backend out of a signal's reach before it is destroyed.
 class InReach {
  public:
@@ -64,6 +41,8 @@ void note(Context& context, const std::string& line) {
     context.console.note(line);
   }
 }
+
+}  // namespace
 
 void ask_one(Context& context,
              run::Journal& journal,
@@ -102,6 +81,21 @@ void ask_one(Context& context,
       to_json(fitting)};
   runner.run(plan, backend, governor);
 }
+
+void Interrupt::set_backend(backends::Backend* backend) {
+  const std::lock_guard lock(mutex_);
+  backend_ = backend;
+}
+
+void Interrupt::stop() {
+  token.cancel();
+  const std::lock_guard lock(mutex_);
+  if (backend_ != nullptr) {
+    backend_->cancel();
+  }
+}
+
+namespace {
 
 /// Commands that ask nothing have no budget to hold.
 worker::Wall outer_wall(const Settings& settings) {
@@ -152,12 +146,16 @@ bool nothing_answered(const run::JournalReader& journal) {
 }
 
 std::unique_ptr<backends::WorkerBackend> make_backend(Context& context) {
+  return make_backend(context, outer_wall(context.settings));
+}
+
+std::unique_ptr<backends::WorkerBackend> make_backend(Context& context, worker::Wall wall) {
   return std::make_unique<backends::WorkerBackend>(
       backends::WorkerCommand{mlx_worker(context.settings).string(), {}, {}},
       backends::WorkerOptions{},
       context.clock,
       context.log,
-      outer_wall(context.settings));
+      std::move(wall));
 }
 
 void print_results(Context& context, const run::RunResults& results) {

@@ -17,6 +17,34 @@ namespace headroom::cli {
 /// The worker that a command starts; nothing runs yet.
 std::unique_ptr<backends::WorkerBackend> make_backend(Context& context);
 
+/// The same within this wall.
+std::unique_ptr<backends::WorkerBackend> make_backend(Context& context, worker::Wall wall);
+
+/// What a signal stops: the token that the runner looks at, and the asking in progress.
+/// Thread: any.
+class Interrupt {
+ public:
+  worker::CancelToken token;
+
+  /// Null: none is in reach.
+  void set_backend(backends::Backend* backend);
+  void stop();
+
+ private:
+  std::mutex mutex_;
+  backends::Backend* backend_ = nullptr;
+};
+
+/// Asks one model what the journal has open, under a governor and within the backend's wall, and
+/// unloads it. Throws what run::Runner throws, and BudgetError when it does not fit.
+void ask_one(Context& context,
+             run::Journal& journal,
+             const run::Specification& spec,
+             std::uint32_t number,
+             const run::WorkloadFacts& facts,
+             backends::Backend& backend,
+             Interrupt& interrupt);
+
 /// What a command knows before it asks.
 struct Asking {
   run::WorkloadFacts facts;

@@ -10,6 +10,7 @@
 #include "base/version.h"
 #include "commands.h"
 #include "datasets/open.h"
+#include "doctor_memory.h"
 #include "memory/budget.h"
 #include "memory/system_source.h"
 #include "places.h"
@@ -125,6 +126,14 @@ void look_at_cache(Context& context, Findings& findings) {
 
 /// Exit code 0 also when something is missing: the finding is the result.
 ExitCode run_doctor(Context& context) {
+  if (context.settings.on("memory")) {
+    return run_memory_doctor(context);
+  }
+  if (!context.settings.positionals().empty()) {
+    throw UsageError("E-USAGE-WORD",
+                     fmt::format("headroom doctor: '{}' is tested with --memory only",
+                                 context.settings.positionals().front()));
+  }
   Findings findings;
   look_at_machine(context, findings);
   look_at_wall(findings);

@@ -91,6 +91,15 @@ constexpr std::array kFlags{
          "",
          "Budget for all processes together, such as 12GiB or 80%; without it, what is free now",
          kVqa | kResume | kPlan},
+    // The same name is a switch of `doctor`: the row above has the variable and the key.
+    Flag{"memory",
+         0,
+         "",
+         FlagType::kSwitch,
+         "",
+         "",
+         "Load MODEL (demo without it), fill, clean, unload, kill, cross a budget; say what held",
+         kDoctor},
     Flag{"wall",
          0,
          "",
@@ -115,7 +124,7 @@ constexpr std::array kFlags{
          "auto|float32|bfloat16|float16",
          "auto",
          "Number format of weights and arithmetic; auto: float32 on CPUs, bfloat16 on GPUs",
-         kVqa | kPlan | kVerify},
+         kVqa | kPlan | kVerify | kDoctor},
     Flag{"batch",
          0,
          "",
@@ -257,7 +266,11 @@ constexpr std::array kCommands{
     CommandInfo{kShow, "show", "RUN? ID?", "Show a run's results again (the newest one)", false},
     CommandInfo{
         kPlan, "plan", "", "Say whether it fits: the memory arithmetic; loads nothing", false},
-    CommandInfo{kDoctor, "doctor", "", "Show device, versions, memory and what is missing", false},
+    CommandInfo{kDoctor,
+                "doctor",
+                "MODEL?",
+                "Show device, versions, memory and what is missing; with --memory, test the memory",
+                false},
     CommandInfo{kVerify,
                 "verify",
                 "MODEL GOLDEN",
@@ -271,6 +284,8 @@ constexpr std::array kCommands{
 }  // namespace
 
 std::span<const Flag> flags() { return kFlags; }
+
+bool has_layers(const Flag& row) { return &row == &flag(row.name); }
 
 const Flag& flag(std::string_view name) {
   const auto* const found =

@@ -40,8 +40,11 @@ struct Flag {
 /// In the order of the help texts. The rows never change while the program runs.
 std::span<const Flag> flags();
 
-/// The row called `name` (kebab-case, its long name alone).
+/// The first row called `name` (kebab-case, its long name alone).
 const Flag& flag(std::string_view name);
+
+/// False for a second row of one name, which is given on the command line alone.
+bool has_layers(const Flag& row);
 
 /// One row of the table of commands.
 struct CommandInfo {

@@ -41,8 +41,7 @@ constexpr std::array kExamples{
     Example{kPlan, "headroom plan -m ./mine --memory 80% --json", "for a script"},
     Example{kDoctor, "headroom doctor", "what is here and what is missing"},
     Example{kDoctor, "headroom doctor --json", "for a script or a report of trouble"},
-    Example{
-        kDoctor, "headroom doctor --worker-mlx build/headroom-worker-mlx", "with another worker"},
+    Example{kDoctor, "headroom doctor --memory demo", "what its memory does when it is pressed"},
     Example{kVerify, "headroom verify demo golden.safetensors", "within 1e-3"},
     Example{kVerify, "headroom verify ./mine golden.safetensors --tolerance 1e-4", "stricter"},
     Example{kVerify,
@@ -207,7 +206,7 @@ std::string long_help(const CommandInfo& command) {
     if ((row.commands & command.bit) != 0) {
       rows += fmt::format("  {}\n", signature(row));
       rows += wrapped(row.help, 10, 96);
-      rows += wrapped(origins(row), 10, 96);
+      rows += has_layers(row) ? wrapped(origins(row), 10, 96) : "";
     }
   }
   if (!rows.empty()) {
@@ -238,7 +237,9 @@ std::string reference_page() {
   }
   page += "## Variables and keys\n\n| flag | variable | key |\n|---|---|---|\n";
   for (const Flag& row : flags()) {
-    page += fmt::format("| `--{}` | `{}` | `{}` |\n", row.name, environment_name(row), row.name);
+    if (has_layers(row)) {
+      page += fmt::format("| `--{}` | `{}` | `{}` |\n", row.name, environment_name(row), row.name);
+    }
   }
   return page;
 }

@@ -136,7 +136,7 @@ void add_file(Settings& settings, const std::filesystem::path& path) {
 
 void add_lower_layers(Settings& settings, const Environment& environment) {
   for (const Flag& row : flags()) {
-    if ((row.commands & settings.command().bit) == 0) {
+    if ((row.commands & settings.command().bit) == 0 || !has_layers(row)) {
       continue;
     }
     const std::string name = environment_name(row);

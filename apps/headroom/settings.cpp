@@ -90,7 +90,10 @@ void check_value(const Flag& flag, const std::string& value, const std::string& 
 }  // namespace
 
 const Settings::Value* Settings::find(std::string_view name) const {
-  if ((flag(name).commands & command_->bit) == 0) {
+  const bool belongs = std::any_of(flags().begin(), flags().end(), [&](const Flag& row) {
+    return row.name == name && (row.commands & command_->bit) != 0;
+  });
+  if (!belongs) {
     throw InternalError(
         fmt::format("settings: '{}' is no flag of '{}'", std::string(name), command_->name));
   }

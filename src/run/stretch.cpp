@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/errors.h"
+#include "run/group_request.h"
 #include "run/results.h"
 #include "scoring/scorers.h"
 
@@ -168,21 +169,7 @@ std::optional<OpenGroup> Stretch::open_group(std::uint32_t from) const {
   OpenGroup group;
   group.no = *no;
   group.items = parts_.journal.open_items(plan_.model, *no);
-  group.request.group = std::to_string(*no);
-  group.request.max_image_side = spec_.max_image_side;
-  for (const ItemRecord& record : group.items) {
-    const datasets::Item& item = record.item;
-    if (!item.defect.empty()) {
-      continue;
-    }
-    if (group.request.items.empty()) {
-      for (const datasets::Picture& picture : item.pictures) {
-        group.request.pictures.push_back({picture.path.string(), picture.bytes, picture.name});
-      }
-    }
-    group.request.items.push_back(
-        {item.id, item.conversation, spec_.max_tokens, spec_.top_log_probs, spec_.keep_prompts});
-  }
+  group.request = group_request(*no, group.items, spec_);
   return group;
 }
 
