@@ -44,52 +44,6 @@ void note(Context& context, const std::string& line) {
 
 }  // namespace
 
-void ask_one(Context& context,
-             run::Journal& journal,
-             const run::Specification& spec,
-             std::uint32_t number,
-             const Asking& asking,
-             Interrupt& interrupt) {
-  memory::SystemMemorySource source(context.clock);
-  memory::Sampler sampler(source);
-  ProgressLine progress(context.console, context.clock);
-  backends::Backend& backend = *asking.backend;
-  const Fitting fitting = fit(spec, spec.models[number], asking.facts, backend, source);
-  if (!fitting.budget.warning.empty()) {
-    context.log.warning("memory", fitting.budget.warning);
-  }
-  note(context, fitting.admission.text);
-  if (spec.governor) {
-    memory::require_fit(fitting.admission);
-  }
-  if (const std::string refused = refused_text(fitting); spec.governor && !refused.empty()) {
-    context.log.warning("memory", refused);
-  }
-
-  if (fitting.budget.counter == memory::Counter::kFootprint && !backend.wall().empty()) {
-    context.log.info("memory", "outer wall: " + backend.wall());
-  }
-  const InReach reach(interrupt, backend);
-  sampler.listen([&backend](const memory::Reading& now) { backend.look(now); });
-  sampler.start();
-  run::Runner runner(journal, sampler, interrupt.token, context.clock, context.log, progress);
-  memory::Governor governor(fitting.budget,
-                            fitting.plan,
-                            run::governor_settings(spec),
-                            run::cleanup_policy(
-                                spec, memory::KindOfEngine::kMlx, fitting.budget.counter),
-                            sampler,
-                            context.clock,
-                            runner.event_sink());
-  const memory::LoadLimits limits = governor.load_limits();
-  const run::ModelPlan plan{
-      number,
-      {spec.models[number].folder, spec.models[number].dtype, limits.memory, limits.cache, {}},
-      to_json(fitting),
-      asking.force};
-  runner.run(plan, backend, governor);
-}
-
 void Interrupt::set_backend(backends::Backend* backend) {
   const std::lock_guard lock(mutex_);
   backend_ = backend;
@@ -145,6 +99,53 @@ void export_after_stop(Context& context, run::Journal& journal) {
 
 }  // namespace
 
+void ask_one(Context& context,
+             run::Journal& journal,
+             const run::Specification& spec,
+             std::uint32_t number,
+             const run::WorkloadFacts& facts,
+             backends::Backend& backend,
+             Interrupt& interrupt,
+             bool force) {
+  memory::SystemMemorySource source(context.clock);
+  memory::Sampler sampler(source);
+  ProgressLine progress(context.console, context.clock);
+  const Fitting fitting = fit(spec, spec.models[number], facts, backend, source);
+  if (!fitting.budget.warning.empty()) {
+    context.log.warning("memory", fitting.budget.warning);
+  }
+  note(context, fitting.admission.text);
+  if (spec.governor) {
+    memory::require_fit(fitting.admission);
+  }
+  if (const std::string refused = refused_text(fitting); spec.governor && !refused.empty()) {
+    context.log.warning("memory", refused);
+  }
+
+  if (fitting.budget.counter == memory::Counter::kFootprint && !backend.wall().empty()) {
+    context.log.info("memory", "outer wall: " + backend.wall());
+  }
+  const InReach reach(interrupt, backend);
+  sampler.listen([&backend](const memory::Reading& now) { backend.look(now); });
+  sampler.start();
+  run::Runner runner(journal, sampler, interrupt.token, context.clock, context.log, progress);
+  memory::Governor governor(
+      fitting.budget,
+      fitting.plan,
+      run::governor_settings(spec),
+      run::cleanup_policy(spec, memory::KindOfEngine::kMlx, fitting.budget.counter),
+      sampler,
+      context.clock,
+      runner.event_sink());
+  const memory::LoadLimits limits = governor.load_limits();
+  const run::ModelPlan plan{
+      number,
+      {spec.models[number].folder, spec.models[number].dtype, limits.memory, limits.cache, {}},
+      to_json(fitting),
+      force};
+  runner.run(plan, backend, governor);
+}
+
 bool nothing_answered(const run::JournalReader& journal) {
   const std::size_t models = journal.run().spec.models.size();
   for (std::uint32_t number = 0; number < models; ++number) {
@@ -195,7 +196,8 @@ ExitCode ask_all(Context& context,
       if (!asking.backend) {
         asking.backend = make_backend(context);
       }
-      ask_one(context, journal, spec, number, asking, interrupt);
+      ask_one(
+          context, journal, spec, number, asking.facts, *asking.backend, interrupt, asking.force);
       asking.backend.reset();
     }
     journal.set_state(run::RunState::kFinished);

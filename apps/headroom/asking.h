@@ -36,14 +36,16 @@ class Interrupt {
 };
 
 /// Asks one model what the journal has open, under a governor and within the backend's wall, and
-/// unloads it. Throws what run::Runner throws, and BudgetError when it does not fit.
+/// unloads it. `force`: although another engine gave the earlier answers. Throws what run::Runner
+/// throws, and BudgetError when it does not fit.
 void ask_one(Context& context,
              run::Journal& journal,
              const run::Specification& spec,
              std::uint32_t number,
              const run::WorkloadFacts& facts,
              backends::Backend& backend,
-             Interrupt& interrupt);
+             Interrupt& interrupt,
+             bool force = false);
 
 /// What a command knows before it asks.
 struct Asking {

@@ -71,11 +71,17 @@ std::string text_of(const std::optional<Bytes>& bytes) {
   return bytes ? to_string(*bytes) : "not read";
 }
 
-run::Specification specification_of(const run::ModelSpec& model, const datasets::Dataset& dataset) {
+run::DataSpec embedded_questions() {
+  run::DataSpec spec;
+  spec.word = kData;
+  return spec;
+}
+
+run::Specification specification_of(const run::ModelSpec& model, const OpenedData& data) {
   run::Specification spec;
   spec.models = {model};
-  spec.data = data_spec(kData, dataset);
-  spec.metric = dataset.metric;
+  spec.data = data.spec;
+  spec.metric = data.dataset.metric;
   spec.limit = run::ItemRange{1, kQuestions};
   spec.max_tokens = kMaxTokens;
   spec.cleanup_every = 0;  // only what memory asks for
@@ -93,9 +99,9 @@ class MemoryDoctor {
                                  context.settings.positionals().empty()
                                      ? "demo"
                                      : context.settings.positionals().front())),
-        dataset_(open_data(context, kData)),
-        spec_(specification_of(model_, dataset_)),
-        selection_(run::select(dataset_, spec_)),
+        data_(open_data(context, embedded_questions())),
+        spec_(specification_of(model_, data_)),
+        selection_(run::select(data_.dataset, spec_)),
         source_(context.clock),
         sampler_(source_),
         checks_([this](const std::string& name) {
@@ -103,7 +109,7 @@ class MemoryDoctor {
         }) {
     run::Journal journal =
         run::Journal::create(scratch_.make("questions"), "doctor", spec_, context.clock);
-    run::register_items(journal, dataset_, selection_);
+    run::register_items(journal, data_.dataset, selection_);
     facts_ = run::survey_workload(journal);
     for (std::optional<std::uint32_t> group = journal.next_open_group(0, 0); group;
          group = journal.next_open_group(0, *group + 1)) {
@@ -242,7 +248,7 @@ class MemoryDoctor {
     spec.memory = std::to_string((required + kPlanSlack).count());
     run::Journal journal =
         run::Journal::create(scratch_.make("watermark"), "doctor", spec, context_.clock);
-    run::register_items(journal, dataset_, selection_);
+    run::register_items(journal, data_.dataset, selection_);
     ask_one(context_, journal, spec, 0, facts_, backend, interrupt_);
 
     std::uint64_t cleanups = 0;
@@ -269,10 +275,10 @@ class MemoryDoctor {
                               answered += good ? 1 : 0;
                             });
     check.bytes("budget", required + kPlanSlack);
-    check.bytes("peak", journal.measured_peak(0));
+    check.bytes("peak", journal.nearest_peak(0).measured);
     check.count("answered", answered, selection_.positions.size());
     check.count("clean_ups", cleanups, selection_.groups);
-    check.words("freed", memory::difference_to_string(freed));
+    check.words("freed", difference_to_string(freed));
     check.words("first_reason", first_reason);
     check.require(cleanups > 0, "no policy acted");
     check.require(broken == 0, "the budget was broken");
@@ -406,7 +412,7 @@ class MemoryDoctor {
   Interrupt& interrupt_;
   ScratchFolder scratch_;
   run::ModelSpec model_;
-  datasets::Dataset dataset_;
+  OpenedData data_;
   run::Specification spec_;
   run::Selection selection_;
   run::WorkloadFacts facts_;

@@ -210,7 +210,7 @@ std::string long_help(const CommandInfo& command) {
     if ((row.commands & command.bit) != 0) {
       rows += fmt::format("  {}\n", signature(row));
       rows += wrapped(row.help, 10, 96);
-      rows += has_layers(row) ? wrapped(origins(row), 10, 96) : "";
+      rows += row.command_line_only ? "" : wrapped(origins(row), 10, 96);
     }
   }
   if (!rows.empty()) {

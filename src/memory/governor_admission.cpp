@@ -11,8 +11,8 @@ namespace headroom::memory {
 namespace {
 
 constexpr std::uint32_t kMostDoublings = 5;
-/// Predictions of so few groups do not replace the plan's reserve.
-constexpr std::uint64_t kFewSamples = 3;
+/// After so few groups the predictor's bound is not better than the plan's own reserve.
+constexpr std::uint64_t kFewSamples = 5;
 /// After a stop the next rung must cost so much less by plan: the plan was wrong already.
 constexpr double kClearlyLess = 0.8;
 
@@ -50,7 +50,7 @@ Workload Governor::wished(const GroupFacts& facts, const Reading& now) const {
 Prediction Governor::predict(const Plan& group) const {
   Prediction prediction = predictor_.predict(features_of(group));
   if (predictor_.record().samples < kFewSamples) {
-    prediction.upper = std::max(prediction.upper, group.required());
+    prediction.upper = std::min(prediction.upper, group.required());
   }
   return prediction;
 }

@@ -87,8 +87,8 @@ const std::vector<Case>& cases() {
   return kCases;
 }
 
-INSTANTIATE_TEST_SUITE_P(Graphs, GraphWalk, ::testing::ValuesIn(cases()), [](const auto& info) {
-  return info.param.name;
+INSTANTIATE_TEST_SUITE_P(Graphs, GraphWalk, ::testing::ValuesIn(cases()), [](const auto& one) {
+  return one.param.name;
 });
 
 TEST(GraphWalkKernels, DeclareWhatTheyTake) {

@@ -53,7 +53,7 @@ class GovernorTest : public ::testing::Test {
   }
 
   GroupFacts facts(std::string id = "g1") const {
-    return {std::move(id), workload_.pictures, std::vector<PictureCost>(), 8, 40, 20, {}};
+    return {std::move(id), workload_.pictures, std::vector<PictureCost>(), false, 8, 40, 20, {}};
   }
 
   const MemoryEvent* last(Kind kind) const {
@@ -130,7 +130,7 @@ TEST_F(GovernorTest, ATightBudgetReducesTheBatchAndSaysSo) {
   workload_.max_tokens = 1000;
   Governor& governor = start(170_MiB);
   load(governor);
-  const GroupDecision decision = governor.before_group({"g1", {}, std::vector<PictureCost>(), 8, 400, 1000, {}});
+  const GroupDecision decision = governor.before_group({"g1", {}, std::vector<PictureCost>(), false, 8, 400, 1000, {}});
   EXPECT_TRUE(decision.fits) << decision.reason;
   EXPECT_LT(decision.limits.batch, 8U);
   ASSERT_NE(last(Kind::kRung), nullptr);
@@ -366,7 +366,7 @@ TEST_F(GovernorTest, SwitchedOffItOnlyLooks) {
 TEST_F(GovernorTest, AStoppedGroupGoesOnOnARungThatCostsClearlyLess) {
   Governor& governor = start(512_MiB);
   load(governor);
-  const GroupFacts long_answers{"g1", {}, std::vector<PictureCost>(), 8, 400, 1000, {}};
+  const GroupFacts long_answers{"g1", {}, std::vector<PictureCost>(), false, 8, 400, 1000, {}};
   const GroupDecision first = governor.before_group(long_answers);
   ASSERT_TRUE(first.fits);
   const GroupDecision second = governor.after_stop(long_answers, "the guard said no");

@@ -112,7 +112,7 @@ class SimulatedRun {
 
   void one_group(Governor& governor, const std::string& id) {
     const GroupFacts facts{
-        id, workload_.pictures, std::vector<PictureCost>(), workload_.batch, 60, 50, {}};
+        id, workload_.pictures, std::vector<PictureCost>(), false, workload_.batch, 60, 50, {}};
     int here = 0;
     GroupDecision decision = governor.before_group(facts);
     while (decision.clean_first.clean != Clean::kNone && here < 50) {

@@ -48,7 +48,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Outcome::kModel,
                     "E-INTERNAL"},
         FailureCase{"NoException", std::make_exception_ptr(42), Outcome::kModel, "E-INTERNAL"}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& one) { return one.param.name; });
 
 }  // namespace
 }  // namespace headroom::mlx_worker::testing

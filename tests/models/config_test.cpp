@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "base/errors.h"
+#include "base/files.h"
 #include "base/json.h"
 #include "models/registry.h"
 #include "models/smolvlm_config.h"

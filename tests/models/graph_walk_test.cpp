@@ -94,9 +94,9 @@ INSTANTIATE_TEST_SUITE_P(Models,
                          ModelWalk,
                          ::testing::Combine(::testing::Values("demo", "smolvlm", "idefics3"),
                                             ::testing::Values(128, 1024)),
-                         [](const auto& info) {
-                           return std::get<0>(info.param) + "_" +
-                                  std::to_string(std::get<1>(info.param)) + "_tokens";
+                         [](const auto& one) {
+                           return std::get<0>(one.param) + "_" +
+                                  std::to_string(std::get<1>(one.param)) + "_tokens";
                          });
 
 }  // namespace
