@@ -245,6 +245,7 @@ TEST(BrokenWeights, NotANumberInTheCacheIsTheModelsFailureWhenItIsQuantised) {
 
 TEST(VisionTower, ReleasedGivesItsBytesBackAndReadAgainEncodesTheSame) {
   for (const auto path : {engine::Ops::Path::kBest, engine::Ops::Path::kPortable}) {
+    engine::clear_cache();  // buffers that are used again may be larger than what is asked for
     const auto model = load(tiny("smolvlm"), mx::float32, path);
     const auto pixels =
         mx::load_safetensors((tiny("smolvlm") / "golden.safetensors").string()).first.at(

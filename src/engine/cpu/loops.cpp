@@ -205,16 +205,19 @@ HEADROOM_VERSIONS void quantise_row(
     const float* x, std::int8_t* numbers, mlx::core::float16_t* scales, long width, long run) {
   for (long from = 0; from < width; from += run, x += run, numbers += run, ++scales) {
     float top = 0;
+    float not_finite = 0;  // becomes NaN, and the scale with it, so that it is not lost here
     for (long i = 0; i < run; ++i) {
       top = std::max(top, std::abs(x[i]));
+      not_finite += x[i] * 0.0F;
     }
-    *scales = static_cast<mlx::core::float16_t>(top * (1.0F / 127.0F));
+    *scales = static_cast<mlx::core::float16_t>(top * (1.0F / 127.0F) + not_finite);
     // As rounded, so that the numbers fit the scale that is kept.
     const auto scale = static_cast<float>(*scales);
     const float factor = scale == 0.0F ? 0.0F : 1.0F / scale;
     for (long i = 0; i < run; ++i) {
-      numbers[i] =
-          static_cast<std::int8_t>(std::clamp(std::nearbyint(x[i] * factor), -127.0F, 127.0F));
+      // In this order a NaN becomes 127.
+      const float bounded = std::max(-127.0F, std::min(127.0F, x[i] * factor));
+      numbers[i] = static_cast<std::int8_t>(std::nearbyint(bounded));
     }
   }
 }

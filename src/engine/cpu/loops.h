@@ -28,7 +28,7 @@ void scale_row(float* x, long n, float factor);
 void rotate_head(const float* x, const float* table, float* y, long dim, float scale);
 
 /// A row as whole numbers from -127 to 127 and a scale for each `run` of them, the largest value
-/// over 127. Zeros have scale 0.
+/// over 127. Zeros have scale 0; a run in which not all are finite has a scale that is not.
 void quantise_row(
     const float* x, std::int8_t* numbers, mlx::core::float16_t* scales, long width, long run);
 /// `rows` rows of `width` numbers times their scales -> y, without gaps.
