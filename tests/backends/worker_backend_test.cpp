@@ -103,6 +103,16 @@ TEST(WorkerBackend, GoesOnFromTheFirstUnansweredItemAfterADeath) {
   EXPECT_EQ(rig.deaths[0].detail, SIGKILL);
 }
 
+TEST(WorkerBackend, NamesWhatADeathReducedBesideWhatTheWorkerDid) {
+  Rig rig(rules(rule("after", "q1", "signal", {{"signal", SIGKILL}, {"times", 1}})));
+  rig.load();
+  AskRequest request = group_of("g", 2);
+  request.limits.kv_bits = 8;
+  rig.ask(request);
+  EXPECT_EQ(rig.answers.at("q1").rung, "KV cache of 8 bits");
+  EXPECT_EQ(rig.answers.at("q2").rung, "KV cache of 8 bits, one by one after a worker's death");
+}
+
 TEST(WorkerBackend, AnswersEverythingOnceWhenKilledTenTimesInOneRun) {
   std::vector<Json> script;
   for (int life = 1; life <= 10; ++life) {
