@@ -12,11 +12,13 @@
 #include "asking.h"
 #include "base/version.h"
 #include "check.h"
+#include "datasets/open.h"
 #include "fitting.h"
 #include "inputs.h"
 #include "memory/process_footprint.h"
 #include "memory/sampler.h"
 #include "memory/system_source.h"
+#include "places.h"
 #include "run/group_request.h"
 #include "run/resume.h"
 #include "signals.h"
@@ -71,6 +73,7 @@ std::string text_of(const std::optional<Bytes>& bytes) {
   return bytes ? to_string(*bytes) : "not read";
 }
 
+<<<<<<< HEAD
 run::DataSpec embedded_questions() {
   run::DataSpec spec;
   spec.word = kData;
@@ -82,6 +85,21 @@ run::Specification specification_of(const run::ModelSpec& model, const OpenedDat
   spec.models = {model};
   spec.data = data.spec;
   spec.metric = data.dataset.metric;
+=======
+datasets::Dataset embedded_data(Context& context) {
+  const fs::path folder = assets_folder(context.settings) / "demo" / kData;
+  return datasets::open_dataset(fmt::format("{}:{}", kData, folder.string()), {});
+}
+
+run::Specification specification_of(const run::ModelSpec& model, const datasets::Dataset& dataset) {
+  run::Specification spec;
+  spec.models = {model};
+  spec.data.word = kData;
+  spec.data.reader = dataset.name;
+  spec.data.label = dataset.label;
+  spec.data.path = dataset.path.string();
+  spec.metric = dataset.metric;
+>>>>>>> b807be6 (headroom: doctor --memory opens the embedded pictures wherever it runs)
   spec.limit = run::ItemRange{1, kQuestions};
   spec.max_tokens = kMaxTokens;
   spec.cleanup_every = 0;  // only what memory asks for
@@ -99,9 +117,15 @@ class MemoryDoctor {
                                  context.settings.positionals().empty()
                                      ? "demo"
                                      : context.settings.positionals().front())),
+<<<<<<< HEAD
         data_(open_data(context, embedded_questions())),
         spec_(specification_of(model_, data_)),
         selection_(run::select(data_.dataset, spec_)),
+=======
+        dataset_(embedded_data(context)),
+        spec_(specification_of(model_, dataset_)),
+        selection_(run::select(dataset_, spec_)),
+>>>>>>> b807be6 (headroom: doctor --memory opens the embedded pictures wherever it runs)
         source_(context.clock),
         sampler_(source_),
         checks_([this](const std::string& name) {
@@ -123,12 +147,10 @@ class MemoryDoctor {
       interrupt_.set_backend(backend.get());
       checks_.run("load", [&](Check& check) { load(*backend, check); });
       checks_.run("fill", [&](Check& check) { fill(*backend, check); });
-      checks_.run("clean normal", [&](Check& check) {
-        clean(*backend, worker::CleanLevel::kNormal, check);
-      });
-      checks_.run("clean aggressive", [&](Check& check) {
-        clean(*backend, worker::CleanLevel::kAggressive, check);
-      });
+      checks_.run("clean normal",
+                  [&](Check& check) { clean(*backend, worker::CleanLevel::kNormal, check); });
+      checks_.run("clean aggressive",
+                  [&](Check& check) { clean(*backend, worker::CleanLevel::kAggressive, check); });
       checks_.run("watermark", [&](Check& check) { watermark(*backend, check); });
       checks_.run("unload", [&](Check& check) { unload(check); });
       interrupt_.set_backend(backend.get());
@@ -208,7 +230,8 @@ class MemoryDoctor {
     check.bytes("active_peak", peak);
     check.bytes("cache_after", last.cache);
     check.bytes("worker_footprint_peak", worker_peak_);
-    check.require(answers_.size() == selection_.positions.size(), "not every question has an answer");
+    check.require(answers_.size() == selection_.positions.size(),
+                  "not every question has an answer");
     check.require(peak > active,
                   fmt::format("asking took nothing: live arrays {} at most, {} before",
                               to_string(peak),
@@ -231,7 +254,8 @@ class MemoryDoctor {
     check.require(had > Bytes(), "the allocator's cache was empty already");
     check.require(
         has < had,
-        fmt::format("the allocator's cache did not shrink: {} -> {}", to_string(had), to_string(has)));
+        fmt::format(
+            "the allocator's cache did not shrink: {} -> {}", to_string(had), to_string(has)));
     check.require(cleaned.after.active.value_or(Bytes()) <= cleaned.before.active.value_or(Bytes()),
                   fmt::format("live arrays grew: {} -> {}",
                               text_of(cleaned.before.active),
@@ -270,8 +294,8 @@ class MemoryDoctor {
     journal.for_each_answer(0,
                             run::JournalReader::Readings::kSkip,
                             [&](const run::ItemRecord&, const run::AnswerRecord* answer) {
-                              const bool good = answer != nullptr && answer->answer.outcome ==
-                                                                         Outcome::kAnswered;
+                              const bool good =
+                                  answer != nullptr && answer->answer.outcome == Outcome::kAnswered;
                               answered += good ? 1 : 0;
                             });
     check.bytes("budget", required + kPlanSlack);
@@ -290,8 +314,10 @@ class MemoryDoctor {
     check.require(unloading_.has_value(), "no run unloaded the model");
     if (unloading_) {
       check.words("found", unloading_->reason);
-      check.bytes("footprint_before", memory::total_footprint(unloading_->before.value_or(Reading())));
-      check.bytes("footprint_after", memory::total_footprint(unloading_->after.value_or(Reading())));
+      check.bytes("footprint_before",
+                  memory::total_footprint(unloading_->before.value_or(Reading())));
+      check.bytes("footprint_after",
+                  memory::total_footprint(unloading_->after.value_or(Reading())));
       check.require(unloading_->detail == "proved", "not all came back");
     }
   }
@@ -303,7 +329,8 @@ class MemoryDoctor {
       same += found != again.end() && found->second == answers_[item.id] ? 1 : 0;
     }
     check.count("same_answers", same, group.items.size());
-    check.require(same == group.items.size(), "not all questions got the answers of the first time");
+    check.require(same == group.items.size(),
+                  "not all questions got the answers of the first time");
   }
 
   void load_again(backends::Backend& backend, Check& check) {

@@ -13,9 +13,9 @@
 
 namespace headroom::backends {
 
-/// Keeps a backend's workers inside its outer wall: starts them there, moves the wall, watches where
-/// the kernel does not, and knows afterwards whether a worker came to it.
-/// Thread: one, except `look`.
+/// Keeps a backend's workers inside its outer wall: starts them there, moves the wall, watches
+/// where the kernel does not, and knows afterwards whether a worker came to it. Thread: one, except
+/// `look`.
 class WallGuard {
  public:
   WallGuard(worker::Wall wall, Log& log) : wall_(std::move(wall)), log_(log) {}
@@ -41,7 +41,7 @@ class WallGuard {
   Log& log_;
   memory::ProcessMemory processes_;
   std::uint64_t kills_before_ = 0;  ///< at the kernel's wall, before this worker
-  std::mutex mutex_;               ///< of all below
+  std::mutex mutex_;                ///< of all below
   worker::WorkerClient* client_ = nullptr;
   std::optional<Bytes> limit_;
   bool watching_ = false;

@@ -54,7 +54,8 @@ std::optional<WallLine> wall_line(const Budget& budget, const Reading& now) {
   const Bytes held = now.worker_footprint.value_or(Bytes());
   const Bytes least = held + std::max(kLeastSpare, scaled(held, kSpareShare));
   if (held > Bytes() && line.limit < least) {
-    line.text = fmt::format("{}, where {} are held: {}", line.text, to_string(held), to_string(least));
+    line.text =
+        fmt::format("{}, where {} are held: {}", line.text, to_string(held), to_string(least));
     line.limit = least;
   }
   return line;

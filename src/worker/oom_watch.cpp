@@ -80,9 +80,9 @@ void OomWatch::mark(pid_t pid, const fs::path& group) {
 std::optional<std::string> OomWatch::change() const {
   for (const auto& [file, before] : counters_) {
     if (const auto after = read_counter(file)) {
-      return *after > before ? std::optional(fmt::format(
-                                   "{} oom_kill {} -> {}", file.string(), before, *after))
-                             : std::nullopt;
+      return *after > before
+                 ? std::optional(fmt::format("{} oom_kill {} -> {}", file.string(), before, *after))
+                 : std::nullopt;
     }
   }
   return std::nullopt;

@@ -37,6 +37,7 @@ class OomWatch {
 
  private:
   Roots roots_;
+
   struct Counter {
     std::filesystem::path file;
     std::uint64_t before = 0;

@@ -53,8 +53,8 @@ TEST_F(DoctorMemory, PressesTheDemoModelFromAllSidesAndEveryCheckHolds) {
 
 TEST_F(DoctorMemory, SaysInWordsWhatDidNotHoldAndExitsWithOne) {
   // A worker whose readings are made up: it takes nothing, and gives nothing back.
-  const Finished finished = headroom(
-      {"doctor", "--memory", "--worker-mlx", HEADROOM_BUILD_DIR "/tests/scripted_worker"});
+  const Finished finished =
+      headroom({"doctor", "--memory", "--worker-mlx", HEADROOM_BUILD_DIR "/tests/scripted_worker"});
   EXPECT_EQ(finished.status, 1) << finished.err;
   EXPECT_NE(finished.out.find("FAILED  fill"), std::string::npos) << finished.out;
   EXPECT_NE(finished.out.find("asking took nothing: live arrays"), std::string::npos)
@@ -73,8 +73,8 @@ TEST_F(DoctorMemory, RefusesAnUnknownModelAndOneWithoutTheFlag) {
 
 TEST_F(DoctorMemory, TheBudgetsVariableAndKeyAreNotTheSwitch) {
   std::ofstream(folder_ / "headroom.toml") << "memory = \"512MiB\"\n";
-  const Finished finished = run(
-      {{"doctor", "--json"}, folder_.path(), {{"HEADROOM_MEMORY", "512MiB"}}, {}, false});
+  const Finished finished =
+      run({{"doctor", "--json"}, folder_.path(), {{"HEADROOM_MEMORY", "512MiB"}}, {}, false});
   ASSERT_EQ(finished.status, 0) << finished.err;
   EXPECT_EQ(Json::parse(finished.out)["schema"], "headroom.doctor/1");
 }

@@ -193,8 +193,7 @@ TEST(KernelWall, SaysWhyThereIsNone) {
   const FakeSystem system;
   const KernelWallSearch search = find_kernel_wall(system.places());
   EXPECT_FALSE(search.found);
-  EXPECT_EQ(search.why_not,
-            "no cgroup v1 memory controller; no cgroup v2; systemd does not run");
+  EXPECT_EQ(search.why_not, "no cgroup v1 memory controller; no cgroup v2; systemd does not run");
 }
 
 TEST(KernelWall, IsNotThereWhereGroupsCannotBeMade) {
@@ -246,9 +245,9 @@ TEST(Wall, IsTheKernelsElseTheWatchUnlessOneIsAskedFor) {
 // ---- with this machine's kernel
 
 /// Skips with the reason where the kernel lets no wall be made.
-#define REQUIRE_KERNEL_WALL(search)                                               \
-  if (!(search).found) {                                                          \
-    GTEST_SKIP() << "no kernel wall is possible here: " << (search).why_not;      \
+#define REQUIRE_KERNEL_WALL(search)                                          \
+  if (!(search).found) {                                                     \
+    GTEST_SKIP() << "no kernel wall is possible here: " << (search).why_not; \
   }
 
 TEST(KernelWall, HoldsAChildFromItsFirstByteAndIsGoneAfterwards) {

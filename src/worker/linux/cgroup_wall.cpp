@@ -149,8 +149,8 @@ WallCount CgroupWall::count() const {
   if (version_ == 2) {
     count.kills = number_in_file(folder_ / "memory.events", "oom");
   }
-  const auto peak = number_in_file(
-      folder_ / (version_ == 2 ? "memory.peak" : "memory.max_usage_in_bytes"));
+  const auto peak =
+      number_in_file(folder_ / (version_ == 2 ? "memory.peak" : "memory.max_usage_in_bytes"));
   if (peak) {
     count.peak = Bytes(*peak);
   }

@@ -63,14 +63,10 @@ std::string ScopeWall::set_limit(Bytes limit) {
   if (!run_program({places_.systemctl, {manager(), "is-active", "--quiet", unit_}, {}}).done) {
     return {};  // the next scope starts with it
   }
-  const ProgramEnd end = run_program({places_.systemctl,
-                                      {manager(),
-                                       "set-property",
-                                       "--runtime",
-                                       unit_,
-                                       "MemoryMax=" + limit_,
-                                       "MemorySwapMax=0"},
-                                      {}});
+  const ProgramEnd end = run_program(
+      {places_.systemctl,
+       {manager(), "set-property", "--runtime", unit_, "MemoryMax=" + limit_, "MemorySwapMax=0"},
+       {}});
   return end.done ? std::string() : fmt::format("systemctl set-property {}: {}", unit_, end.error);
 }
 

@@ -33,6 +33,7 @@ struct Death {
     std::optional<Bytes> held;  ///< the most, where it is told
     bool by_kernel = false;     ///< else by the supervisor's watch
   };
+
   std::optional<AtWall> wall;
 };
 

@@ -49,11 +49,8 @@ class WorkerBackend final : public Backend {
   using Options = WorkerOptions;
 
   /// Starts nothing yet. Each worker runs within `wall`, without a limit until `set_wall`.
-  WorkerBackend(WorkerCommand command,
-                WorkerOptions options,
-                Clock& clock,
-                Log& log,
-                worker::Wall wall = {});
+  WorkerBackend(
+      WorkerCommand command, WorkerOptions options, Clock& clock, Log& log, worker::Wall wall = {});
   /// Ends the child: closes its input, then kills it after `end_grace`.
   ~WorkerBackend() override;
   WorkerBackend(const WorkerBackend&) = delete;

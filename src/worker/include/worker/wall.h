@@ -46,13 +46,14 @@ struct WallPlaces {
   std::string systemctl = "systemctl";
 };
 
-/// The best wall of the kernel's that this system allows: a group of its own below ours (cgroup v1),
-/// in a subtree that was delegated to us (cgroup v2), or a transient systemd scope. No process but
-/// the worker is moved. Groups that dead supervisors left are removed.
+/// The best wall of the kernel's that this system allows: a group of its own below ours (cgroup
+/// v1), in a subtree that was delegated to us (cgroup v2), or a transient systemd scope. No process
+/// but the worker is moved. Groups that dead supervisors left are removed.
 struct KernelWallSearch {
   std::unique_ptr<KernelWall> found;  ///< empty: none is possible
   std::string why_not;                ///< why what would be better is not there, one clause each
 };
+
 KernelWallSearch find_kernel_wall(const WallPlaces& places = {});
 
 /// What holds a worker from outside.
