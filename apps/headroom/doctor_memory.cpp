@@ -73,19 +73,6 @@ std::string text_of(const std::optional<Bytes>& bytes) {
   return bytes ? to_string(*bytes) : "not read";
 }
 
-<<<<<<< HEAD
-run::DataSpec embedded_questions() {
-  run::DataSpec spec;
-  spec.word = kData;
-  return spec;
-}
-
-run::Specification specification_of(const run::ModelSpec& model, const OpenedData& data) {
-  run::Specification spec;
-  spec.models = {model};
-  spec.data = data.spec;
-  spec.metric = data.dataset.metric;
-=======
 datasets::Dataset embedded_data(Context& context) {
   const fs::path folder = assets_folder(context.settings) / "demo" / kData;
   return datasets::open_dataset(fmt::format("{}:{}", kData, folder.string()), {});
@@ -99,7 +86,6 @@ run::Specification specification_of(const run::ModelSpec& model, const datasets:
   spec.data.label = dataset.label;
   spec.data.path = dataset.path.string();
   spec.metric = dataset.metric;
->>>>>>> b807be6 (headroom: doctor --memory opens the embedded pictures wherever it runs)
   spec.limit = run::ItemRange{1, kQuestions};
   spec.max_tokens = kMaxTokens;
   spec.cleanup_every = 0;  // only what memory asks for
@@ -117,15 +103,9 @@ class MemoryDoctor {
                                  context.settings.positionals().empty()
                                      ? "demo"
                                      : context.settings.positionals().front())),
-<<<<<<< HEAD
-        data_(open_data(context, embedded_questions())),
-        spec_(specification_of(model_, data_)),
-        selection_(run::select(data_.dataset, spec_)),
-=======
         dataset_(embedded_data(context)),
         spec_(specification_of(model_, dataset_)),
         selection_(run::select(dataset_, spec_)),
->>>>>>> b807be6 (headroom: doctor --memory opens the embedded pictures wherever it runs)
         source_(context.clock),
         sampler_(source_),
         checks_([this](const std::string& name) {
@@ -133,7 +113,7 @@ class MemoryDoctor {
         }) {
     run::Journal journal =
         run::Journal::create(scratch_.make("questions"), "doctor", spec_, context.clock);
-    run::register_items(journal, data_.dataset, selection_);
+    run::register_items(journal, dataset_, selection_);
     facts_ = run::survey_workload(journal);
     for (std::optional<std::uint32_t> group = journal.next_open_group(0, 0); group;
          group = journal.next_open_group(0, *group + 1)) {
@@ -172,7 +152,11 @@ class MemoryDoctor {
     return {model_.folder, model_.dtype, std::nullopt, std::nullopt};
   }
 
-  Bytes footprint() { return memory::total_footprint(sampler_.tick()).value_or(Bytes()); }
+  /// Of now: a source that was made before the worker started may not know it yet.
+  Bytes footprint() {
+    memory::SystemMemorySource source(context_.clock);
+    return memory::total_footprint(source.read()).value_or(Bytes());
+  }
 
   /// Asks a group; its answers by id, and whatever else it got as reasons of failure.
   Reading ask(backends::Backend& backend,
@@ -272,7 +256,7 @@ class MemoryDoctor {
     spec.memory = std::to_string((required + kPlanSlack).count());
     run::Journal journal =
         run::Journal::create(scratch_.make("watermark"), "doctor", spec, context_.clock);
-    run::register_items(journal, data_.dataset, selection_);
+    run::register_items(journal, dataset_, selection_);
     ask_one(context_, journal, spec, 0, facts_, backend, interrupt_);
 
     std::uint64_t cleanups = 0;
@@ -439,7 +423,7 @@ class MemoryDoctor {
   Interrupt& interrupt_;
   ScratchFolder scratch_;
   run::ModelSpec model_;
-  OpenedData data_;
+  datasets::Dataset dataset_;
   run::Specification spec_;
   run::Selection selection_;
   run::WorkloadFacts facts_;

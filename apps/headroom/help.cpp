@@ -121,9 +121,8 @@ std::string origins(const Flag& row) {
   if (!row.preset.empty()) {
     text += fmt::format("default {}; ", row.preset);
   }
-  return row.command_line_only
-             ? text + "on the command line only"
-             : text + fmt::format("{}; key {}", environment_name(row), row.name);
+  return row.command_line_only ? text + "on the command line only"
+                               : text + fmt::format("{}; key {}", environment_name(row), row.name);
 }
 
 /// Markdown reads a bar as the end of a table cell.

@@ -129,10 +129,6 @@ OpenedData open_data(Context& context) {
                        fmt::format("--images {}: there is no such folder", spec.pictures));
     }
   }
-  return open_data(context, std::move(spec));
-}
-
-OpenedData open_data(Context& context, run::DataSpec spec) {
   datasets::Dataset dataset = open_word(context, spec, spec.word);
   spec.reader = dataset.name;
   spec.label = dataset.label;

@@ -25,8 +25,6 @@ struct OpenedData {
 
 /// What --data, --map and --images mean now.
 OpenedData open_data(Context& context);
-/// Data whose word, map and pictures are set; the rest is found out.
-OpenedData open_data(Context& context, run::DataSpec spec);
 /// The same data from their stored form, when a run goes on.
 datasets::Dataset reopen_data(Context& context, const run::DataSpec& spec);
 

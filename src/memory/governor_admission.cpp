@@ -49,7 +49,8 @@ Workload Governor::wished(const GroupFacts& facts, const Reading& now) const {
 
 Prediction Governor::predict(const Plan& group) const {
   Prediction prediction = predictor_.predict(features_of(group));
-  if (predictor_.record().samples < kFewSamples) {
+  const PredictionRecord& record = predictor_.record();
+  if (record.samples < kFewSamples && record.deaths == 0) {
     prediction.upper = std::min(prediction.upper, group.required());
   }
   return prediction;

@@ -60,9 +60,7 @@ ReadingSpan span_of(const Reading& reading,
 
 }  // namespace
 
-std::string_view to_string(RunPhase phase) {
-  return kPhases.at(static_cast<std::size_t>(phase));
-}
+std::string_view to_string(RunPhase phase) { return kPhases.at(static_cast<std::size_t>(phase)); }
 
 std::optional<RunPhase> phase_from_string(std::string_view text) {
   const auto* const found = std::find(kPhases.begin(), kPhases.end(), text);
@@ -104,8 +102,7 @@ void append(ReadingSpan& span, const ReadingSpan& later) {
     std::optional<Range>& into = span.*figure.range;
     const std::optional<Range>& from = later.*figure.range;
     if (into && from) {
-      into = Range{
-          std::min(into->low, from->low), std::max(into->high, from->high), from->last};
+      into = Range{std::min(into->low, from->low), std::max(into->high, from->high), from->last};
     } else if (from) {
       into = from;
     }
@@ -151,8 +148,10 @@ void ReadingSeries::add(ReadingSpan span) {
   span.width = std::max(span.width, width_);
   span.begin = aligned(span.begin, span.width);
   // Nearly always the last one, or one behind it: readings of two processes arrive a little apart.
-  const auto place = std::partition_point(
-      spans_.begin(), spans_.end(), [&](const ReadingSpan& one) { return one.end() <= span.begin; });
+  const auto place =
+      std::partition_point(spans_.begin(), spans_.end(), [&](const ReadingSpan& one) {
+        return one.end() <= span.begin;
+      });
   if (place != spans_.end() && place->begin < span.end()) {
     append(*place, span);
     return;

@@ -52,8 +52,8 @@ class Axis {
 
   /// Seconds from the start; of a moment within a pause, where the pause is.
   double at(WallTime time) const {
-    const auto next = std::upper_bound(
-        parts_.begin(), parts_.end(), time, [](WallTime one, const Part& part) {
+    const auto next =
+        std::upper_bound(parts_.begin(), parts_.end(), time, [](WallTime one, const Part& part) {
           return one < part.begin;
         });
     if (next == parts_.begin()) {
@@ -241,17 +241,28 @@ constexpr double kHour = 3600.0;
 constexpr double kDay = 86400.0;
 
 constexpr std::array<TickStep, 22> kTickSteps = {{
-    {0.05, 1, "s"},           {0.1, 1, "s"},
-    {0.2, 1, "s"},            {0.5, 1, "s"},
-    {1, 1, "s"},              {2, 1, "s"},
-    {5, 1, "s"},              {10, 1, "s"},
-    {20, 1, "s"},             {kMinute, kMinute, "min"},
-    {2 * kMinute, kMinute, "min"}, {5 * kMinute, kMinute, "min"},
-    {10 * kMinute, kMinute, "min"}, {20 * kMinute, kMinute, "min"},
-    {kHour, kHour, "h"},      {2 * kHour, kHour, "h"},
-    {4 * kHour, kHour, "h"},  {12 * kHour, kHour, "h"},
-    {kDay, kDay, "d"},        {2 * kDay, kDay, "d"},
-    {7 * kDay, kDay, "d"},    {30 * kDay, kDay, "d"},
+    {0.05, 1, "s"},
+    {0.1, 1, "s"},
+    {0.2, 1, "s"},
+    {0.5, 1, "s"},
+    {1, 1, "s"},
+    {2, 1, "s"},
+    {5, 1, "s"},
+    {10, 1, "s"},
+    {20, 1, "s"},
+    {kMinute, kMinute, "min"},
+    {2 * kMinute, kMinute, "min"},
+    {5 * kMinute, kMinute, "min"},
+    {10 * kMinute, kMinute, "min"},
+    {20 * kMinute, kMinute, "min"},
+    {kHour, kHour, "h"},
+    {2 * kHour, kHour, "h"},
+    {4 * kHour, kHour, "h"},
+    {12 * kHour, kHour, "h"},
+    {kDay, kDay, "d"},
+    {2 * kDay, kDay, "d"},
+    {7 * kDay, kDay, "d"},
+    {30 * kDay, kDay, "d"},
 }};
 
 /// The finest step whose ticks stand far enough apart for their labels.
@@ -373,7 +384,8 @@ std::string Drawing::legend() const {
 
 std::string chart_text(const MemoryChart& chart, const Style& style) {
   if (chart.spans.empty()) {
-    return "no readings over time: none committed yet, or a journal that was begun before they were "
+    return "no readings over time: none committed yet, or a journal that was begun before they "
+           "were "
            "kept\n";
   }
   return Drawing(chart, style).text();

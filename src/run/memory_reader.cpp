@@ -12,7 +12,7 @@ namespace headroom::run {
 
 namespace {
 
-#define HEADROOM_EVENT_COLUMNS                                                            \
+#define HEADROOM_EVENT_COLUMNS                                                              \
   "model, time, kind, grp, detail, reason, freed, seconds, before, after, numbers, phase, " \
   "item"
 
@@ -88,8 +88,7 @@ std::vector<DeathRecord> JournalReader::deaths() const {
   return deaths;
 }
 
-void JournalReader::for_each_memory_entry(
-    const std::function<void(MemoryEntry&&)>& visit) const {
+void JournalReader::for_each_memory_entry(const std::function<void(MemoryEntry&&)>& visit) const {
   Statement spans = select_spans(*database_);
   Statement events =
       database_->query("SELECT " HEADROOM_EVENT_COLUMNS " FROM memory_event ORDER BY time, no");

@@ -226,8 +226,7 @@ void Stretch::ask_all() {
   std::optional<OpenGroup> group = open_group(parts_.journal, spec_, plan_.model, 0);
   while (group) {
     check_cancelled();
-    std::optional<OpenGroup> next =
-        open_group(parts_.journal, spec_, plan_.model, group->no + 1);
+    std::optional<OpenGroup> next = open_group(parts_.journal, spec_, plan_.model, group->no + 1);
     ask_group(*group, next);
     group = std::move(next);
   }
@@ -351,11 +350,12 @@ memory::Reading Stretch::ask_items(OpenGroup& group,
     std::rethrow_exception(failed_);
   }
   if (stopped_.empty()) {
-    end_unanswered(group,
-                   Outcome::kModel,
-                   "E-NO-ANSWER",
-                   fmt::format("group {}: the engine ended the group without an answer to this item",
-                               group.no));
+    end_unanswered(
+        group,
+        Outcome::kModel,
+        "E-NO-ANSWER",
+        fmt::format("group {}: the engine ended the group without an answer to this item",
+                    group.no));
   }
   return done.reading;
 }
@@ -517,8 +517,7 @@ void Stretch::clean(const memory::CleanDecision& decision) {
   const worker::Cleaned cleaned = backend_.clean(level_of(decision.clean));
   parts_.sampler.see(cleaned.before);
   parts_.sampler.see(cleaned.after);
-  governor_.after_cleanup(
-      decision, cleaned.before, cleaned.after, parts_.clock.now() - began);
+  governor_.after_cleanup(decision, cleaned.before, cleaned.after, parts_.clock.now() - began);
   ++progress_.cleanups;
 }
 

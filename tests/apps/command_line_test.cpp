@@ -154,8 +154,8 @@ TEST_F(CommandLine, ASettingOfTheBudgetIsNotTakenForShowsSwitch) {
   write("headroom.toml", "memory = \"512MiB\"\n");
   const Finished finished = headroom({"show", "no-run"}, {{"HEADROOM_MEMORY", "512MiB"}});
   EXPECT_NE(finished.err.find("no-run"), std::string::npos) << finished.err;
-  const Finished asked = headroom({"vqa", "-d", "missing.jsonl"}, {{"HEADROOM_MEMORY", "lots"}});
-  EXPECT_NE(asked.err.find("HEADROOM_MEMORY"), std::string::npos) << asked.err;
+  const Finished asked = headroom({"vqa"}, {{"HEADROOM_MEMORY", "lots"}});
+  EXPECT_NE(asked.err.find("lots"), std::string::npos) << asked.err;
 }
 
 TEST_F(CommandLine, XdgConfigHomeIsLookedAt) {

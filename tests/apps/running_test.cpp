@@ -153,7 +153,7 @@ TEST_F(RunningTest, MappedFieldsAndAPictureFolderAreKeptForResume) {
 }
 
 TEST_F(RunningTest, ASecondRunOnOneJournalIsRefusedWithFolderAndProcess) {
-  Running running(command({"vqa", "--limit", "2000", "-v"}));
+  Running running(command({"vqa", "--limit", "2000", "-v", "--cleanup-every", "5"}));
   ASSERT_TRUE(running.wait_for_error_text("clean-up"));
   ASSERT_EQ(runs().size(), 1U);
   const Finished second = run(command({"resume", runs().front().string()}));

@@ -64,7 +64,8 @@ TEST(Memory, PlannedDecodeOfAPictureGrowsWithItsPixels) {
   EXPECT_EQ(whole[1].width, 4000U);
   EXPECT_EQ(whole[1].encode, whole[0].encode) << "one tile each";
   request.max_image_side = 500;
-  EXPECT_LT(asked.engine.plan(request).pictures[1].decode, whole[1].decode);
+  // The picture as decoded is there while it is reduced, whatever comes of it.
+  EXPECT_GE(asked.engine.plan(request).pictures[1].decode, Bytes(4000ULL * 3000 * 3));
 }
 
 TEST(Memory, PlannedDecodeIsAtLeastWhatThePicturesDecoderHolds) {

@@ -58,25 +58,110 @@ MemoryChart run_of_ten_seconds() {
 constexpr std::size_t kWidth = 52;
 
 TEST(MemoryChart, DrawsPeaksAllocatorBudgetAndMarks) {
-  EXPECT_EQ(chart_text(run_of_ten_seconds(), {.width = kWidth}), R"(G1)");
+  EXPECT_EQ("\n" + chart_text(run_of_ten_seconds(), {.width = kWidth}), R"(
+ 480.0 MiB │────────────────────────────────────────
+           │
+           │
+           │                        ░░
+           │                        ░░
+ 320.0 MiB │                        ░░
+           │                        ▓▓
+           │                        ██
+           │      ░░░░░░░░░░░░░░░░░░██░░░░░░░░░░
+ 160.0 MiB │    ░░░░░░░░░░░░░░░░░░░░██▓▓▓▓▓▓▓▓▓▓
+           │  ░░░░░░████████████████████████████
+           │  ░░░░░░████████████████████████████
+           │░░░░░░░░████████████████████████████░░░░
+       0 B └┴───────────────────┴───────────────────
+            0 s                 5 s
+  clean-up              A       n
+      rung                          r
+   refused                              R
+  pressure                                p
+     death                                  D
+            █ active   ▓ cache
+            ░ rest of the footprint   ─ budget
+            n normal, A aggressive clean-up
+)");
 }
 
 TEST(MemoryChart, InAsciiHasTheSameShape) {
-  EXPECT_EQ(chart_text(run_of_ten_seconds(), {.ascii = true, .width = kWidth}), R"(G2)");
+  EXPECT_EQ("\n" + chart_text(run_of_ten_seconds(), {.ascii = true, .width = kWidth}), R"(
+ 480.0 MiB |----------------------------------------
+           |
+           |
+           |                        ::
+           |                        ::
+ 320.0 MiB |                        ::
+           |                        ++
+           |                        ##
+           |      ::::::::::::::::::##::::::::::
+ 160.0 MiB |    ::::::::::::::::::::##++++++++++
+           |  ::::::############################
+           |  ::::::############################
+           |::::::::############################::::
+       0 B ++-------------------+-------------------
+            0 s                 5 s
+  clean-up              A       n
+      rung                          r
+   refused                              R
+  pressure                                p
+     death                                  D
+            # active   + cache
+            : rest of the footprint   - budget
+            n normal, A aggressive clean-up
+)");
 }
 
 TEST(MemoryChart, ABudgetFarAboveIsDrawnAboveABreak) {
   MemoryChart chart = run_of_ten_seconds();
   chart.budget = 8_GiB;
   chart.marks.clear();
-  EXPECT_EQ(chart_text(chart, {.ascii = true, .width = kWidth}), R"(G3)");
+  EXPECT_EQ("\n" + chart_text(chart, {.ascii = true, .width = kWidth}), R"(
+   8.0 GiB |----------------------------------------
+           ~
+ 400.0 MiB |                        ::
+           |                        ::
+           |                        ::
+           |                        ::
+ 266.7 MiB |                        ++
+           |                        ##
+           |      ::::::::::::::::::##::::::::::
+           |    ::::::::::::::::::::##++++++++++
+ 133.3 MiB |    ::::++++++++++++++++##++++++++++
+           |  ::::::############################
+           |::::::::############################
+           |::::::::############################::::
+       0 B ++-------------------+-------------------
+            0 s                 5 s
+            # active   + cache
+            : rest of the footprint   - budget
+)");
 }
 
 TEST(MemoryChart, APeakAboveTheBudgetStandsAboveItsLine) {
   MemoryChart chart = run_of_ten_seconds();
   chart.budget = 300_MiB;
   chart.marks = {{at(milliseconds(6200)), MarkKind::kBroken}};
-  EXPECT_EQ(chart_text(chart, {.ascii = true, .width = kWidth}), R"(G4)");
+  EXPECT_EQ("\n" + chart_text(chart, {.ascii = true, .width = kWidth}), R"(
+ 400.0 MiB |                        ::
+           |                        ::
+ 300.0 MiB |------------------------::--------------
+           |                        ::
+ 266.7 MiB |                        ++
+           |                        ##
+           |      ::::::::::::::::::##::::::::::
+           |    ::::::::::::::::::::##++++++++++
+ 133.3 MiB |    ::::++++++++++++++++##++++++++++
+           |  ::::::############################
+           |::::::::############################
+           |::::::::############################::::
+       0 B ++-------------------+-------------------
+            0 s                 5 s
+    broken                          B
+            # active   + cache
+            : rest of the footprint   - budget
+)");
 }
 
 TEST(MemoryChart, APauseTakesNoRoomAndIsMarked) {
@@ -89,7 +174,25 @@ TEST(MemoryChart, APauseTakesNoRoomAndIsMarked) {
     }
   }
   chart.marks = {{at(std::chrono::hours(30)), MarkKind::kDeath}};
-  EXPECT_EQ(chart_text(chart, {.ascii = true, .width = kWidth}), R"(G5)");
+  EXPECT_EQ("\n" + chart_text(chart, {.ascii = true, .width = kWidth}), R"(
+ 100.0 MiB |::::::::::::::::::::
+           |::::::::::::::::::::
+           |::::::::::::::::::::
+           |::::::::::::::::::::
+  66.7 MiB |::::::::::::::::::::
+           |::::::::::::::::::::
+           |::::::::::::::::::::::::::::::::::::::::
+           |::::::::::::::::::::::::::::::::::::::::
+  33.3 MiB |::::::::::::::::::::::::::::::::::::::::
+           |::::::::::::::::::::::::::::::::::::::::
+           |::::::::::::::::::::::::::::::::::::::::
+           |::::::::::::::::::::::::::::::::::::::::
+       0 B ++-------------------/-------------------
+            0 min               10 min
+     death                      D
+            # active   + cache
+            : rest of the footprint   / paused
+)");
 }
 
 TEST(MemoryChart, OfADeviceDrawsWhatTheEngineHolds) {
@@ -105,13 +208,47 @@ TEST(MemoryChart, OfADeviceDrawsWhatTheEngineHolds) {
     }
     chart.spans.push_back(span);
   }
-  EXPECT_EQ(chart_text(chart, {.ascii = true, .width = kWidth}), R"(G6)");
+  EXPECT_EQ("\n" + chart_text(chart, {.ascii = true, .width = kWidth}), R"(
+ 120.0 MiB |----------------------------------------
+           |
+           |
+           |++++++++++++++++++++++++++++++++++++++++
+           |++++++++++++++++++++++++++++++++++++++++
+  80.0 MiB |++++++++++++++++++++++++++++++++++++++++
+           |++++++++++++++++++++++++++++++++++++++++
+           |########################################
+           |########################################
+  40.0 MiB |########################################
+           |########################################
+           |########################################
+           |########################################
+       0 B ++-------------------+-------------------
+            0 s                 0.1 s
+            # active   + cache   - budget
+)");
 }
 
 TEST(MemoryChart, ASingleReadingIsAChart) {
   MemoryChart chart;
   chart.spans = {span_of(milliseconds(0), milliseconds(50), 10_MiB)};
-  EXPECT_EQ(chart_text(chart, {.ascii = true, .width = kWidth}), R"(G7)");
+  EXPECT_EQ("\n" + chart_text(chart, {.ascii = true, .width = kWidth}), R"(
+  10.0 MiB |::::::::::::::::::::::::::::::::::::::::
+           |::::::::::::::::::::::::::::::::::::::::
+           |::::::::::::::::::::::::::::::::::::::::
+           |::::::::::::::::::::::::::::::::::::::::
+   6.7 MiB |::::::::::::::::::::::::::::::::::::::::
+           |::::::::::::::::::::::::::::::::::::::::
+           |::::::::::::::::::::::::::::::::::::::::
+           |::::::::::::::::::::::::::::::::::::::::
+   3.3 MiB |::::::::::::::::::::::::::::::::::::::::
+           |::::::::::::::::::::::::::::::::::::::::
+           |::::::::::::::::::::::::::::::::::::::::
+           |::::::::::::::::::::::::::::::::::::::::
+       0 B ++---------------------------------------
+            0 s
+            # active   + cache
+            : rest of the footprint
+)");
 }
 
 TEST(MemoryChart, WithoutReadingsSaysSo) {
@@ -131,7 +268,8 @@ std::size_t widest_line(const std::string& text) {
 
 TEST(MemoryChart, IsAsWideAsTheTerminalFromFortyColumnsOn) {
   for (const std::size_t width : {80U, 173U}) {
-    EXPECT_EQ(widest_line(chart_text(run_of_ten_seconds(), {.ascii = true, .width = width})), width);
+    EXPECT_EQ(widest_line(chart_text(run_of_ten_seconds(), {.ascii = true, .width = width})),
+              width);
   }
   const MemoryChart chart = run_of_ten_seconds();
   EXPECT_EQ(chart_text(chart, {.ascii = true, .width = 10}),

@@ -112,8 +112,8 @@ TEST(MemorySeries, OfAWeekAtTwentyHertzIsBoundedAndKeepsEveryPeak) {
     for (int tick = 0; tick < kMinutesACommit * kTicksAMinute; ++tick) {
       world.clock.advance(milliseconds(50));
       // One spike of its own height in each commit.
-      const Bytes spike = tick == minute % 1000 ? Bytes(static_cast<std::uint64_t>(minute) << 12U)
-                                                : Bytes();
+      const Bytes spike =
+          tick == minute % 1000 ? Bytes(static_cast<std::uint64_t>(minute) << 12U) : Bytes();
       world.source.now = reading_at(world.clock.wall(), 40_MiB + spike);
       world.source.now.active = 20_MiB;
       world.source.now.cache = 4_MiB;

@@ -225,15 +225,10 @@ class Governor {
   Bytes last_live_limit_;      ///< as last noted
   std::optional<Bytes> wall_;  ///< where it stands
   Bytes noted_wall_;           ///< as last noted
-<<<<<<< HEAD
   Bytes noted_break_;      ///< the peak above the limit that was noted last
   Peaks device_;           ///< of the worker's own readings
   PeakPredictor predictor_;
   // The group that is asked.
-=======
-  Bytes noted_break_;          ///< the peak above the limit that was noted last
-  Peaks device_;               ///< of the worker's own readings
->>>>>>> b807be6 (headroom: doctor --memory opens the embedded pictures wherever it runs)
   std::string open_group_;
   GroupDecision open_;
   GroupFeatures open_features_;

@@ -71,8 +71,8 @@ struct SpanFigure {
 /// All of them, in the order of the struct.
 std::span<const SpanFigure> span_figures();
 
-/// {"time", "seconds", "readings", "phase", "group", "footprint_bytes": {"low", "high", "last"}, …}:
-/// figures that were not read and an empty group are left out.
+/// {"time", "seconds", "readings", "phase", "group", "footprint_bytes": {"low", "high", "last"},
+/// …}: figures that were not read and an empty group are left out.
 Json to_json(const ReadingSpan& span);
 
 /// Adds to a span what came after its own readings; the widths' larger one is kept.

@@ -30,9 +30,9 @@ struct Peaks {
 
 /// Looks at a source 20 times a second and keeps the peaks, so that what happens between a group's
 /// two readings is seen as well. A spike between two looks shows in the worker's own high-water
-/// mark: when that has risen, the moment counts with it. Every look also goes into a series of readings
-/// over time, with what the run was doing. Memory: bounded (reading_series.h).
-/// Thread: all members may be called from any thread; the source is read by one at a time.
+/// mark: when that has risen, the moment counts with it. Every look also goes into a series of
+/// readings over time, with what the run was doing. Memory: bounded (reading_series.h). Thread: all
+/// members may be called from any thread; the source is read by one at a time.
 class Sampler {
  public:
   static constexpr Duration kPeriod = std::chrono::milliseconds(50);
