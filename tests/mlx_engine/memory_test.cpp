@@ -196,6 +196,7 @@ TEST(Memory, PlannedPeakBoundsManyRowsBehindALongPrefixOnThePortablePath) {
     text += "what color is the circle? ";
   }
   worker::AskRequest request = scene(0);
+  request.limits.prefill_chunk = 8;  // so that the most is held when rows are decoded
   for (std::uint64_t i = 0; i < kRows; ++i) {
     request.items.push_back(question(std::to_string(i), text));
     request.items.back().max_tokens = 2;
@@ -216,9 +217,10 @@ TEST(Memory, PlannedPeakBoundsManyRowsBehindALongPrefixOnThePortablePath) {
   const Bytes pass = geometry.prefill_per_token * kRows + geometry.logits_per_row * kRows +
                      geometry.scores_per_token_pair * kRows * tokens;
   const Bytes copied = geometry.kv_copied_per_token * kRows * tokens;
-  const Bytes prefix = (geometry.kv_per_token + geometry.prefill_per_token) * tokens +
-                       geometry.scores_per_token_pair * tokens * tokens;
-  EXPECT_LT(measured, scaled(std::max(cache + pass + copied, prefix), 1.1));
+  EXPECT_GT(measured, cache + pass) << "nothing was copied";
+  EXPECT_LT(measured, scaled(cache + pass + copied, 1.1))
+      << to_string(cache) << " of cache, " << to_string(pass) << " of activations, "
+      << to_string(copied) << " copied; measured " << to_string(measured);
 }
 
 TEST(Memory, UnknownDtypeIsRefusedWithTheKnownOnes) {
