@@ -40,7 +40,7 @@ TEST_P(GraphWalk, FindsThePeakThatTheAllocatorMeasures) {
   Bytes walked;
   {
     const mx::array result = GetParam().build(x, guard);
-    const Bytes built = allocator_counters().active;  // constants are made at once
+    const Bytes built = allocator_counters().active;  // constants are made when the graph is built
     walked = walk_graph({result}).peak;
     EXPECT_EQ(allocator_counters().active, built) << "the walk itself allocates nothing";
     mx::eval(result);
