@@ -230,7 +230,7 @@ std::optional<mx::array> GroupAsker::encode() {
     return std::nullopt;
   }
   if (release) {
-    engine::clear_cache();
+    engine::clear_cache();  // of the group before
   }
   model_.model->hold_vision();
   mx::array features = model_.model->encode(prepared, guard_);

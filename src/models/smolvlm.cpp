@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "base/errors.h"
+#include "engine/counters.h"
 #include "engine/evaluate.h"
 #include "models/prompt.h"
 #include "smolvlm_model.h"
@@ -151,6 +152,7 @@ void SmolVlm::hold_vision() {
     return;
   }
   checkpoint_.require_unchanged();
+  engine::clear_cache();  // buffers that are used again may be larger than the weights in them
   engine::Weights weights(checkpoint_, dtype_, engine::Weights::Mode::kRead, smolvlm_name);
   vision_.emplace(config_, weights, ops_);
 }
