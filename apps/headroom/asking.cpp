@@ -1,7 +1,6 @@
 #include "asking.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <csignal>
 
@@ -65,18 +64,6 @@ worker::Wall outer_wall(const Settings& settings) {
     return {};
   }
   return worker::make_wall(memory::parse_wall(settings.text("wall")));
-}
-
-std::string ids_text(const run::ModelResults& model) {
-  constexpr std::size_t kShown = 20;
-  const auto& ids = model.unanswered_ids;
-  const std::vector<std::string> first(
-      ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(std::min(ids.size(), kShown)));
-  return fmt::format("{}: {} without an answer: {}{}",
-                     model.model.spec.name,
-                     model.counts.unanswered() + model.pending,
-                     fmt::join(first, ", "),
-                     ids.size() > kShown ? ", ..." : "");
 }
 
 void say_how_to_go_on(Context& context, const run::Journal& journal) {
@@ -146,14 +133,13 @@ void ask_one(Context& context,
   runner.run(plan, backend, governor);
 }
 
-bool nothing_answered(const run::JournalReader& journal) {
+std::uint64_t answers_of_all(const run::JournalReader& journal) {
   const std::size_t models = journal.run().spec.models.size();
+  std::uint64_t answers = 0;
   for (std::uint32_t number = 0; number < models; ++number) {
-    if (journal.count_answers(number) > 0) {
-      return false;
-    }
+    answers += journal.count_answers(number);
   }
-  return true;
+  return answers;
 }
 
 std::unique_ptr<backends::WorkerBackend> make_backend(Context& context) {
@@ -169,16 +155,28 @@ std::unique_ptr<backends::WorkerBackend> make_backend(Context& context, worker::
       std::move(wall));
 }
 
-void print_results(Context& context, const run::RunResults& results) {
+void print_results(Context& context,
+                   const std::filesystem::path& folder,
+                   const run::RunResults& results) {
   if (context.settings.on("json")) {
     context.console.out(dump_json(report::summary_json(results)) + "\n");
   } else {
     context.console.out(report::results_text(results, style_out(context.console)));
   }
+  std::string failed;
   for (const run::ModelResults& model : results.models) {
-    if (!model.unanswered_ids.empty()) {
-      note(context, ids_text(model));
+    std::string text = report::unanswered_text(model, style_err(context.console));
+    if (text.empty()) {
+      continue;
     }
+    text.pop_back();
+    note(context, text);
+    if (failed.empty() && !model.reasons.empty()) {
+      failed = model.reasons.front().ids.front();
+    }
+  }
+  if (!failed.empty()) {
+    note(context, fmt::format("`headroom show {} {}` says why", folder.string(), failed));
   }
 }
 
@@ -186,6 +184,7 @@ ExitCode ask_all(Context& context,
                  run::Journal& journal,
                  const run::Specification& spec,
                  Asking asking) {
+  const std::uint64_t answers_before = answers_of_all(journal);
   Interrupt interrupt;
   const SignalWatch watch([&](int) { interrupt.stop(); });
   try {
@@ -208,15 +207,18 @@ ExitCode ask_all(Context& context,
   } catch (const Error& error) {
     const bool refused = dynamic_cast<const UsageError*>(&error) != nullptr ||
                          dynamic_cast<const BudgetError*>(&error) != nullptr;
-    if (refused && nothing_answered(journal)) {
+    const std::uint64_t answers = answers_of_all(journal);
+    if (refused && answers == 0) {
       throw;
     }
     export_after_stop(context, journal);
-    say_how_to_go_on(context, journal);
+    if (!refused || answers > answers_before) {
+      say_how_to_go_on(context, journal);
+    }
     throw;
   }
   const run::RunResults results = report::rebuild_exports(journal);
-  print_results(context, results);
+  print_results(context, journal.folder(), results);
   note(context, fmt::format("run: {}", journal.folder().string()));
   return run::exit_code_of(results, asking.fail_under);
 }

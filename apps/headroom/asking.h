@@ -60,16 +60,13 @@ struct Asking {
 /// its own; then writes the exports and prints the results. A first signal stops after the write in
 /// progress, and says how to go on.
 /// Throws what run::Runner throws; the way to go on has been told then, too, unless the model was
-/// refused before anything was answered.
+/// refused before anything was asked.
 ExitCode ask_all(Context& context,
                  run::Journal& journal,
                  const run::Specification& spec,
                  Asking asking);
 
-/// By none of the run's models.
-bool nothing_answered(const run::JournalReader& journal);
-
-/// Results on standard output (a table, or summary.json with --json), ids without an answer beside.
-void print_results(Context& context, const run::RunResults& results);
+/// By all of the run's models.
+std::uint64_t answers_of_all(const run::JournalReader& journal);
 
 }  // namespace headroom::cli

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 
@@ -38,14 +39,6 @@ bool wants_color(const std::string& choice, int descriptor) {
     return choice == "always";
   }
   return ::isatty(descriptor) != 0 && variable("NO_COLOR").empty() && variable("TERM") != "dumb";
-}
-
-std::size_t terminal_width() {
-  winsize size{};
-  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
-    return size.ws_col;
-  }
-  return 80;
 }
 
 }  // namespace
@@ -95,6 +88,20 @@ void Console::error(std::string_view code, std::string_view message) {
   const std::string_view red = options_.color_err ? "\x1b[1;31m" : "";
   const std::string_view plain = options_.color_err ? "\x1b[0m" : "";
   note(fmt::format("{}error[{}]{}: {}", red, code, plain, message));
+}
+
+std::size_t terminal_width() {
+  std::size_t columns = 0;
+  const std::string said = variable("COLUMNS");
+  const auto [end, error] = std::from_chars(said.data(), said.data() + said.size(), columns);
+  if (error == std::errc{} && end == said.data() + said.size() && columns > 0) {
+    return columns;
+  }
+  winsize size{};
+  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
+    return size.ws_col;
+  }
+  return 80;
 }
 
 ConsoleOptions console_options(const Settings& settings) {

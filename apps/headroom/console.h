@@ -53,6 +53,9 @@ class Console {
   std::string status_;
 };
 
+/// Columns: what COLUMNS says, else of the terminal on standard error, else 80.
+std::size_t terminal_width();
+
 /// From --color, --ascii, -q, -v and --json with the environment and the descriptors.
 ConsoleOptions console_options(const Settings& settings);
 

@@ -124,7 +124,7 @@ void look_at_cache(Context& context, Findings& findings) {
 
 }  // namespace
 
-/// Exit code 0 also when something is missing: the finding is the result.
+/// Exit code 1 when no engine works: nothing can be asked then. What else is missing is a finding.
 ExitCode run_doctor(Context& context) {
   if (context.settings.on("memory")) {
     return run_memory_doctor(context);
@@ -141,9 +141,11 @@ ExitCode run_doctor(Context& context) {
   look_at_assets(context, findings);
   look_at_cache(context, findings);
   findings.json["missing"] = findings.missing;
+  const ExitCode code =
+      findings.json["engines"].empty() ? ExitCode::kInternal : ExitCode::kAllAnswered;
   if (context.settings.on("json")) {
     context.console.out(dump_json(findings.json) + "\n");
-    return ExitCode::kAllAnswered;
+    return code;
   }
   if (findings.missing.empty()) {
     findings.line("missing", "nothing");
@@ -152,7 +154,7 @@ ExitCode run_doctor(Context& context) {
     findings.line("missing", missing);
   }
   context.console.out(findings.text);
-  return ExitCode::kAllAnswered;
+  return code;
 }
 
 }  // namespace headroom::cli

@@ -21,7 +21,7 @@ constexpr std::array kFlags{
         "models",
         FlagType::kTexts,
         "MODEL",
-        "",
+        "demo",
         "Model to ask: demo, a folder, or org/name[@revision] from the Hugging Face cache; several "
         "are asked one after another",
         kVqa | kPlan},
@@ -100,16 +100,17 @@ constexpr std::array kFlags{
          "What holds the worker at the budget from outside: the kernel's limit, the program's own "
          "watch, or nothing; auto: the kernel's where there is one",
          kVqa | kResume},
-    Flag{"memory",
-         0,
-         "",
-         FlagType::kSwitch,
-         "",
-         "",
-         "About memory: show draws a run's readings over time with what was done; doctor tests that "
-         "memory is kept within a budget and given back",
-         kShow | kDoctor,
-         true},
+    Flag{
+        "memory",
+        0,
+        "",
+        FlagType::kSwitch,
+        "",
+        "",
+        "About memory: show draws a run's readings over time with what was done; doctor tests that "
+        "memory is kept within a budget and given back",
+        kShow | kDoctor,
+        true},
     Flag{"max-image-side",
          0,
          "",
@@ -173,7 +174,8 @@ constexpr std::array kFlags{
          FlagType::kText,
          "tiles,kv",
          "",
-         "Rather than leave a question unanswered, change answers by fewer image tiles or a KV cache "
+         "Rather than leave a question unanswered, change answers by fewer image tiles or a KV "
+         "cache "
          "in 8 bits; said with each",
          kVqa | kPlan},
     Flag{"log-probs",

@@ -10,6 +10,7 @@
 
 #include "base/version.h"
 #include "datasets/open.h"
+#include "memory/budget.h"
 #include "memory/ladder.h"
 #include "places.h"
 #include "run/governing.h"
@@ -102,7 +103,12 @@ namespace {
 
 datasets::Dataset open_word(Context& context, const run::DataSpec& spec, const std::string& word) {
   datasets::OpenOptions options;
-  options.map = datasets::parse_field_map(spec.map);
+  const auto read_map = [&] { options.map = datasets::parse_field_map(spec.map); };
+  if (context.settings.command().bit == kResume) {
+    read_map();
+  } else {
+    context.settings.blame_origin("map", read_map);
+  }
   options.pictures = spec.pictures;
   std::error_code error;
   if (word == "easy-vqa" && !fs::exists(word, error)) {
@@ -125,8 +131,10 @@ OpenedData open_data(Context& context) {
     spec.pictures = absolute_path(context.settings.text("images"));
     std::error_code error;
     if (!fs::is_directory(spec.pictures, error)) {
-      throw UsageError("E-DATA-IMAGES",
-                       fmt::format("--images {}: there is no such folder", spec.pictures));
+      throw UsageError(
+          "E-DATA-IMAGES",
+          fmt::format(
+              "{} {}: there is no such folder", context.settings.origin("images"), spec.pictures));
     }
   }
   datasets::Dataset dataset = open_word(context, spec, spec.word);
@@ -155,6 +163,26 @@ datasets::Dataset reopen_data(Context& context, const run::DataSpec& spec) {
   return open_word(context, spec, fmt::format("{}:{}", spec.reader, argument));
 }
 
+std::string read_memory(const Settings& settings) {
+  const std::string text = settings.text("memory");
+  settings.blame_origin("memory", [&] { memory::parse_budget(text); });
+  return text;
+}
+
+std::optional<double> read_fail_under(const Settings& settings) {
+  if (!settings.given("fail-under")) {
+    return std::nullopt;
+  }
+  const double percent = settings.number("fail-under");
+  if (percent > 100) {
+    throw UsageError("E-USAGE-VALUE",
+                     fmt::format("{}: {:g} is above 100; an accuracy is from 0 to 100 percent",
+                                 settings.origin("fail-under"),
+                                 percent));
+  }
+  return percent;
+}
+
 run::Specification specification(Context& context,
                                  std::vector<run::ModelSpec> models,
                                  const OpenedData& data) {
@@ -164,7 +192,7 @@ run::Specification specification(Context& context,
   spec.data = data.spec;
   spec.metric = data.dataset.metric;
   if (settings.given("limit")) {
-    spec.limit = run::parse_range(settings.text("limit"));
+    settings.blame_origin("limit", [&] { spec.limit = run::parse_range(settings.text("limit")); });
   }
   spec.sample_ids = settings.texts("sample-id");
   spec.max_tokens = narrow(context, "max-tokens");
@@ -175,9 +203,9 @@ run::Specification specification(Context& context,
   }
   spec.max_image_side = narrow(context, "max-image-side");
   spec.batch = narrow(context, "batch");
-  spec.memory = settings.text("memory");
+  spec.memory = read_memory(settings);
   spec.allow = settings.text("allow");
-  memory::parse_allowed(spec.allow);  // throws for an unknown word
+  settings.blame_origin("allow", [&] { memory::parse_allowed(spec.allow); });
   spec.versions = {{"headroom", kVersion}};
   spec.command = run::without_secrets(context.arguments);
   if (settings.command().bit != kVqa) {
@@ -185,7 +213,7 @@ run::Specification specification(Context& context,
   }
   if (settings.given("metric")) {
     spec.metric = settings.text("metric");
-    scoring::make_scorer(spec.metric);  // throws for an unknown name
+    settings.blame_origin("metric", [&] { scoring::make_scorer(spec.metric); });
   }
   spec.shuffle = settings.on("shuffle");
   spec.seed = static_cast<std::uint64_t>(settings.integer("seed"));
@@ -194,13 +222,13 @@ run::Specification specification(Context& context,
   spec.cleanup = settings.text("cleanup");
   spec.cleanup_every = narrow(context, "cleanup-every");
   spec.cleanup_pictures = narrow(context, "cleanup-pictures");
-  run::cleanup_policy(spec, memory::KindOfEngine::kMlx, memory::Counter::kFootprint);  // throws
+  settings.blame_origin("cleanup", [&] {
+    run::cleanup_policy(spec, memory::KindOfEngine::kMlx, memory::Counter::kFootprint);
+  });
   spec.question_timeout = settings.number("timeout");
   spec.keep_prompts = context.console.options().verbosity >= 2;
   spec.out = settings.text("out");
-  if (settings.given("fail-under")) {
-    spec.fail_under = settings.number("fail-under");
-  }
+  spec.fail_under = read_fail_under(settings);
   return spec;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,13 @@ struct OpenedData {
 OpenedData open_data(Context& context);
 /// The same data from their stored form, when a run goes on.
 datasets::Dataset reopen_data(Context& context, const run::DataSpec& spec);
+
+/// --memory as it was written. Throws UsageError when it is neither a size nor a share, naming the
+/// place that it came from.
+std::string read_memory(const Settings& settings);
+
+/// --fail-under in percent; empty when it was not given. Throws UsageError above 100.
+std::optional<double> read_fail_under(const Settings& settings);
 
 /// Everything that the flags of `vqa` and `plan` say about what is asked and how.
 run::Specification specification(Context& context,

@@ -1,5 +1,8 @@
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
@@ -76,7 +79,7 @@ const CommandInfo& command_named(const std::string& word) {
   }
   throw UsageError(
       "E-USAGE-COMMAND",
-      fmt::format("no command '{}'{} `headroom -h` lists them", word, did_you_mean(word, names)));
+      fmt::format("no command '{}'{}; `headroom -h` lists them", word, did_you_mean(word, names)));
 }
 
 bool is_help(const std::string& word) { return word == "-h" || word == "--help"; }
@@ -150,10 +153,21 @@ ExitCode run(const std::vector<std::string>& arguments) {
   }
 }
 
+/// A standard stream that was closed would give its number to the next file that is opened, which
+/// then gets what is meant for the stream.
+void keep_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(stream, F_GETFD) < 0 && errno == EBADF) {
+      [[maybe_unused]] const int same = ::open("/dev/null", O_RDWR);  // the lowest free number
+    }
+  }
+}
+
 }  // namespace
 }  // namespace headroom::cli
 
 int main(int count, char** words) {
+  headroom::cli::keep_standard_streams();
   std::signal(SIGPIPE, SIG_IGN);
   return static_cast<int>(headroom::cli::run(std::vector<std::string>(words, words + count)));
 }

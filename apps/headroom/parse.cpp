@@ -75,11 +75,33 @@ std::vector<std::string> long_names(const CommandInfo& command) {
                                  fmt::join(owners, ", ")));
   }
   throw UsageError("E-USAGE-FLAG",
-                   fmt::format("headroom {}: unknown flag {}{} `headroom {} --help` lists them",
+                   fmt::format("headroom {}: unknown flag {}{}; `headroom {} --help` lists them",
                                command.name,
                                given,
                                did_you_mean(given, long_names(command)),
                                command.name));
+}
+
+/// The parser's text begins with the flag's first name.
+[[noreturn]] void throw_without_value(const CommandInfo& command, const std::string& text) {
+  const std::string name = text.substr(0, text.find(':'));
+  const Flag* const row = flag(canonical_name(name), command.bit);
+  throw UsageError("E-USAGE-FLAG",
+                   fmt::format("headroom {}: {} needs a value{}",
+                               command.name,
+                               name,
+                               row == nullptr ? "" : fmt::format(": {} {}", name, row->value)));
+}
+
+/// The last of several would count, and the others would be forgotten without a word.
+void require_one_value(const Flag& flag, const std::vector<std::string>& texts) {
+  if (flag.type != FlagType::kTexts && texts.size() > 1) {
+    throw UsageError("E-USAGE-FLAG",
+                     fmt::format("--{}: given {} times ({}); give it once",
+                                 flag.name,
+                                 texts.size(),
+                                 fmt::join(texts, ", ")));
+  }
 }
 
 void take_positionals(Settings& settings, const std::vector<std::string>& extras) {
@@ -140,12 +162,14 @@ Settings parse_command_line(const CommandInfo& command, const std::vector<std::s
     } else {
       slot.option = app.add_option(option_names(row), slot.texts);
       if (row.type != FlagType::kTexts) {
-        slot.option->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+        slot.option->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
       }
     }
   }
   try {
     app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
+  } catch (const CLI::ArgumentMismatch& error) {
+    throw_without_value(command, error.what());
   } catch (const CLI::ParseError& error) {
     throw UsageError("E-USAGE-FLAG", fmt::format("headroom {}: {}", command.name, error.what()));
   }
@@ -155,6 +179,7 @@ Settings parse_command_line(const CommandInfo& command, const std::vector<std::s
     if (is_switch(*slot.flag) && slot.count != 0) {
       settings.offer(*slot.flag, {std::to_string(slot.count)}, origin);
     } else if (slot.option->count() > 0) {
+      require_one_value(*slot.flag, slot.texts);
       settings.offer(*slot.flag, std::move(slot.texts), origin);
     }
   }

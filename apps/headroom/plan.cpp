@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "asking.h"
+#include "base/grouped.h"
 #include "commands.h"
 #include "fitting.h"
 #include "inputs.h"
@@ -10,6 +11,29 @@
 #include "run/grouping.h"
 
 namespace headroom::cli {
+
+namespace {
+
+/// Empty when every question can be asked, as far as headers of pictures show.
+std::string unaskable_text(const run::WorkloadFacts& facts, std::size_t questions) {
+  const std::uint64_t count = facts.defects + facts.without_picture;
+  if (count == 0) {
+    return {};
+  }
+  std::string text = fmt::format("{} of {} cannot be asked", count, counted(questions, "question"));
+  if (facts.without_picture > 0) {
+    text += fmt::format("; {} for want of a picture, the first: {}",
+                        facts.without_picture,
+                        facts.unreadable_reason);
+  }
+  if (facts.defects > 0) {
+    text += fmt::format(
+        "; {} for a defect of the row, the first: {}", facts.defects, facts.first_defect);
+  }
+  return text + "\n";
+}
+
+}  // namespace
 
 ExitCode run_plan(Context& context) {
   std::vector<run::ModelSpec> models = resolve_models(context);
@@ -29,13 +53,16 @@ ExitCode run_plan(Context& context) {
     const memory::Largest largest = largest_of(spec, model, fitting, *backend);
     Json one = to_json(fitting);
     one["model"] = model.name;
+    one["questions"] = selection.positions.size();
+    one["unaskable"] = {{"without_picture", facts.without_picture}, {"defects", facts.defects}};
     one["largest"] = memory::to_json(largest);
     all.push_back(std::move(one));
-    text += fmt::format("{} with {}: {} questions, largest group {}\n{}{}",
+    text += fmt::format("{} with {}: {}, largest group {}\n{}{}{}",
                         model.name,
                         spec.data.word,
-                        selection.positions.size(),
+                        counted(selection.positions.size(), "question"),
                         facts.largest_group,
+                        unaskable_text(facts, selection.positions.size()),
                         fitting_text(fitting),
                         largest_text(largest));
   }

@@ -63,11 +63,13 @@ void ProgressLine::show(const run::Progress& progress) {
     return;
   }
   shown_ = now;
-  const std::string line = report::progress_text(progress, style_err(console_));
+  const report::Style style = style_err(console_);
   if (redraw) {
-    console_.status(line);
+    // A line that fills the last column, or breaks, cannot be redrawn in place. The width is asked
+    // for each time: the window may have changed.
+    console_.status(report::progress_text(progress, style, terminal_width() - 1));
   } else {
-    console_.note(line);
+    console_.note(report::progress_text(progress, style));
   }
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "asking.h"
+#include "base/grouped.h"
 #include "commands.h"
 #include "inputs.h"
 #include "run/folder.h"
@@ -25,21 +26,25 @@ bool has_work(const run::JournalReader& journal, bool retry) {
   return false;
 }
 
-/// The run that was named, else the newest that has something to ask.
+/// The run that was named, else the newest that has something to ask and that nobody works on.
 std::filesystem::path choose_run(const Settings& settings) {
   const std::filesystem::path runs = settings.text("out");
   if (!settings.positionals().empty()) {
     return run::find_run(settings.positionals().front(), runs);
   }
+  std::size_t in_progress = 0;
   for (const std::filesystem::path& folder : run::list_runs(runs)) {
-    if (has_work(run::JournalReader::open(folder), settings.on("retry-failed"))) {
+    if (run::is_being_written(folder)) {
+      ++in_progress;
+    } else if (has_work(run::JournalReader::open(folder), settings.on("retry-failed"))) {
       return folder;
     }
   }
   throw UsageError(
       "E-RUN-NAME",
-      fmt::format("{}: no run with anything left to ask; `headroom runs -o {}` lists them",
+      fmt::format("{}: no run with anything left to ask{}; `headroom runs -o {}` lists them",
                   runs.string(),
+                  in_progress == 0 ? "" : fmt::format(" ({} in progress)", in_progress),
                   runs.string()));
 }
 
@@ -55,8 +60,8 @@ void bring_up_to_date(Context& context, run::Journal& journal, const run::Specif
       run::resume_data(journal, dataset, context.settings.on("force"));
   if (!difference.empty()) {
     context.console.note(
-        fmt::format("data changed: {} questions changed, {} new, {} gone; the first two are asked",
-                    difference.changed.size(),
+        fmt::format("data changed: {} changed, {} new, {} gone; the first two are asked",
+                    counted(difference.changed.size(), "question"),
                     difference.added.size(),
                     difference.removed.size()));
   }
@@ -68,7 +73,8 @@ void retry_failures(Context& context, run::Journal& journal) {
     count += journal.set_failures_aside(model.no);
   }
   if (context.console.options().verbosity >= 0) {
-    context.console.note(fmt::format("{} failures are set aside and asked again", count));
+    context.console.note(fmt::format(
+        "{} {} set aside and asked again", counted(count, "failure"), count == 1 ? "is" : "are"));
   }
 }
 
@@ -98,6 +104,8 @@ void keep_dtypes(const run::Journal& journal, run::Specification& spec) {
 
 ExitCode run_resume(Context& context) {
   const Settings& settings = context.settings;
+  const std::string memory = read_memory(settings);
+  const std::optional<double> fail_under = read_fail_under(settings);
   run::Journal journal = run::Journal::open(choose_run(settings), context.clock);
   resume_models(context, journal);
   run::Specification spec = journal.run().spec;
@@ -106,19 +114,18 @@ ExitCode run_resume(Context& context) {
     retry_failures(context, journal);
   }
   if (settings.given("memory")) {
-    spec.memory = settings.text("memory");
+    spec.memory = memory;
   }
   keep_dtypes(journal, spec);
   Asking asking;
   asking.force = settings.on("force");
   asking.facts = run::survey_workload(journal);
-  asking.fail_under =
-      settings.given("fail-under") ? std::optional(settings.number("fail-under")) : spec.fail_under;
+  asking.fail_under = fail_under ? fail_under : spec.fail_under;
   if (context.console.options().verbosity >= 0) {
-    context.console.note(fmt::format("run {}: {} questions, {} models",
+    context.console.note(fmt::format("run {}: {}, {}",
                                      journal.folder().string(),
-                                     journal.item_count(),
-                                     spec.models.size()));
+                                     counted(journal.item_count(), "question"),
+                                     counted(spec.models.size(), "model")));
   }
   return ask_all(context, journal, spec, std::move(asking));
 }

@@ -126,6 +126,22 @@ std::string Settings::origin(std::string_view name) const {
   return value != nullptr ? value->origin : fmt::format("--{}", name);
 }
 
+void Settings::blame_origin(std::string_view name, const std::function<void()>& check) const {
+  try {
+    check();
+  } catch (const UsageError& error) {
+    const std::string place = origin(name);
+    if (place.starts_with("--")) {
+      throw;
+    }
+    const std::string option = fmt::format("--{}", name);
+    const std::string text = error.what();
+    throw UsageError(error.code(),
+                     text.starts_with(option) ? place + text.substr(option.size())
+                                              : fmt::format("{}: {}", place, text));
+  }
+}
+
 void Settings::offer(const Flag& flag, std::vector<std::string> values, std::string origin) {
   if (values.empty() || values_.contains(flag.name)) {
     return;

@@ -40,6 +40,10 @@ class Settings {
   /// "--memory", "HEADROOM_MEMORY" or "./headroom.toml: memory"; "--memory" when it was not given.
   std::string origin(std::string_view name) const;
 
+  /// Runs `check`. A UsageError about the flag that it throws is blamed on the place where the
+  /// value came from: "--memory: 'x' is not a size" is about HEADROOM_MEMORY when that said x.
+  void blame_origin(std::string_view name, const std::function<void()>& check) const;
+
   /// For the layers (parse.cpp, layers.cpp), best first: a value that is there already stays.
   /// Throws UsageError when the value is not of the flag's type.
   void offer(const Flag& flag, std::vector<std::string> values, std::string origin);

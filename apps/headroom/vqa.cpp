@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "asking.h"
+#include "base/grouped.h"
 #include "commands.h"
 #include "inputs.h"
 #include "memory/system_source.h"
@@ -17,7 +18,7 @@ namespace {
 
 /// A model that was refused before its first answer leaves no run behind.
 void discard_unanswered(std::optional<run::Journal>& journal, const std::filesystem::path& folder) {
-  if (!nothing_answered(*journal)) {
+  if (answers_of_all(*journal) > 0) {
     return;
   }
   journal.reset();
@@ -50,10 +51,10 @@ ExitCode run_vqa(Context& context) {
       run::Journal::create(folder.path, folder.id, spec, context.clock);
   run::register_items(*journal, dataset, selection);
   if (context.console.options().verbosity >= 0) {
-    context.console.note(fmt::format("data {}: {} questions in {} groups; run {}",
+    context.console.note(fmt::format("data {}: {} in {}; run {}",
                                      spec.data.word,
-                                     selection.positions.size(),
-                                     selection.groups,
+                                     counted(selection.positions.size(), "question"),
+                                     counted(selection.groups, "group"),
                                      folder.path.string()));
     for (const std::string& notice : selection.notices) {
       context.console.note(fmt::format("data {}: {}", spec.data.word, notice));

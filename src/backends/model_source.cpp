@@ -282,7 +282,7 @@ void refuse_foreign_kind(const std::string& word, const std::string& target) {
   }
   throw UsageError("E-MODEL-NOT-FOUND",
                    path ? fmt::format("{}: no such folder", word)
-                        : fmt::format("{}: neither a folder nor a known name{} Known: {}; or "
+                        : fmt::format("{}: neither a folder nor a known name{}; known: {}; or "
                                       "org/name from the Hugging Face cache",
                                       word,
                                       did_you_mean(word, names),

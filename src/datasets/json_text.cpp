@@ -102,6 +102,14 @@ Json parse_json_text(std::string_view text, const std::string& where) {
   if (!Json::sax_parse(text.begin(), text.end(), &builder)) {
     const std::string kind = describe_content(text.substr(0, 512));
     const bool says_more = !kind.empty() && kind != "text" && kind != "a JSON text";
+    if (!says_more && builder.reason().find("ill-formed UTF-8") != std::string::npos) {
+      throw UsageError(
+          "E-DATA-ENCODING",
+          fmt::format("{}: near byte {} the text is not UTF-8; convert it, from Latin-1 "
+                      "with: iconv -f LATIN1 -t UTF-8",
+                      where,
+                      builder.position()));
+    }
     throw UsageError("E-DATA-JSON",
                      fmt::format("{}: not valid JSON at byte {}: {}{}",
                                  where,

@@ -223,6 +223,13 @@ std::vector<std::string> similar_candidates(const fs::path& path) {
 }
 
 Dataset open_word(const std::string& word, const OpenOptions& options) {
+  if (word == "-") {
+    throw UsageError(
+        "E-DATA-WORD",
+        fmt::format("data '-': standard input is not read, as the data is gone through "
+                    "more than once; write it to a file; data may be: {}",
+                    kPossible));
+  }
   if (on_disk(word)) {
     return open_path(word, options);
   }

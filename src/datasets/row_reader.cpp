@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "base/errors.h"
+#include "base/grouped.h"
 #include "json_text.h"
 #include "picture_cell.h"
 #include "prompt.h"
@@ -100,6 +101,11 @@ void RowReader::read_question(const Json& row, Item& item) const {
     item.defect_outcome = Outcome::kSkipped;
     return;
   }
+  if (question->find_first_not_of(" \t\r\n") == std::string::npos) {
+    item.defect = "its question is empty";
+    item.defect_outcome = Outcome::kSkipped;
+    return;
+  }
   item.question = *question;
   if (!item.defect.empty()) {
     return;
@@ -156,6 +162,8 @@ std::optional<Item> RowReader::next() {
   if (!item.defect.empty()) {
     item.defect = fmt::format("{}, id '{}': {}", where, item.id, item.defect);
     defects_.add(place(item));
+  } else if (item.pictures.empty()) {
+    without_picture_.add(place(item));
   }
   return item;
 }
@@ -187,27 +195,36 @@ void RowReader::finish() const {
 std::vector<std::string> RowReader::notices() const {
   std::vector<std::string> notices;
   if (without_references_.count() > 0) {
-    notices.push_back(
-        fmt::format("{} of {} items have no reference ({}) and are asked but not scored: {}",
-                    without_references_.count(),
-                    count_,
-                    fmt::join(fields_.names(Role::kAnswer), ", "),
-                    without_references_.list()));
+    notices.push_back(fmt::format("{} of {} {} no reference ({}), asked but not scored: {}",
+                                  without_references_.count(),
+                                  counted(count_, "item"),
+                                  without_references_.count() == 1 ? "has" : "have",
+                                  fmt::join(fields_.names(Role::kAnswer), ", "),
+                                  without_references_.list()));
   }
   if (without_id_.count() > 0) {
-    notices.push_back(fmt::format("{} of {} items have no id and are named by their place: {}",
+    notices.push_back(fmt::format("{} of {} {} no id, named by the place: {}",
                                   without_id_.count(),
-                                  count_,
+                                  counted(count_, "item"),
+                                  without_id_.count() == 1 ? "has" : "have",
                                   without_id_.list()));
   }
   if (defects_.count() > 0) {
-    notices.push_back(fmt::format(
-        "{} of {} items cannot be asked: {}", defects_.count(), count_, defects_.list()));
+    notices.push_back(fmt::format("{} of {} cannot be asked: {}",
+                                  defects_.count(),
+                                  counted(count_, "item"),
+                                  defects_.list()));
+  }
+  if (without_picture_.count() > 0) {
+    notices.push_back(fmt::format("{} of {} {} no picture: asked as text alone: {}",
+                                  without_picture_.count(),
+                                  counted(count_, "question"),
+                                  without_picture_.count() == 1 ? "has" : "have",
+                                  without_picture_.list()));
   }
   if (names_.found_under_other_form() > 0) {
-    notices.push_back(
-        fmt::format("{} picture names were found under their other Unicode form (NFC/NFD)",
-                    names_.found_under_other_form()));
+    notices.push_back(fmt::format("found under the other Unicode form (NFC/NFD): {}",
+                                  counted(names_.found_under_other_form(), "picture name")));
   }
   return notices;
 }

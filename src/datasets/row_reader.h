@@ -48,6 +48,7 @@ class RowReader final : public DatasetReader {
   Mentions without_references_;
   Mentions without_id_;
   Mentions defects_;
+  Mentions without_picture_;
 };
 
 /// The texts that a reference field holds: a text, or a list of texts or of objects with "answer".

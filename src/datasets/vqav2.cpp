@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "base/errors.h"
+#include "base/grouped.h"
 #include "json_text.h"
 #include "prompt.h"
 #include "row_reader.h"
@@ -104,15 +105,15 @@ std::optional<Item> VqaReader::next() {
 std::vector<std::string> VqaReader::notices() const {
   std::vector<std::string> notices;
   if (files_.annotations.empty()) {
-    notices.push_back(fmt::format("{}: no annotations beside it; {} items are asked but not scored",
+    notices.push_back(fmt::format("{}: no annotations beside it; {} asked but not scored",
                                   files_.questions.string(),
-                                  count_));
+                                  counted(count_, "item")));
   } else if (without_references_.count() > 0) {
-    notices.push_back(
-        fmt::format("{} of {} items have no annotation and are asked but not scored: {}",
-                    without_references_.count(),
-                    count_,
-                    without_references_.list()));
+    notices.push_back(fmt::format("{} of {} {} no annotation, asked but not scored: {}",
+                                  without_references_.count(),
+                                  counted(count_, "item"),
+                                  without_references_.count() == 1 ? "has" : "have",
+                                  without_references_.list()));
   }
   if (annotations_->without_question().count() > 0) {
     notices.push_back(fmt::format("{}: {} annotations have no question: {}",

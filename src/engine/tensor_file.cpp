@@ -27,8 +27,13 @@ std::vector<std::int32_t> widen(const std::string& bytes) {
 
 }  // namespace
 
-TensorFile::TensorFile(const std::filesystem::path& path)
-    : path_(path), header_(read_safetensors_header(path)) {}
+TensorFile::TensorFile(const std::filesystem::path& path) : path_(path) {
+  try {
+    header_ = read_safetensors_header(path);
+  } catch (const UsageError& error) {
+    throw InputError("E-GOLDEN", fmt::format("{}; expected a file in safetensors", error.what()));
+  }
+}
 
 std::vector<std::string> TensorFile::names() const {
   std::vector<std::string> names;

@@ -43,6 +43,18 @@ std::string parts_text(const Plan& plan) {
   return text;
 }
 
+/// What is proposed leaves a hundredth of the budget: what the processes hold before they begin is
+/// measured, and differs by as much from one start to the next.
+constexpr double kSpare = 0.01;
+
+Budget with_spare(Budget budget) {
+  budget.limit = scaled(budget.limit, 1.0 - kSpare);
+  if (budget.host_capacity) {
+    budget.host_capacity = scaled(*budget.host_capacity, 1.0 - kSpare);
+  }
+  return budget;
+}
+
 /// Rounded up, so that what is proposed is enough: to 1 MiB, from 10 GiB on to 0.1 GiB.
 std::string size_flag(Bytes bytes) {
   if (bytes >= 10_GiB) {
@@ -152,11 +164,13 @@ Admission admit(const Plan& plan, const Budget& budget) {
                              to_string(largest.kind),
                              to_string(largest.bytes),
                              largest.detail.empty() ? "" : " (" + largest.detail + ")");
-  propose_batch(plan, budget, result.changes);
-  propose_image_side(plan, budget, result.changes);
-  propose_max_tokens(plan, budget, result.changes);
-  if (over && (!budget.capacity || result.required <= *budget.capacity)) {
-    result.changes.push_back({"--memory " + size_flag(result.required), result.required});
+  const Budget proposed = with_spare(budget);
+  propose_batch(plan, proposed, result.changes);
+  propose_image_side(plan, proposed, result.changes);
+  propose_max_tokens(plan, proposed, result.changes);
+  const Bytes enough = scaled(result.required, 1.0 + kSpare);
+  if (over && (!budget.capacity || enough <= *budget.capacity)) {
+    result.changes.push_back({"--memory " + size_flag(enough), result.required});
   }
   result.text += advice(plan, budget, result.changes);
   return result;

@@ -15,7 +15,25 @@ void check_text_file(const std::filesystem::path& path) {
   }
 }
 
+bool holds(const std::filesystem::path& folder, const char* name) {
+  std::error_code ignored;
+  return std::filesystem::exists(folder / name, ignored);
+}
+
+bool is_bare(const std::filesystem::path& folder) {
+  return !holds(folder, "tokenizer.json") && !holds(folder, "preprocessor_config.json") &&
+         !holds(folder, "processor_config.json");
+}
+
 }  // namespace
+
+void check_text_files(const std::filesystem::path& folder) {
+  if (!is_bare(folder) && !holds(folder, "tokenizer.json")) {
+    throw UsageError("E-TOKENIZER",
+                     fmt::format("{}: no such file; fetch the model again with its tokenizer",
+                                 (folder / "tokenizer.json").string()));
+  }
+}
 
 LoadedModel LoadedModel::load(const std::filesystem::path& path,
                               mx::Dtype dtype,
@@ -23,13 +41,11 @@ LoadedModel LoadedModel::load(const std::filesystem::path& path,
                               engine::Ops::Path ops) {
   const ModelFolder folder = ModelFolder::open(path);
   const Family& family = find_family(folder);
-  std::error_code ignored;
   std::optional<text::Tokenizer> tokenizer;
   std::optional<text::ChatTemplate> chat_template;
-  const bool bare = !std::filesystem::exists(path / "tokenizer.json", ignored) &&
-                    !std::filesystem::exists(path / "preprocessor_config.json", ignored) &&
-                    !std::filesystem::exists(path / "processor_config.json", ignored);
+  const bool bare = is_bare(path);
   if (!bare) {  // before the weights: what is wrong with small files is said at once
+    check_text_files(path);
     check_text_file(path / "tokenizer.json");
     tokenizer.emplace(text::Tokenizer::load(path));
     chat_template.emplace(text::ChatTemplate::load(path, now));

@@ -17,23 +17,10 @@ constexpr std::array<Family, 2> kFamilies = {{
     {"idefics3", "Idefics3Processor", &make_smolvlm, &plan_smolvlm},
 }};
 
-}  // namespace
-
-ModelFolder ModelFolder::open(const std::filesystem::path& folder) {
-  std::error_code failure;
-  if (!std::filesystem::is_directory(folder, failure)) {
-    throw UsageError("E-CHECKPOINT", fmt::format("{}: no such folder", folder.string()));
-  }
-  Json config = engine::read_checkpoint_json(folder / "config.json");
-  return {folder, std::move(config), engine::Checkpoint::open(folder)};
-}
-
-std::span<const Family> families() { return kFamilies; }
-
-const Family& find_family(const ModelFolder& folder) {
-  const auto found = folder.config.find("model_type");
-  if (found == folder.config.end() || !found->is_string()) {
-    throw UsageError("E-MODEL-TYPE", fmt::format("{}: names no model_type", folder.config_path()));
+const Family& family_of(const Json& config, const std::string& path) {
+  const auto found = config.find("model_type");
+  if (found == config.end() || !found->is_string()) {
+    throw UsageError("E-MODEL-TYPE", fmt::format("{}: names no model_type", path));
   }
   const auto type = found->get<std::string>();
   std::vector<std::string> known;
@@ -46,10 +33,29 @@ const Family& find_family(const ModelFolder& folder) {
   const std::string near = nearest(type, known);
   throw UsageError("E-MODEL-TYPE",
                    fmt::format("{}: model_type '{}' is not supported{}; supported: {}",
-                               folder.config_path(),
+                               path,
                                type,
                                near.empty() ? "" : fmt::format("; did you mean '{}'?", near),
                                fmt::join(known, ", ")));
+}
+
+}  // namespace
+
+ModelFolder ModelFolder::open(const std::filesystem::path& folder) {
+  std::error_code failure;
+  if (!std::filesystem::is_directory(folder, failure)) {
+    throw UsageError("E-CHECKPOINT", fmt::format("{}: no such folder", folder.string()));
+  }
+  Json config = engine::read_checkpoint_json(folder / "config.json");
+  // Said first: a model of another type need not have weights that are read here.
+  family_of(config, (folder / "config.json").string());
+  return {folder, std::move(config), engine::Checkpoint::open(folder)};
+}
+
+std::span<const Family> families() { return kFamilies; }
+
+const Family& find_family(const ModelFolder& folder) {
+  return family_of(folder.config, folder.config_path());
 }
 
 }  // namespace headroom::models

@@ -1,4 +1,7 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 
 #include "base/outcome.h"
 #include "report/terminal.h"
@@ -106,11 +109,11 @@ std::string memory_line(const ModelResults& model) {
   if (const auto kept = model.budget_kept(); kept && model.budget) {
     text += fmt::format(", budget {}: {}", to_string(*model.budget), *kept ? "kept" : "BROKEN");
   }
-  text += fmt::format("; {} clean-ups freed {}",
-                      grouped(model.cleanups),
+  text += fmt::format("; {} freed {}",
+                      counted(model.cleanups, "clean-up"),
                       to_string(Bytes(static_cast<std::uint64_t>(model.cleanups_freed_bytes))));
   if (model.worker_restarts > 0) {
-    text += fmt::format("; engine started again {} times", model.worker_restarts);
+    text += fmt::format("; engine started again {}", counted(model.worker_restarts, "time"));
   }
   return text;
 }
@@ -120,8 +123,8 @@ std::string earlier_lines(const ModelResults& model) {
   std::string text;
   for (std::size_t i = 0; i < model.model.earlier.size(); ++i) {
     const run::EarlierEngine& earlier = model.model.earlier[i];
-    text += fmt::format("  earlier  {} answers until {} are by {} {} on {} in {}, model {}\n",
-                        grouped(model.earlier_answers.at(i)),
+    text += fmt::format("  earlier  {} until {} by {} {} on {} in {}, model {}\n",
+                        counted(model.earlier_answers.at(i), "answer"),
                         earlier.until,
                         earlier.engine,
                         earlier.engine_version,
@@ -130,6 +133,14 @@ std::string earlier_lines(const ModelResults& model) {
                         earlier.hash.substr(0, 8));
   }
   return text;
+}
+
+/// The names of pictures are enough to find them.
+std::string_view without_folders(std::string_view reason) {
+  const std::size_t end = reason.find(": ");
+  const std::size_t slash = reason.substr(0, end).rfind('/');
+  const bool path = reason.starts_with('/') || reason.starts_with("./");
+  return path && end != std::string_view::npos ? reason.substr(slash + 1) : reason;
 }
 
 std::string types_line(const ModelResults& model) {
@@ -147,10 +158,10 @@ std::string types_line(const ModelResults& model) {
 }  // namespace
 
 std::string results_text(const run::RunResults& results, const Style& style) {
-  std::string text = fmt::format("{} · {} · {} questions · scored by {}\n\n",
+  std::string text = fmt::format("{} · {} · {} · scored by {}\n\n",
                                  results.run.id,
                                  results.run.spec.data.label,
-                                 grouped(results.run.items),
+                                 counted(results.run.items, "question"),
                                  results.metric);
   Table table;
   table.add({"model",
@@ -176,6 +187,30 @@ std::string results_text(const run::RunResults& results, const Style& style) {
     if (!model.unload_text.empty()) {
       text += "           " + model.unload_text + "\n";
     }
+  }
+  return spelt(std::move(text), style);
+}
+
+std::string unanswered_text(const ModelResults& model, const Style& style) {
+  constexpr std::size_t kShown = 20;
+  const auto& ids = model.unanswered_ids;
+  if (ids.empty()) {
+    return {};
+  }
+  const std::vector<std::string> first(
+      ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(std::min(ids.size(), kShown)));
+  std::string text = fmt::format("{}: {} without an answer: {}{}\n",
+                                 model.model.spec.name,
+                                 model.counts.unanswered() + model.pending,
+                                 fmt::join(first, ", "),
+                                 ids.size() > kShown ? ", ..." : "");
+  for (const run::FailureReason& failure : model.reasons) {
+    const std::uint64_t more = failure.count - failure.ids.size();
+    const std::string who =
+        fmt::format("  {}{}: ",
+                    fmt::join(failure.ids, ", "),
+                    more == 0 ? "" : fmt::format(" and {} more", grouped(more)));
+    text += shortened(who + std::string(without_folders(failure.reason)), style.width) + "\n";
   }
   return spelt(std::move(text), style);
 }

@@ -163,9 +163,9 @@ run::ItemRecord find_item(const JournalReader& journal, const std::string& id) {
     }
   });
   throw UsageError("E-ITEM-ID",
-                   fmt::format("no item '{}' in this run of {} items{}",
+                   fmt::format("no item '{}' in this run of {}{}",
                                id,
-                               journal.item_count(),
+                               counted(journal.item_count(), "item"),
                                did_you_mean(id, ids)));
 }
 

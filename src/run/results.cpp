@@ -10,6 +10,24 @@ namespace headroom::run {
 namespace {
 
 constexpr std::size_t kUnansweredListed = 1000;
+constexpr std::size_t kReasonsKept = 5;
+constexpr std::size_t kIdsOfAReason = 3;
+
+void add_reason(const worker::Answer& answer, std::vector<FailureReason>& reasons) {
+  auto found = std::find_if(reasons.begin(), reasons.end(), [&](const FailureReason& known) {
+    return known.reason == answer.error;
+  });
+  if (found == reasons.end()) {
+    if (reasons.size() == kReasonsKept) {
+      return;
+    }
+    found = reasons.insert(reasons.end(), {answer.error, 0, {}});
+  }
+  ++found->count;
+  if (found->ids.size() < kIdsOfAReason) {
+    found->ids.push_back(answer.id);
+  }
+}
 
 void add_phases(worker::PhaseSeconds& sum, const worker::PhaseSeconds& one) {
   sum.preprocess += one.preprocess;
@@ -48,6 +66,9 @@ void score_answers(const JournalReader& journal,
         const std::optional<scoring::Score> score = score_of(scorer, item, *answer);
         const std::string cluster = std::to_string(item.place.cluster);
         tally.add(answer->answer.outcome, known, score, cluster);
+        if (answer->answer.outcome != Outcome::kAnswered) {
+          add_reason(answer->answer, results.reasons);
+        }
         add_phases(results.phases, answer->answer.seconds);
         count_earlier(answer->asked_at, results);
         if (known && !item.item.truth.answer_type.empty()) {

@@ -31,22 +31,17 @@ class Survey {
     const std::uint32_t size = ++known.size;
     facts_.largest_group = std::max(facts_.largest_group, size);
     facts_.text_tokens = std::max(facts_.text_tokens, estimate_text_tokens(item.conversation));
-    if (known.surveyed || item.pictures.empty() || !item.defect.empty()) {
-      return;  // all items of a group have the same pictures; one with a defect may lack some
-    }
-    known.surveyed = true;
-    std::vector<std::size_t> set;
-    for (const datasets::Picture& picture : item.pictures) {
-      const worker::PictureSize found = picture_size(picture);
-      if (found.width == 0) {
-        ++facts_.unreadable;
-      } else {
-        set.push_back(index_of(found));
+    if (!item.defect.empty()) {
+      if (++facts_.defects == 1) {
+        facts_.first_defect = item.defect;
       }
+      return;  // it may lack some of its group's pictures
     }
-    if (!set.empty() && sets_.insert(set).second) {
-      facts_.picture_sets.push_back(std::move(set));
+    if (!known.surveyed) {
+      known.surveyed = true;
+      known.unreadable = !survey_pictures(item);
     }
+    facts_.without_picture += known.unreadable ? 1 : 0;
   }
 
   WorkloadFacts take() { return std::move(facts_); }
@@ -55,7 +50,30 @@ class Survey {
   struct Group {
     std::uint32_t size = 0;
     bool surveyed = false;
+    bool unreadable = false;
   };
+
+  /// All items of a group have the same pictures. False when one of them cannot be read.
+  bool survey_pictures(const datasets::Item& item) {
+    bool readable = true;
+    std::string why;
+    std::vector<std::size_t> set;
+    for (const datasets::Picture& picture : item.pictures) {
+      const worker::PictureSize found = picture_size(picture, &why);
+      if (found.width == 0) {
+        readable = false;
+        if (++facts_.unreadable == 1) {
+          facts_.unreadable_reason = why;
+        }
+      } else {
+        set.push_back(index_of(found));
+      }
+    }
+    if (!set.empty() && sets_.insert(set).second) {
+      facts_.picture_sets.push_back(std::move(set));
+    }
+    return readable;
+  }
 
   std::size_t index_of(const worker::PictureSize& size) {
     const auto [entry, fresh] = indices_.emplace(key_of(size), facts_.sizes.size());
@@ -73,13 +91,16 @@ class Survey {
 
 }  // namespace
 
-worker::PictureSize picture_size(const datasets::Picture& picture) {
+worker::PictureSize picture_size(const datasets::Picture& picture, std::string* why) {
   try {
     const images::Header header = picture.path.empty()
                                       ? images::read_header(picture.bytes, picture.name)
                                       : images::read_file_header(picture.path);
     return {header.width, header.height, rounded_up(header.decode_bytes + header.file_bytes)};
-  } catch (const Error&) {
+  } catch (const Error& error) {
+    if (why != nullptr) {
+      *why = error.what();
+    }
     return {};  // asking says what is wrong with it, as the item's outcome
   }
 }

@@ -123,6 +123,11 @@ std::map<std::string, Fixture> checkpoint_fixtures() {
        [](const Scene& s) {
          s.model().edit_json("config.json", [](Json& c) { c["model_type"] = "dreamvlm"; });
        }},
+      {"type without weights",
+       [](const Scene& s) {
+         fs::create_directory(s.folder() / "model");
+         std::ofstream(s.folder() / "model/config.json") << R"({"model_type": "llama"})";
+       }},
       {"truncated weights", [](const Scene& s) { s.model().truncate("model.safetensors", 0.5); }},
       {"offsets outside",
        [](const Scene& s) {

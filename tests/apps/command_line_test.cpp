@@ -111,7 +111,8 @@ TEST_F(CommandLine, WrongWordsGetTheNearestSpelling) {
       {{"vqa", "--memroy", "1GiB"}, "did you mean '--memory'?"},
       {{"vqa", "--max_tokns=5"}, "did you mean '--max-tokens'?"},
       {{"vqa", "--dtype", "float31"}, "did you mean 'float32'?"},
-      {{"runs", "--memory", "1GiB"}, "--memory does not belong here, but to vqa, resume, show, plan, doctor"},
+      {{"runs", "--memory", "1GiB"},
+       "--memory does not belong here, but to vqa, resume, show, plan, doctor"},
       {{"runs", "extra"}, "'extra' is one word too many"},
       {{"verify", "demo"}, "GOLDEN is missing"},
       {{"completions", "tcsh"}, "there are bash, zsh, fish"},
@@ -127,6 +128,14 @@ TEST_F(CommandLine, WrongWordsGetTheNearestSpelling) {
       {{"vqa", "--images", "."}, "pictures are in its own folder"},
       {{"vqa", "--images", "nowhere"}, "there is no such folder"},
       {{"show", "nothing-here"}, "nothing-here"},
+      {{"vqa", "-m"}, "headroom vqa: --model needs a value: --model MODEL"},
+      {{"vqa", "--max-tokens"}, "--max-tokens needs a value"},
+      {{"vqa", "-m", "demo", "extra"}, "nor a known name; known: demo"},
+      {{"vqa", "--zzzzzz"}, "unknown flag --zzzzzz; `headroom vqa --help`"},
+      {{"zzzzzz"}, "no command 'zzzzzz'; `headroom -h`"},
+      {{"vqa", "-d", "a.jsonl", "-d", "b.jsonl"}, "--data: given 2 times (a.jsonl, b.jsonl)"},
+      {{"vqa", "--fail-under", "190"}, "--fail-under: 190 is above 100"},
+      {{"resume", "--fail-under", "101"}, "--fail-under: 101 is above 100"},
   };
   for (const Wrong& wrong : cases) {
     const Finished finished = headroom(wrong.arguments);
@@ -155,7 +164,36 @@ TEST_F(CommandLine, ASettingOfTheBudgetIsNotTakenForShowsSwitch) {
   const Finished finished = headroom({"show", "no-run"}, {{"HEADROOM_MEMORY", "512MiB"}});
   EXPECT_NE(finished.err.find("no-run"), std::string::npos) << finished.err;
   const Finished asked = headroom({"vqa"}, {{"HEADROOM_MEMORY", "lots"}});
-  EXPECT_NE(asked.err.find("lots"), std::string::npos) << asked.err;
+  EXPECT_NE(asked.err.find("HEADROOM_MEMORY"), std::string::npos) << asked.err;
+}
+
+struct WrongSetting {
+  const char* variable;
+  const char* value;
+  const char* fragment;
+};
+
+TEST_F(CommandLine, AWrongValueIsBlamedOnTheVariableThatHasIt) {
+  const std::vector<WrongSetting> cases{
+      {"HEADROOM_MEMORY", "foo", "HEADROOM_MEMORY: 'foo' is not a size"},
+      {"HEADROOM_LIMIT", "x", "HEADROOM_LIMIT x: expected a number"},
+      {"HEADROOM_ALLOW", "x", "HEADROOM_ALLOW: 'x' is not known"},
+      {"HEADROOM_METRIC", "x", "HEADROOM_METRIC: metric 'x' is unknown"},
+      {"HEADROOM_CLEANUP", "x", "HEADROOM_CLEANUP"},
+      {"HEADROOM_MAP", "x", "HEADROOM_MAP 'x': expected FIELD=NAME"},
+      {"HEADROOM_IMAGES", "nowhere", "HEADROOM_IMAGES "},
+      {"HEADROOM_FAIL_UNDER", "190", "HEADROOM_FAIL_UNDER: 190 is above 100"},
+  };
+  for (const WrongSetting& wrong : cases) {
+    const Finished finished = headroom({"vqa"}, {{wrong.variable, wrong.value}});
+    EXPECT_EQ(finished.status, 2) << finished.err;
+    EXPECT_NE(finished.err.find(wrong.fragment), std::string::npos) << finished.err;
+  }
+  const Finished resumed = headroom({"resume"}, {{"HEADROOM_MEMORY", "foo"}});
+  EXPECT_NE(resumed.err.find("HEADROOM_MEMORY: 'foo'"), std::string::npos) << resumed.err;
+  write("headroom.toml", "memory = \"foo\"\n");
+  const Finished filed = headroom({"vqa"});
+  EXPECT_NE(filed.err.find("./headroom.toml: memory: 'foo'"), std::string::npos) << filed.err;
 }
 
 TEST_F(CommandLine, XdgConfigHomeIsLookedAt) {

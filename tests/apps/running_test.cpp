@@ -169,6 +169,77 @@ TEST_F(RunningTest, ASecondRunOnOneJournalIsRefusedWithFolderAndProcess) {
   EXPECT_EQ(answers(runs().front()).size(), 2000U);
 }
 
+TEST_F(RunningTest, ResumeLeavesARunInProgressAlone) {
+  Running stopped(command({"vqa", "--limit", "150", "-v", "--cleanup-every", "5"}));
+  ASSERT_TRUE(stopped.wait_for_error_text("clean-up"));
+  stopped.signal(SIGKILL);
+  stopped.wait();
+  ASSERT_EQ(runs().size(), 1U);
+  const fs::path left = runs().front();
+  Running going(command({"vqa", "--limit", "9000", "-v", "--cleanup-every", "5"}));
+  ASSERT_TRUE(going.wait_for_error_text("clean-up"));
+  const Finished resumed = run(command({"resume", "-q"}));
+  EXPECT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_EQ(answers(left).size(), 150U);
+  const Finished none = run(command({"resume", "-q"}));
+  EXPECT_EQ(none.status, 2) << none.err;
+  EXPECT_NE(none.err.find("(1 in progress)"), std::string::npos) << none.err;
+}
+
+/// Nothing was begun, so there is nothing to be said of going on.
+TEST_F(RunningTest, ARefusedResumeSaysOnlyWhatIsWrong) {
+  Running running(command({"vqa", "--limit", "300", "-v", "--cleanup-every", "5"}));
+  ASSERT_TRUE(running.wait_for_error_text("clean-up"));
+  running.signal(SIGINT);
+  ASSERT_EQ(running.wait().status, 130);
+  const Finished refused = run(command({"resume", "--memory", "1KiB"}));
+  EXPECT_EQ(refused.status, 5) << refused.err;
+  EXPECT_NE(refused.err.find("E-MEM-PLAN"), std::string::npos) << refused.err;
+  EXPECT_EQ(refused.err.find("stopped;"), std::string::npos) << refused.err;
+}
+
+TEST_F(RunningTest, AsksWithAllStandardStreamsClosed) {
+  Start start =
+      command({"-c", "exec \"$0\" vqa --limit 3 <&- >&- 2>&-", HEADROOM_BUILD_DIR "/headroom"});
+  start.program = "/bin/sh";
+  EXPECT_EQ(run(start).status, 0);
+  ASSERT_EQ(runs().size(), 1U);
+  EXPECT_EQ(answers(runs().front()).size(), 3U);
+}
+
+TEST_F(RunningTest, PlanSaysWhatCannotBeAsked) {
+  const std::string picture = (demo_assets() / "easy-vqa/test/images/0.png").string();
+  std::ofstream(folder_ / "data.jsonl")
+      << R"({"id":"a","image":")" << picture << R"(","question":"what is the shape?"})" << '\n'
+      << R"({"id":"b","image":"gone.png","question":"what is the shape?"})" << '\n'
+      << R"({"id":"c","image":")" << picture << R"(","question":""})" << '\n';
+  const Finished told = run(command({"plan", "-d", "data.jsonl", "--memory", "512MiB"}));
+  EXPECT_EQ(told.status, 0) << told.err;
+  EXPECT_NE(told.out.find("2 of 3 questions cannot be asked; 1 for want of a picture"),
+            std::string::npos)
+      << told.out;
+  const Finished json = run(command({"plan", "-d", "data.jsonl", "--memory", "512MiB", "--json"}));
+  const Json plan = Json::parse(json.out).at(0);
+  EXPECT_EQ(plan.at("questions"), 3);
+  EXPECT_EQ(plan.at("unaskable"), Json({{"without_picture", 1}, {"defects", 1}}));
+}
+
+TEST_F(RunningTest, FailuresAreShownWithTheirReasons) {
+  std::ofstream(folder_ / "data.jsonl")
+      << R"({"id":"b","image":"gone.png","question":"what?"})" << '\n'
+      << R"({"id":"c","question":"Where?"})" << '\n';
+  const Finished finished = run(command({"vqa", "-d", "data.jsonl"}));
+  EXPECT_EQ(finished.status, 3) << finished.err;
+  EXPECT_NE(finished.err.find("demo: 1 without an answer: b\n  b: gone.png: "), std::string::npos)
+      << finished.err;
+  EXPECT_NE(finished.err.find("1 of 2 questions has no picture: asked as text alone: c (line 2)"),
+            std::string::npos)
+      << finished.err;
+  const std::string shown =
+      "`headroom show " + ("runs" / runs().front().filename()).string() + " b`";
+  EXPECT_NE(finished.err.find(shown), std::string::npos) << finished.err;
+}
+
 TEST_F(RunningTest, AReaderThatLeavesIsNoError) {
   Start start = command({"vqa", "--limit", "3", "-q"});
   start.close_output = true;
@@ -212,7 +283,7 @@ TEST_F(RunningTest, FailuresAreAskedAgainAndKeptAside) {
   EXPECT_EQ(run(command({"resume", "-q"})).status, 2) << "nothing is left to ask";
   const Finished again = run(command({"resume", "--retry-failed", "--json"}));
   EXPECT_EQ(again.status, 3) << again.err;
-  EXPECT_NE(again.err.find("1 failures are set aside"), std::string::npos) << again.err;
+  EXPECT_NE(again.err.find("1 failure is set aside"), std::string::npos) << again.err;
   const Json model = Json::parse(again.out)["models"][0];
   EXPECT_EQ(model["superseded"], 1);
   EXPECT_EQ(model["answered"], 1);

@@ -19,7 +19,10 @@ std::string refusal(std::string_view text) {
 }
 
 TEST(Json, ASyntaxErrorNamesThePlace) {
-  EXPECT_TRUE(refusal("{\"a\":}").starts_with("rows.jsonl:3: not valid JSON at byte 6: "));
+  EXPECT_EQ(refusal("{\"a\":}"),
+            "rows.jsonl:3: not valid JSON at byte 6: found '}' where a value was expected");
+  EXPECT_EQ(refusal("{\"a\" 1}"),
+            "rows.jsonl:3: not valid JSON at byte 6: found number literal where ':' was expected");
   EXPECT_TRUE(refusal("").starts_with("rows.jsonl:3: not valid JSON at byte 1: "));
   EXPECT_TRUE(refusal("\"\xff\"").starts_with("rows.jsonl:3: not valid JSON at byte 2: "));
 }

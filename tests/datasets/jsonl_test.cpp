@@ -55,6 +55,13 @@ TEST(Jsonl, RefusesUtf16WithoutAMark) {
   EXPECT_TRUE(contains(refusal_of_text("{\0\0\0\"\0\0\0"sv), "UTF-32"));
 }
 
+TEST(Jsonl, RefusesLatin1WithTheCommandThatConvertsIt) {
+  EXPECT_TRUE(contains(refusal_of_text("{\"question\": \"a\"}\n{\"question\": \"Stra\xdf"
+                                       "e?\"}\n"),
+                       "line 2: near byte 20 the text is not UTF-8; convert it, from Latin-1 with: "
+                       "iconv -f LATIN1"));
+}
+
 TEST(Jsonl, EndsLinesAtLfOnly) {
   const auto items = read_all(kCases / "39-line-separator-in-json/input/separators.jsonl");
   ASSERT_EQ(items.size(), 3U);
@@ -101,7 +108,7 @@ TEST(Jsonl, AsksItemsWithoutReferencesAndNamesThem) {
   EXPECT_EQ(items[1].question, "Is there a dog?");
   const auto said = notices(pope);
   ASSERT_EQ(said.size(), 1U);
-  EXPECT_TRUE(contains(said[0], "1 of 3 items have no reference")) << said[0];
+  EXPECT_TRUE(contains(said[0], "1 of 3 items has no reference")) << said[0];
   EXPECT_TRUE(contains(said[0], "label")) << said[0];
   EXPECT_TRUE(contains(said[0], "2 (line 2)")) << said[0];
 }
@@ -204,6 +211,33 @@ TEST(Jsonl, KeepsARowWithoutQuestionAsADefect) {
   ASSERT_EQ(items.size(), 2U);
   EXPECT_TRUE(contains(items[1].defect, "line 2, id '2': no question")) << items[1].defect;
   EXPECT_EQ(items[1].defect_outcome, Outcome::kSkipped);
+}
+
+TEST(Jsonl, KeepsARowWithAnEmptyQuestionAsADefect) {
+  for (const char* question : {"", " \\n\\t"}) {
+    const auto items = read_text("{\"id\": 1, \"question\": \"" + std::string(question) +
+                                 "\"}\n{\"id\": 2, \"question\": \"b\"}\n");
+    ASSERT_EQ(items.size(), 2U);
+    EXPECT_TRUE(contains(items[0].defect, "line 1, id '1': its question is empty"))
+        << items[0].defect;
+    EXPECT_EQ(items[0].defect_outcome, Outcome::kSkipped);
+    EXPECT_EQ(items[1].defect, "");
+  }
+}
+
+TEST(Jsonl, SaysHowManyQuestionsAreAskedAsTextAlone) {
+  const TemporaryFolder folder;
+  const auto said = notices(open_dataset(
+      folder
+          .write("data.jsonl",
+                 "{\"id\": 1, \"question\": \"a\", \"answer\": \"x\"}\n"
+                 "{\"id\": 2, \"question\": \"b\", \"answer\": \"x\", \"image\": \"p.png\"}\n"
+                 "{\"id\": 3, \"question\": \"c\", \"answer\": \"x\", \"image\": null}\n")
+          .string(),
+      OpenOptions{}));
+  ASSERT_EQ(said.size(), 1U);
+  EXPECT_EQ(said[0],
+            "2 of 3 questions have no picture: asked as text alone: 1 (line 1), 3 (line 3)");
 }
 
 TEST(Jsonl, RefusesFilesWithoutRecords) {

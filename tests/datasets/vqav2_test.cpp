@@ -29,7 +29,7 @@ TEST(VqaV2, LeavesQuestionsWithoutAnnotationUnscoredAndSaysSo) {
   EXPECT_EQ(found.items, 2U);
   EXPECT_EQ(found.without_references, 1U);
   ASSERT_EQ(found.notices.size(), 2U);
-  EXPECT_TRUE(contains(found.notices[0], "1 of 2 items have no annotation")) << found.notices[0];
+  EXPECT_TRUE(contains(found.notices[0], "1 of 2 items has no annotation")) << found.notices[0];
   EXPECT_TRUE(contains(found.notices[1], "1 annotations have no question: 77"));
 }
 

@@ -139,6 +139,27 @@ TEST(Plan, ProposesFewerTokensAndSmallerBatchesWhenTheCacheIsWhatIsTooLarge) {
   EXPECT_TRUE(admission.changes[2].flag.starts_with("--memory ")) << admission.text;
 }
 
+/// What the processes hold before they begin differs from one start to the next.
+TEST(Plan, WhatIsProposedFitsAlsoWhenAHundredthMoreIsHeld) {
+  Geometry geometry = test::small_geometry();
+  geometry.kv_per_token = 100_KiB;
+  Workload workload = small_workload();
+  workload.pictures.clear();
+  workload.batch = 8;
+  const Admission refused = admit(make_plan(geometry, workload), test::budget_of(200_MiB));
+  ASSERT_EQ(refused.changes.size(), 3U) << refused.text;
+  const auto value = [&](std::size_t change) {
+    const std::string& flag = refused.changes[change].flag;
+    return flag.substr(flag.find(' ') + 1);
+  };
+  Workload later = workload;
+  later.supervisor += 1_MiB;
+  const Bytes memory = parse_bytes(value(2));
+  EXPECT_TRUE(admit(make_plan(geometry, later), test::budget_of(memory)).fits) << refused.text;
+  later.max_tokens = static_cast<std::uint32_t>(std::stoul(value(1)));
+  EXPECT_TRUE(admit(make_plan(geometry, later), test::budget_of(200_MiB)).fits) << refused.text;
+}
+
 TEST(Plan, DoesNotProposeABudgetThatTheMachineCannotGive) {
   Budget budget = test::budget_of(100_MiB);
   budget.capacity = 110_MiB;

@@ -80,6 +80,21 @@ TEST(ResultsText, HasNoColourUnlessAsked) {
   EXPECT_NE(results_text(results, {.colour = true}).find('\x1b'), std::string::npos);
 }
 
+TEST(UnansweredText, GivesTheFirstReasonsInTheTerminalsWidth) {
+  run::ModelResults model;
+  model.model.spec.name = "demo";
+  EXPECT_EQ(unanswered_text(model, {}), "");
+  model.pending = 5;
+  model.unanswered_ids = {"2", "3", "4", "5", "6"};
+  model.reasons = {
+      {"/data/pictures/gone.png: there is no such file, looked for it everywhere", 1, {"2"}},
+      {"it has no question", 4, {"3", "4", "5"}}};
+  EXPECT_EQ(unanswered_text(model, {.width = 40}),
+            "demo: 5 without an answer: 2, 3, 4, 5, 6\n"
+            "  2: gone.png: there is no such file, l…\n"
+            "  3, 4, 5 and 1 more: it has no question\n");
+}
+
 TEST(ToAscii, TakesWhatLooksAlikeElseAQuestionMark) {
   EXPECT_EQ(to_ascii("63.1 % [58.3–67.6] · ±2 … ███▓░ 2×2 ≤ ≥ → −1 ’"),
             "63.1 % [58.3-67.6] | +-2 ... ####. 2x2 <= >= -> -1 '");
@@ -120,6 +135,28 @@ TEST(ProgressText, IsOneLineWithEverything) {
   EXPECT_EQ(progress_text(progress_of(tally), {}),
             "412/1000 · 2.3 q/s · ETA 4m16s · accuracy 63.0 % [53.4–72.6] · footprint 9.4/12.0 GiB "
             "███░ peak 10.8 · failed 0");
+}
+
+struct Narrow {
+  std::size_t width;
+  const char* line;
+};
+
+TEST(ProgressText, LeavesOutWhatMattersLeastWhereTheLineIsTooLong) {
+  scoring::Tally tally;
+  tally.add(Outcome::kAnswered, true, scoring::Score{scoring::Verdict::kCorrect, 1.0, ""}, "0");
+  run::Progress progress = progress_of(tally);
+  progress.failed = 3;
+  const std::vector<Narrow> cases{
+      {85, "412/1000 · 2.3 q/s · ETA 4m16s · accuracy 100.0 % · footprint 9.4/12.0 GiB · failed 3"},
+      {60, "412/1000 · ETA 4m16s · footprint 9.4/12.0 GiB · failed 3"},
+      {40, "412/1000 · failed 3"},
+      {12, "412/1000"},
+      {6, "412/1…"},
+  };
+  for (const Narrow& narrow : cases) {
+    EXPECT_EQ(progress_text(progress, {}, narrow.width), narrow.line) << narrow.width;
+  }
 }
 
 TEST(ProgressText, IsAsciiWhenAskedAndWarnsInColour) {

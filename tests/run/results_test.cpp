@@ -36,6 +36,26 @@ TEST(Results, CountWhatWasNotAnsweredAsWrongAndAnsweredApart) {
   EXPECT_EQ(results.unanswered_ids, (std::vector<std::string>{"p0-q0", "p4-q1"}));
 }
 
+TEST(Results, EqualReasonsOfFailuresAreOne) {
+  RunWorld world;
+  std::vector<datasets::Item> items = items_of(5, 2);
+  for (const std::size_t at : {0U, 3U, 4U, 7U}) {
+    items[at].defect = "it has no question";
+  }
+  Journal journal = world.begin(dataset_of(items));
+  FakeBackend backend;
+  backend.failures = {{items[5].id, Outcome::kTimeout}};
+  world.ask(journal, backend);
+  const ModelResults results = results_of(journal).models.at(0);
+  ASSERT_EQ(results.reasons.size(), 2U);
+  EXPECT_EQ(results.reasons[0].reason, "it has no question");
+  EXPECT_EQ(results.reasons[0].count, 4U);
+  EXPECT_EQ(results.reasons[0].ids,
+            (std::vector<std::string>{items[0].id, items[3].id, items[4].id}));
+  EXPECT_EQ(results.reasons[1].count, 1U);
+  EXPECT_EQ(results.reasons[1].ids, std::vector<std::string>{items[5].id});
+}
+
 TEST(Results, WithoutReferencesThereIsNoAccuracy) {
   RunWorld world;
   auto items = items_of(1, 2);

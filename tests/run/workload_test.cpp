@@ -124,5 +124,16 @@ TEST(Workload, AnUnreadablePictureIsCountedOnceAGroup) {
   EXPECT_TRUE(facts.picture_sets.empty());
 }
 
+TEST(Workload, QuestionsThatCannotBeAskedAreCountedWithTheFirstReasons) {
+  datasets::Item odd = item_of_file("d");
+  odd.defect = "no question";
+  const WorkloadFacts facts = survey_of(
+      {item_of("a", "broken"), item_of("b", "broken"), item_of_file("c"), odd, item_of_file("e")});
+  EXPECT_EQ(facts.without_picture, 2U);
+  EXPECT_NE(facts.unreadable_reason, "");
+  EXPECT_EQ(facts.defects, 1U);
+  EXPECT_EQ(facts.first_defect, "no question");
+}
+
 }  // namespace
 }  // namespace headroom::run

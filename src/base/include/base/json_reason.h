@@ -5,7 +5,8 @@
 
 namespace headroom {
 
-/// The JSON library's words about what is wrong, without its own numbering in front.
+/// What is wrong with a JSON text, in plain words: "found '}' where a value was expected". Always
+/// UTF-8, without the place, which the caller knows better.
 std::string json_reason(const nlohmann::json::exception& error);
 
 }  // namespace headroom

@@ -13,7 +13,7 @@ namespace headroom::engine {
 /// Single tensors of one safetensors file, such as a reference's inputs and outputs.
 class TensorFile {
  public:
-  /// Throws: as read_safetensors_header.
+  /// Throws: InputError("E-GOLDEN") for a file that is not in safetensors.
   explicit TensorFile(const std::filesystem::path& path);
 
   std::vector<std::string> names() const;

@@ -13,6 +13,11 @@
 
 namespace headroom::models {
 
+/// What load() would refuse for want of the files that asking needs, seen without reading them. A
+/// bare checkpoint passes.
+/// Throws: UsageError("E-TOKENIZER").
+void check_text_files(const std::filesystem::path& folder);
+
 /// A checkpoint in memory with all that asking it needs.
 /// Thread: loaded, used and destroyed on the MLX thread.
 struct LoadedModel {

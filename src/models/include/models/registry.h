@@ -25,7 +25,8 @@ struct ModelFolder {
 
   std::string config_path() const { return (folder / "config.json").string(); }
 
-  /// Throws: UsageError("E-CHECKPOINT", …) as read_checkpoint_json and Checkpoint::open.
+  /// Throws: UsageError("E-CHECKPOINT", …) as read_checkpoint_json and Checkpoint::open, and before
+  /// any weights are looked at "E-MODEL-TYPE" as find_family.
   static ModelFolder open(const std::filesystem::path& folder);
 };
 

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,10 +28,18 @@ std::string to_ascii(std::string_view text);
 /// against the budget. Lines end with '\n'.
 std::string results_text(const run::RunResults& results, const Style& style);
 
+/// Which items of the model have no answer and, each within style.width columns, the first reasons:
+/// "demo: 4 without an answer: 2, 3, 4, 5". Lines end with '\n'; empty when all were answered.
+std::string unanswered_text(const run::ModelResults& model, const Style& style);
+
 /// One line of progress, without line feed:
 /// "412/1000 · 2.3 q/s · ETA 4m14s · accuracy 63.1 % [58.3–67.6] · memory 9.4/12.0 GiB ███░ peak
 /// 10.8 · failed 0"
-std::string progress_text(const run::Progress& progress, const Style& style);
+/// With a width it has at most that many columns: what matters least is left out first (the bar,
+/// the peak, the speed), how far the run is never.
+std::string progress_text(const run::Progress& progress,
+                          const Style& style,
+                          std::optional<std::size_t> width = std::nullopt);
 
 /// `headroom runs`: one line a run, newest first. Unreadable journals are listed with the reason.
 std::string runs_text(const std::vector<std::filesystem::path>& folders, const Style& style);

@@ -15,6 +15,13 @@
 
 namespace headroom::run {
 
+/// Why items have no answer: those with one and the same error text.
+struct FailureReason {
+  std::string reason;
+  std::uint64_t count = 0;
+  std::vector<std::string> ids;  ///< at most 3, in order
+};
+
 /// What a model did in a run: a pure function of the journal, re-computable at any time.
 struct ModelResults {
   ModelRecord model;
@@ -46,6 +53,7 @@ struct ModelResults {
   std::optional<std::int64_t> unload_freed_bytes;
   std::string unload_text;                  ///< what the last unload proved
   std::vector<std::string> unanswered_ids;  ///< at most 1,000, in order
+  std::vector<FailureReason> reasons;       ///< the first 5 different ones, by first item
 
   bool finished() const { return pending == 0; }
 

@@ -25,8 +25,13 @@ struct WorkloadFacts {
   std::uint32_t text_tokens = 0;                       ///< of the longest conversation, estimated
   std::vector<worker::PictureSize> sizes;              ///< each that occurs, once
   std::vector<std::vector<std::size_t>> picture_sets;  ///< indices into `sizes`; each set once
-  std::uint64_t unreadable =
-      0;  ///< pictures without a readable header: they end as outcome `image`
+  std::uint64_t unreadable = 0;                        ///< pictures without a readable header
+  std::string unreadable_reason;                       ///< of the first of them
+  /// Questions about those pictures (they end in the outcome `image`), and those whose rows have
+  /// defects. A picture that is damaged behind its header is found when it is asked about.
+  std::uint64_t without_picture = 0;
+  std::uint64_t defects = 0;
+  std::string first_defect;
 };
 
 /// One pass over the selected items; looks at each picture file's header, decodes nothing.
@@ -36,8 +41,9 @@ WorkloadFacts survey_workload(const datasets::Dataset& dataset, const Selection&
 WorkloadFacts survey_workload(const JournalReader& journal);
 
 /// The size of a picture after orientation, and what decoding it holds, rounded up by at most a
-/// sixteenth, so that files of about one size share a cost; 0x0 when its header cannot be read.
-worker::PictureSize picture_size(const datasets::Picture& picture);
+/// sixteenth, so that files of about one size share a cost; 0x0 when its header cannot be read,
+/// with the reason in `why`.
+worker::PictureSize picture_size(const datasets::Picture& picture, std::string* why = nullptr);
 
 /// Tokens of the texts of a conversation and of the template around them, from above for ordinary
 /// text: a third of the bytes, and 16 for each message.
