@@ -164,8 +164,10 @@ memory::Geometry plan_smolvlm(const ModelFolder& folder,
   geometry.kv_per_token_quantised = kv.per_token();
   const Bytes one_layer(kernels ? 0 : 2 * sizes.keys * sizes.item);
   geometry.kv_dequantised_per_token = one_layer;
-  // Side by side once; products on other CPUs copy both operands again, fused ones on GPUs do not.
-  geometry.kv_copied_per_token = one_layer * (engine::on_gpu() ? 1 : 3);
+  // Side by side once; products on other CPUs copy them again for each query head, fused ones on
+  // GPUs do not.
+  geometry.kv_copied_per_token =
+      one_layer + Bytes(kernels || engine::on_gpu() ? 0 : 2 * sizes.queries * sizes.item);
   geometry.prefill_per_token = prefill_per_token(sizes, kernels);
   geometry.scores_per_token_pair = scores_per_token_pair(sizes, config, kernels);
   geometry.score_tokens = kernels ? static_cast<std::uint32_t>(kScoreRows) : 0;
