@@ -150,7 +150,8 @@ std::string refused_text(const Fitting& fitting) {
     return {};
   }
   return fmt::format(
-      "{} of {} sets of pictures do not fit; their questions end in the outcome memory. The hardest: {}",
+      "{} of {} sets of pictures do not fit; their questions end in the outcome memory. The "
+      "hardest: {}",
       fitting.refused_sets,
       fitting.picture_sets,
       fitting.refused->text);
@@ -182,9 +183,8 @@ std::string fitting_text(const Fitting& fitting) {
   text += fmt::format("{:<8} {:>11}\n", "reserve", to_string(plan.reserve));
   text += fmt::format(
       "{:<8} {:>11}  {}\n", "budget", to_string(fitting.budget.limit), fitting.budget.source);
-  text += fmt::format("{}: {}\n",
-                      fitting.admission.fits ? "fits" : "does not fit",
-                      fitting.admission.text);
+  text += fmt::format(
+      "{}: {}\n", fitting.admission.fits ? "fits" : "does not fit", fitting.admission.text);
   const std::string refused = refused_text(fitting);
   return refused.empty() ? text : text + refused + "\n";
 }

@@ -17,7 +17,7 @@ struct Fitting {
   memory::Plan plan;            ///< of the hardest group that fits
   memory::Admission admission;  ///< of that plan
   std::size_t picture_sets = 0;
-  std::size_t refused_sets = 0;  ///< that fit on no rung
+  std::size_t refused_sets = 0;              ///< that fit on no rung
   std::optional<memory::Admission> refused;  ///< of the hardest of those
 };
 

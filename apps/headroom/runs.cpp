@@ -28,8 +28,9 @@ ExitCode run_show(Context& context) {
   const report::Style style = style_out(context.console);
   if (context.settings.on("memory")) {
     if (words.size() > 1) {
-      throw UsageError("E-USAGE-WORD",
-                       "headroom show: --memory is about a whole run; leave out '" + words[1] + "'");
+      throw UsageError(
+          "E-USAGE-WORD",
+          "headroom show: --memory is about a whole run; leave out '" + words[1] + "'");
     }
     context.console.out(json ? dump_json(report::show_memory_json(journal)) + "\n"
                              : report::show_memory_text(journal, style));

@@ -22,7 +22,8 @@ ShelfPicture make_picture(const worker::PictureRef& reference,
     picture.hash = images::pixel_hash(decoded.image);
     picture.notices = std::move(decoded.notices);
     // In two statements, so that the picture as decoded is gone before the reduced one is prepared.
-    const images::Image reduced = images::limit_side(std::move(decoded.image), reduction.max_image_side);
+    const images::Image reduced =
+        images::limit_side(std::move(decoded.image), reduction.max_image_side);
     picture.prepared = processor.prepare(reduced, reduction.max_tiles);
   } catch (...) {
     picture.failure = std::current_exception();

@@ -44,8 +44,8 @@ class PictureShelf {
   /// none.
   void use(std::shared_ptr<const models::PictureProcessor> processor);
   /// Returns at once; the work begins when the pictures of the group that is asked before are made,
-  /// so that no two groups are decoded at one time. Of several that wait for their turn, the last stays. Without pictures: what
-  /// is on the shelf is dropped.
+  /// so that no two groups are decoded at one time. Of several that wait for their turn, the last
+  /// stays. Without pictures: what is on the shelf is dropped.
   void prepare(const worker::AskRequest& request);
   /// The group's pictures: those prepared ahead, waiting for them if need be, or made now.
   std::vector<ShelfPicture> take(const worker::AskRequest& request);

@@ -117,7 +117,7 @@ def main():
         for factor in args.factors.split(","):
             budget = int(float(factor) * loaded) // MIB * MIB
             for governor in args.governors.split(","):
-                extra = ["--memory", f"{budget // MIB}MiB", "--governor", governor]
+                extra = ["--memory", f"{budget // MIB}MiB", "--governor", governor, *(["--wall", "off"] if governor == "off" else [])]
                 status, seconds, kills, words = vqa(args, model, data, str(work / "runs"), extra, budget)
                 one = {"model": name, "governor": governor, "factor": float(factor), "loaded_bytes": loaded,
                        "budget_bytes": budget, "status": status, "seconds": seconds, "kills": kills, "words": words[0]}

@@ -4,9 +4,9 @@
 #include <mlx/utils.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <array>
 #include <cstdint>
+#include <cstdlib>
 #include <optional>
 #include <span>
 #include <stack>

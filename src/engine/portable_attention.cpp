@@ -113,8 +113,7 @@ KvRows packed(const mx::array& x, const KvShape& shape) {
   const mx::array scales = mx::astype(
       mx::multiply(mx::max(mx::abs(runs), -1, true), mx::array(1.0F / 127.0F)), mx::float16);
   const mx::array divisor = mx::astype(scales, mx::float32);
-  const mx::array safe =
-      mx::where(mx::equal(divisor, mx::array(0.0F)), mx::array(1.0F), divisor);
+  const mx::array safe = mx::where(mx::equal(divisor, mx::array(0.0F)), mx::array(1.0F), divisor);
   const mx::array numbers =
       mx::clip(mx::round(mx::divide(runs, safe)), mx::array(-127.0F), mx::array(127.0F));
   return {mx::reshape(mx::astype(numbers, mx::int8), {tokens, shape.width()}),

@@ -114,8 +114,7 @@ GroupDecision Governor::decide(const GroupFacts& facts, const Reading& now) {
   // guard holds the limit.
   const Rung lowest = ladder.lowest();
   const Plan plan = make_plan(plan_.geometry, lowest.workload, false);
-  return weigh(
-      lowest, admissible(plan) && plan.required() <= current.limit, current, now);
+  return weigh(lowest, admissible(plan) && plan.required() <= current.limit, current, now);
 }
 
 GroupDecision Governor::before_group(const GroupFacts& facts) {

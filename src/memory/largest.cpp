@@ -5,7 +5,6 @@
 #include "memory/ladder.h"
 #include "memory/plan.h"
 
-
 namespace headroom::memory {
 
 namespace {
@@ -15,9 +14,9 @@ constexpr std::uint32_t kMostSequences = 1U << 16U;
 bool fits_with_some_chunk(const Geometry& geometry,
                           const Workload& workload,
                           const Budget& budget) {
-  return with_fitting_chunk(workload, [&](const Workload& candidate) {
-           return fits(geometry, candidate, budget);
-         }).has_value();
+  return with_fitting_chunk(
+             workload, [&](const Workload& candidate) { return fits(geometry, candidate, budget); })
+      .has_value();
 }
 
 }  // namespace

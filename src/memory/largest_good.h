@@ -8,7 +8,9 @@ namespace headroom::memory {
 /// The largest value in [least, most] for which `good` holds, which must hold below any value for
 /// which it does; nothing when it does not hold at `least`.
 template <typename Good>
-std::optional<std::uint32_t> largest_good(std::uint32_t least, std::uint32_t most, const Good& good) {
+std::optional<std::uint32_t> largest_good(std::uint32_t least,
+                                          std::uint32_t most,
+                                          const Good& good) {
   if (least > most || !good(least)) {
     return std::nullopt;
   }

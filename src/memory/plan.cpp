@@ -163,8 +163,8 @@ class PhaseBuilder {
         in_.tokens.batch);
   }
 
-  /// One forward pass of `rows` sequences: `fresh` new tokens in all, at most `longest` of them of one
-  /// sequence, each looking at `cached` ones.
+  /// One forward pass of `rows` sequences: `fresh` new tokens in all, at most `longest` of them of
+  /// one sequence, each looking at `cached` ones.
   void add_forward(std::uint64_t fresh,
                    std::uint64_t longest,
                    std::uint64_t cached,
@@ -314,7 +314,7 @@ bool transient(PartKind kind) {
 
 /// What a phase frees at its end may stay in the allocator's cache while the others run. Where the
 /// vision tower is released, the cache is given back before and after pictures are encoded.
-void add_cache(std::vector<PhasePlan>& phases, Bytes most, bool encode_apart) {
+void add_cache(std::vector<PhasePlan>& phases, Bytes most, bool encode_apart, Counter counter) {
   std::vector<Bytes> freed;
   for (const PhasePlan& phase : phases) {
     Bytes sum;
@@ -333,7 +333,8 @@ void add_cache(std::vector<PhasePlan>& phases, Bytes most, bool encode_apart) {
                                           phases[other].phase == Phase::kEncode);
       others = other == at || apart ? others : std::max(others, freed[other]);
     }
-    const Bytes cache = std::min(most, others);
+    // A device's allocator keeps blocks of all sizes until its limit is full.
+    const Bytes cache = counter == Counter::kDevice ? most : std::min(most, others);
     if (cache > Bytes()) {
       phases[at].parts.push_back({PartKind::kCache, cache, false, "kept for reuse"});
     }
@@ -431,7 +432,7 @@ std::vector<PhasePlan> plan_phases(const Geometry& geometry,
   }
   phases.push_back(prefill_phase(in));
   phases.push_back(decode_phase(in));
-  add_cache(phases, workload.allocator_cache, workload.release_vision);
+  add_cache(phases, workload.allocator_cache, workload.release_vision, workload.counter);
   return phases;
 }
 

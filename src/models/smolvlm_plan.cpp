@@ -100,9 +100,8 @@ memory::PictureCost picture_cost(const PictureSides& sides,
                                  const SmolVlmConfig& config,
                                  const Sizes& sizes,
                                  bool kernels) {
-  const TilePlan tiles = tiles_for(sides.width,
-                                   sides.height,
-                                   within_tiles(processor, sides.width, sides.height, max_tiles));
+  const TilePlan tiles = tiles_for(
+      sides.width, sides.height, within_tiles(processor, sides.width, sides.height, max_tiles));
   memory::PictureCost cost;
   cost.width = sides.width;
   cost.height = sides.height;
@@ -144,8 +143,7 @@ memory::Geometry plan_smolvlm(const ModelFolder& folder,
                               std::uint32_t max_tiles) {
   const SmolVlmConfig config = SmolVlmConfig::from_json(folder.config, folder.config_path());
   engine::Weights shapes(folder.checkpoint, dtype, engine::Weights::Mode::kCheck, smolvlm_name);
-  const SmolVlm model(
-      config, nullptr, folder.checkpoint, shapes, engine::Ops::Path::kBest, {});
+  const SmolVlm model(config, nullptr, folder.checkpoint, shapes, engine::Ops::Path::kBest, {});
   const bool kernels = model.in_place_cache();
   const Sizes sizes(config, dtype);
   memory::Geometry geometry;
@@ -184,8 +182,7 @@ memory::Geometry plan_smolvlm(const ModelFolder& folder,
                                  folder.folder.string()));
   }
   for (const PictureSides& sides : pictures) {
-    geometry.pictures.push_back(
-        picture_cost(sides, *processor, max_tiles, config, sizes, kernels));
+    geometry.pictures.push_back(picture_cost(sides, *processor, max_tiles, config, sizes, kernels));
   }
   return geometry;
 }

@@ -6,7 +6,7 @@
 namespace headroom::run {
 
 std::vector<memory::PictureCost> GroupEstimator::costs(const OpenGroup& group,
-                                                   std::uint32_t max_tiles) {
+                                                       std::uint32_t max_tiles) {
   const auto asked = std::find_if(group.items.begin(), group.items.end(), [](const auto& record) {
     return record.item.defect.empty();
   });
@@ -40,7 +40,8 @@ std::vector<memory::FewerTiles> GroupEstimator::with_fewer_tiles(
   return fewer;
 }
 
-memory::GroupFacts GroupEstimator::of(const OpenGroup& group, const std::optional<OpenGroup>& next) {
+memory::GroupFacts GroupEstimator::of(const OpenGroup& group,
+                                      const std::optional<OpenGroup>& next) {
   known_.erase(known_.begin(), known_.lower_bound(group.no));
   memory::GroupFacts facts;
   facts.id = group.request.group;

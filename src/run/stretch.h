@@ -63,7 +63,10 @@ class Stretch {
   /// An answer that no model gave.
   void end_item(const ItemRecord& item, Outcome outcome, std::string code, std::string why);
   void count(const ItemRecord& item, AnswerRecord&& answer);
-  void end_unanswered(const OpenGroup& group, Outcome outcome, const std::string& code, const std::string& why);
+  void end_unanswered(const OpenGroup& group,
+                      Outcome outcome,
+                      const std::string& code,
+                      const std::string& why);
   void note_death(const backends::Death& death);
   backends::AfterDeath after_death(const backends::Death& death, const worker::AskLimits& limits);
   void take_readings();
@@ -95,8 +98,8 @@ class Stretch {
   memory::ReadingSeries series_;                                ///< not committed yet
   std::map<std::string, std::string> stopped_;  ///< for want of memory, to be asked again: id, why
   std::optional<Bytes> planned_peak_;
-  std::string rung_;                  ///< on which the group is asked
-  std::optional<Bytes> walked_peak_;  ///< of the group that was asked last
+  std::string rung_;                       ///< on which the group is asked
+  std::optional<Bytes> walked_peak_;       ///< of the group that was asked last
   std::optional<std::uint32_t> prepared_;  ///< group whose pictures are decoded ahead
   TimePoint asked_since_{};
   std::string asked_at_;  ///< when the group in progress was sent, ISO time; empty: it was not

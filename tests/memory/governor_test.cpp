@@ -130,7 +130,8 @@ TEST_F(GovernorTest, ATightBudgetReducesTheBatchAndSaysSo) {
   workload_.max_tokens = 1000;
   Governor& governor = start(170_MiB);
   load(governor);
-  const GroupDecision decision = governor.before_group({"g1", {}, std::vector<PictureCost>(), false, 8, 400, 1000, {}});
+  const GroupDecision decision =
+      governor.before_group({"g1", {}, std::vector<PictureCost>(), false, 8, 400, 1000, {}});
   EXPECT_TRUE(decision.fits) << decision.reason;
   EXPECT_LT(decision.limits.batch, 8U);
   ASSERT_NE(last(Kind::kRung), nullptr);

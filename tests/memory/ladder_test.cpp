@@ -28,8 +28,9 @@ std::optional<Rung> highest(const Geometry& geometry,
                             Allowed allowed = {},
                             std::vector<FewerTiles> fewer = {}) {
   const Budget budget = test::budget_of(limit);
-  return Ladder(geometry, wished, allowed, std::move(fewer))
-      .highest([&](const Workload& workload) { return fits(geometry, workload, budget); });
+  return Ladder(geometry, wished, allowed, std::move(fewer)).highest([&](const Workload& workload) {
+    return fits(geometry, workload, budget);
+  });
 }
 
 TEST(Ladder, KeepsWhatFits) {

@@ -214,10 +214,9 @@ TEST(Plan, AReleasedVisionTowerIsHeldToLoadAndEncodeOnly) {
 TEST(Plan, ReadingTheVisionTowerAgainCountsWhereItIsMoreThanTheEncode) {
   Workload workload = small_workload();
   workload.pictures[0].encode = 1_MiB;
-  EXPECT_EQ(part_of(make_plan(test::small_geometry(), workload),
-                    Phase::kEncode,
-                    PartKind::kLoadStaging),
-            Bytes());
+  EXPECT_EQ(
+      part_of(make_plan(test::small_geometry(), workload), Phase::kEncode, PartKind::kLoadStaging),
+      Bytes());
   workload.release_vision = true;
   const Plan plan = make_plan(test::small_geometry(), workload);
   EXPECT_EQ(part_of(plan, Phase::kEncode, PartKind::kLoadStaging), 8_MiB);

@@ -129,9 +129,8 @@ TEST(Asking, QuantisedCacheAnswersNearlyAllTheSameAndSaysSo) {
 TEST(Asking, FewerTilesGiveFewerImageTokensAndAreNamedWithTheAnswersOfTheirPictures) {
   test::TemporaryFolder folder;
   Asked asked(splitting_demo(folder));
-  worker::AskRequest request =
-      about_scene({question("q", "what color is the circle?"),
-                   question("text", "How many shapes are there?", false)});
+  worker::AskRequest request = about_scene({question("q", "what color is the circle?"),
+                                            question("text", "How many shapes are there?", false)});
   const auto whole = asked.ask(request);
   EXPECT_EQ(whole.at("q").image_tokens, 17U * 16U);
   EXPECT_EQ(whole.at("q").rung, "");

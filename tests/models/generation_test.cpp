@@ -112,7 +112,8 @@ void expect_stops_everywhere(const VisionLanguageModel& model, bool quantised_kv
     }
     engine::settle();
     EXPECT_EQ(engine::allocator_counters().active, held) << "stopped at check " << places;
-    EXPECT_EQ(generate(model, engine::Guard(), quantised_kv), whole) << "after a stop at check " << places;
+    EXPECT_EQ(generate(model, engine::Guard(), quantised_kv), whole)
+        << "after a stop at check " << places;
   }
   EXPECT_GT(places, 20) << "prefill and decode are watched between layers";
 }
@@ -172,6 +173,7 @@ TEST_P(EveryPath, QuantisedCacheIsTheSameSharedChunkedAndAlone) {
     EXPECT_LT(difference(first_log_probs(*model, limits), shared), 0.01);
   }
 }
+
 INSTANTIATE_TEST_SUITE_P(Ops,
                          EveryPath,
                          ::testing::Values(engine::Ops::Path::kBest, engine::Ops::Path::kPortable),
@@ -230,8 +232,8 @@ TEST(BrokenWeights, NotANumberAndAllZeroAreTheModelsFailureOnEveryPath) {
 /// A scale that is not a number must not be quantised away.
 TEST(BrokenWeights, NotANumberInTheCacheIsTheModelsFailureWhenItIsQuantised) {
   test::TemporaryFolder folder;
-  const auto broken = with_tensor_of(
-      folder, "model.text_model.layers.0.self_attn.v_proj.weight", std::nanf(""));
+  const auto broken =
+      with_tensor_of(folder, "model.text_model.layers.0.self_attn.v_proj.weight", std::nanf(""));
   for (const auto path : {engine::Ops::Path::kBest, engine::Ops::Path::kPortable}) {
     const auto model = load(broken, mx::float32, path);
     try {
@@ -247,9 +249,8 @@ TEST(VisionTower, ReleasedGivesItsBytesBackAndReadAgainEncodesTheSame) {
   for (const auto path : {engine::Ops::Path::kBest, engine::Ops::Path::kPortable}) {
     engine::clear_cache();  // buffers that are used again may be larger than what is asked for
     const auto model = load(tiny("smolvlm"), mx::float32, path);
-    const auto pixels =
-        mx::load_safetensors((tiny("smolvlm") / "golden.safetensors").string()).first.at(
-            "pixel_values");
+    const auto pixels = mx::load_safetensors((tiny("smolvlm") / "golden.safetensors").string())
+                            .first.at("pixel_values");
     const engine::Guard guard;
     const auto encoded = [&] {
       const mx::array features = mx::contiguous(model->encode_pixels(pixels, guard));

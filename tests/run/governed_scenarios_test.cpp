@@ -43,10 +43,11 @@ class SimulatedEngine final : public test::FakeBackend {
     worker::AskDone done;
     done.group = request.group;
     for (std::size_t at = 0; at < request.items.size();) {
-      const std::size_t wave = std::min<std::size_t>(std::max(request.limits.batch, 1U),
-                                                     request.items.size() - at);
+      const std::size_t wave =
+          std::min<std::size_t>(std::max(request.limits.batch, 1U), request.items.size() - at);
       const Bytes active = active_of(request, wave);
-      const bool stopped = !guard_is_late_ && request.limits.memory && active > *request.limits.memory;
+      const bool stopped =
+          !guard_is_late_ && request.limits.memory && active > *request.limits.memory;
       if (!stopped) {
         settle(active - geometry.weights);
         world_.sampler.tick();
@@ -81,9 +82,10 @@ class SimulatedEngine final : public test::FakeBackend {
 
   Bytes active_of(const worker::AskRequest& request, std::size_t wave) {
     const std::uint64_t tokens = 60;
-    const std::uint64_t fresh = request.limits.prefill_chunk == 0
-                                    ? tokens * wave
-                                    : std::min<std::uint64_t>(tokens * wave, request.limits.prefill_chunk);
+    const std::uint64_t fresh =
+        request.limits.prefill_chunk == 0
+            ? tokens * wave
+            : std::min<std::uint64_t>(tokens * wave, request.limits.prefill_chunk);
     Bytes transient = geometry.kv_per_token * (160 * wave) + geometry.prefill_per_token * fresh +
                       geometry.logits_per_row * wave;
     transient = scaled(transient, plan_is_off_);
@@ -158,13 +160,11 @@ Ended run_scenario(std::uint32_t seed) {
   world.ask(journal, engine, budget, 0);
   Ended ended;
   ended.items = static_cast<std::size_t>(kPictures) * kQuestions;
-  journal.for_each_answer(0,
-                          JournalReader::Readings::kSkip,
-                          [&](const ItemRecord&, const AnswerRecord* record) {
-                            ended.outcomes += record != nullptr ? 1 : 0;
-                            ended.answered +=
-                                record != nullptr && record->answer.outcome == Outcome::kAnswered;
-                          });
+  journal.for_each_answer(
+      0, JournalReader::Readings::kSkip, [&](const ItemRecord&, const AnswerRecord* record) {
+        ended.outcomes += record != nullptr ? 1 : 0;
+        ended.answered += record != nullptr && record->answer.outcome == Outcome::kAnswered;
+      });
   journal.for_each_memory_event([&](MemoryRecord&& record) {
     ended.reported_broken |= record.event.kind == memory::MemoryEvent::Kind::kBroken;
   });

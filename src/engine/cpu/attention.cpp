@@ -230,11 +230,8 @@ struct DecoderRun {
   }
 
   /// One head of one segment, block by block.
-  void attend_segment(const float* qkv,
-                      const Segment& segment,
-                      int head,
-                      Block block,
-                      Workspace& workspace) const {
+  void attend_segment(
+      const float* qkv, const Segment& segment, int head, Block block, Workspace& workspace) const {
     float* const out = block.out;
     for (int from = 0; from < segment.count; from += kBlock) {
       const int n = std::min(kBlock, segment.count - from);

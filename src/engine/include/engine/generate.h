@@ -54,7 +54,8 @@ class Generator {
 
   /// Calls `done(index, continuation)` once for each sequence, wave by wave. Phases are timed where
   /// their results are first read.
-  /// Memory: (prefix + batch * (suffix + max_tokens)) * KvShape::per_token(), the activations of one
+  /// Memory: (prefix + batch * (suffix + max_tokens)) * KvShape::per_token(), the activations of
+  /// one
   ///         pass, the logits of one step.
   /// Throws: what the guard throws, and what MLX throws; the sequences not yet done stay undone.
   ///         Then drop `features` and call settle().

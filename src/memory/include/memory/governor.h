@@ -40,10 +40,10 @@ struct MemoryEvent {
   WallTime time{};
   Kind kind{};
   std::optional<RunPhase> phase;  ///< what the run was doing; empty: not known
-  std::string group;           ///< empty outside groups
-  std::string item;            ///< id of the group's first open item; empty outside groups
-  std::string detail;  ///< of a clean-up "normal" or "aggressive"; of a rung its name
-  std::string reason;  ///< why, with the numbers compared
+  std::string group;              ///< empty outside groups
+  std::string item;               ///< id of the group's first open item; empty outside groups
+  std::string detail;             ///< of a clean-up "normal" or "aggressive"; of a rung its name
+  std::string reason;             ///< why, with the numbers compared
   std::optional<std::int64_t> freed;  ///< of clean-ups and unloads, as readings show it
   Duration duration{};                ///< of clean-ups
   std::optional<Reading> before;
@@ -90,9 +90,9 @@ struct GroupDecision {
   bool prepare_next = true;  ///< the next group's pictures may be decoded meanwhile
   std::string rung;          ///< what is reduced: "prefill chunk 512 -> 128", empty: nothing
   std::string reason;
-  Bytes planned_peak;    ///< by arithmetic
-  Bytes predicted_peak;  ///< by arithmetic and what was learnt from earlier groups
-  Bytes upper;           ///< bound of that, which is compared with the limit
+  Bytes planned_peak;         ///< by arithmetic
+  Bytes predicted_peak;       ///< by arithmetic and what was learnt from earlier groups
+  Bytes upper;                ///< bound of that, which is compared with the limit
   CleanDecision clean_first;  ///< unless "none": clean, report it by after_cleanup, and ask for
                               ///< this group's decision again
 };
@@ -129,8 +129,8 @@ Json to_json(const MemorySummary& summary);
 
 /// What a run asks of its governor.
 struct GovernorSettings {
-  bool on = true;                   ///< else it only looks and keeps the record: no limit, no clean-up
-  std::uint32_t batch = 0;          ///< most questions answered together; 0: as many as fit
+  bool on = true;           ///< else it only looks and keeps the record: no limit, no clean-up
+  std::uint32_t batch = 0;  ///< most questions answered together; 0: as many as fit
   std::uint32_t prefill_chunk = 0;  ///< most new tokens of one forward pass; 0: as many as fit
   bool share_prefix = true;
   Allowed allowed;
@@ -164,8 +164,8 @@ class Governor {
 
   GroupDecision before_group(const GroupFacts& facts);
   /// The group was stopped for want of memory, by the guard or by the worker's death: how what is
-  /// left of it is to be asked, on a rung that costs clearly less than the one that failed; or, where
-  /// there is none, that it is not.
+  /// left of it is to be asked, on a rung that costs clearly less than the one that failed; or,
+  /// where there is none, that it is not.
   GroupDecision after_stop(const GroupFacts& rest, const std::string& why);
   /// `reading`: after the group, `peak` and `worker_footprint_peak` being the group's. `questions`:
   /// those that were answered or failed, each counted once.
@@ -225,8 +225,8 @@ class Governor {
   Bytes last_live_limit_;      ///< as last noted
   std::optional<Bytes> wall_;  ///< where it stands
   Bytes noted_wall_;           ///< as last noted
-  Bytes noted_break_;      ///< the peak above the limit that was noted last
-  Peaks device_;           ///< of the worker's own readings
+  Bytes noted_break_;          ///< the peak above the limit that was noted last
+  Peaks device_;               ///< of the worker's own readings
   PeakPredictor predictor_;
   // The group that is asked.
   std::string open_group_;

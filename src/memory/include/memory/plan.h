@@ -60,8 +60,9 @@ enum class PartKind {
   kLogits,
   kCache,
 };
-/// "supervisor", "engine", "weights", "beyond the plan", "load staging", "picture decode", "vision", "features",
-/// "prefix KV", "question KV", "activations", "attention scores", "logits", "allocator cache".
+/// "supervisor", "engine", "weights", "beyond the plan", "load staging", "picture decode",
+/// "vision", "features", "prefix KV", "question KV", "activations", "attention scores", "logits",
+/// "allocator cache".
 std::string_view to_string(PartKind kind);
 
 /// Part of what a phase holds at its worst moment.

@@ -76,10 +76,10 @@ struct Specification {
   bool keep_prompts = false;      ///< store rendered prompt and input ids with each answer
 
   // Memory.
-  std::string memory;                  ///< as written: "12GiB", "80%"; empty: no budget
-  bool governor = true;                ///< else memory is only watched
-  std::string cleanup = "auto";        ///< policies by name: memory/policies.h
-  std::uint32_t cleanup_every = 0;     ///< questions between periodic clean-ups; 0: none by questions
+  std::string memory;               ///< as written: "12GiB", "80%"; empty: no budget
+  bool governor = true;             ///< else memory is only watched
+  std::string cleanup = "auto";     ///< policies by name: memory/policies.h
+  std::uint32_t cleanup_every = 0;  ///< questions between periodic clean-ups; 0: none by questions
   std::uint32_t cleanup_pictures = 0;  ///< pictures; 0: none by pictures
   std::string allow;                   ///< rungs that change answers: "tiles", "kv", both, or none
 

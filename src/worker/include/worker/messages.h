@@ -57,7 +57,7 @@ struct PlanRequest {
   std::string dtype;  ///< empty: the engine's default
   std::vector<PictureSize> pictures;
   std::uint32_t max_image_side =
-      0;  ///< 0: no limit; longest side before the model's own processing
+      0;                        ///< 0: no limit; longest side before the model's own processing
   std::uint32_t max_tiles = 0;  ///< as AskLimits::max_tiles
 };
 
