@@ -124,12 +124,10 @@ void ask_one(Context& context,
       sampler,
       context.clock,
       runner.event_sink());
-  const memory::LoadLimits limits = governor.load_limits();
-  const run::ModelPlan plan{
-      number,
-      {spec.models[number].folder, spec.models[number].dtype, limits.memory, limits.cache, {}},
-      to_json(fitting),
-      force};
+  const run::ModelPlan plan{number,
+                            {spec.models[number].folder, spec.models[number].dtype, {}, {}, {}},
+                            to_json(fitting),
+                            force};
   runner.run(plan, backend, governor);
 }
 

@@ -128,6 +128,7 @@ std::vector<ShelfPicture> PictureShelf::take(const worker::AskRequest& request) 
       begin_next();
       return std::move(job->result);
     }
+    changed_.wait(lock, [this] { return !working_; });  // on what nobody wants any more
   }
   if (processor == nullptr) {
     throw InternalError("pictures: asked for without a loaded model");

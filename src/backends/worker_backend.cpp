@@ -525,7 +525,7 @@ class WorkerBackend::Impl::GroupAsk {
     }
     const AfterDeath after = backend_.owner_.limits_after_death(death, progress_.limits());
     progress_.set_limits(after.limits);
-    rung_ += after.rung.empty() ? "" : ", " + after.rung;
+    rung_ = after.rung.empty() ? "" : ", " + after.rung;
   }
 
   static constexpr std::size_t kShownEvent = 500;

@@ -35,11 +35,16 @@ Bytes resting(const Plan& plan) {
 
 /// What the next group's pictures may hold already, decoded ahead.
 Bytes decoded_ahead(const Workload& workload) {
-  Bytes sum;
-  for (const PictureCost& picture : workload.pictures) {
-    sum += picture.decode;
+  if (!workload.decoded || workload.counter != Counter::kFootprint) {
+    return {};
   }
-  return workload.decode_ahead && workload.counter == Counter::kFootprint ? sum : Bytes();
+  Bytes pixels;
+  Bytes in_work;
+  for (const PictureCost& picture : workload.pictures) {
+    pixels += picture.pixels;
+    in_work = std::max(in_work, saturating_minus(picture.decode, picture.pixels));
+  }
+  return pixels + in_work;
 }
 
 }  // namespace
@@ -139,6 +144,9 @@ void Governor::after_load(const Reading& reading, double load_seconds) {
 }
 
 std::optional<Bytes> Governor::move_wall(const std::string& holder) {
+  if (!settings_.on) {
+    return std::nullopt;
+  }
   const Reading now = complete(last_.value_or(Reading()));
   const auto line = wall_line(budget_, now);
   if (!line || (wall_ && !moved(*wall_, line->limit))) {
@@ -193,7 +201,9 @@ Bytes Governor::beyond_plan(const Reading& now, const Workload& workload) const 
   if (!in_use) {
     return beyond_plan_;
   }
-  const Bytes planned = resting(plan_) + planned_growth() + decoded_ahead(workload);
+  const Bytes released = open_.limits.release_vision ? plan_.geometry.vision_weights : Bytes();
+  const Bytes planned =
+      saturating_minus(resting(plan_) + planned_growth() + decoded_ahead(workload), released);
   return std::max(beyond_plan_, saturating_minus(in_use->held, planned));
 }
 

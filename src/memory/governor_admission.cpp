@@ -50,8 +50,8 @@ Workload Governor::wished(const GroupFacts& facts, const Reading& now) const {
 Prediction Governor::predict(const Plan& group) const {
   Prediction prediction = predictor_.predict(features_of(group));
   const PredictionRecord& record = predictor_.record();
-  if (record.samples < kFewSamples && record.deaths == 0) {
-    prediction.upper = std::min(prediction.upper, group.required());
+  if (record.samples < kFewSamples && record.deaths == 0 && record.expected_low == 0) {
+    prediction.upper = std::max(std::min(prediction.upper, group.required()), prediction.expected);
   }
   return prediction;
 }
@@ -137,9 +137,16 @@ GroupDecision Governor::after_stop(const GroupFacts& rest, const std::string& wh
   const Bytes limit = live_limit(budget_, now).bytes;
   predictor_.learn_death(open_features_, std::max(limit, group_peak(now).value_or(Bytes())));
   ceiling_ = scaled(open_features_.transient(), kClearlyLess);
+  const GroupFeatures asked = open_features_;
   GroupDecision decision = decide(rest, now);
+  decision.fits = decision.fits && settings_.on;  // ungoverned there is no lower rung
   decision.reason = fmt::format("stopped: {}; now {}", why, decision.reason);
-  note_decision(decision, rest.id, now);
+  if (decision.fits) {
+    sampler_.begin_window();  // what the stopped rung took is not this one's
+    note_decision(decision, rest.id, now);
+  } else {
+    open_features_ = asked;
+  }
   return decision;
 }
 
@@ -182,6 +189,12 @@ std::optional<Bytes> Governor::guard_limit(const Reading& now, const Plan& group
   const Bytes outside = saturating_minus(*now.worker_footprint, in_allocator) +
                         now.supervisor_footprint.value_or(Bytes());
   return saturating_minus(limit, outside);
+}
+
+void Governor::refused(const GroupFacts& rest, const GroupDecision& decision) {
+  const GroupDecision asked = open_;
+  note_decision(decision, rest.id, complete(last_.value_or(Reading())));
+  open_ = asked;
 }
 
 /// The decision by which the group is asked, or not asked; on record where it reduces or refuses.

@@ -110,6 +110,7 @@ std::vector<Ladder::Base> Ladder::bases() const {
     for (const FewerTiles& fewer : fewer_tiles_) {
       base.workload.pictures = fewer.pictures;
       base.max_tiles = fewer.max_tiles;
+      base.workload.decoded = false;  // what was decoded ahead has all its tiles
       base.changes_answers = true;
       all.push_back(base);
     }
@@ -162,6 +163,7 @@ Rung Ladder::lowest() const {
   const Base base = bases().back();
   Workload workload = with_smallest_chunk(base.workload);
   workload.batch = 1;
+  workload.share_prefix = false;
   return rung(base, std::move(workload));
 }
 

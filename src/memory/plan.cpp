@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <tuple>
 #include <utility>
 
@@ -250,13 +251,25 @@ PhasePlan vision_stage(const Inputs& in) {
   return phase.take();
 }
 
+/// The worse of decoding this group's pictures and encoding them. Of a device's memory decoding
+/// takes nothing: there the host's part is that of the worse.
 PhasePlan encode_phase(const Inputs& in) {
   PhasePlan vision = vision_stage(in);
   if (in.workload.decoded) {
     return vision;
   }
   PhasePlan decode = decode_stage(in);
-  return decode.total() + decode.host() > vision.total() + vision.host() ? decode : vision;
+  if (in.workload.counter == Counter::kFootprint) {
+    return decode.total() > vision.total() ? decode : vision;
+  }
+  if (decode.host() > vision.host()) {
+    std::erase_if(vision.parts, [](const PlanPart& part) { return part.on_host; });
+    std::copy_if(decode.parts.begin(),
+                 decode.parts.end(),
+                 std::back_inserter(vision.parts),
+                 [](const PlanPart& part) { return part.on_host; });
+  }
+  return vision;
 }
 
 /// The pictures' prefix, once for all questions.
@@ -312,16 +325,26 @@ bool transient(PartKind kind) {
          kind == PartKind::kLogits;
 }
 
-/// What a phase frees at its end may stay in the allocator's cache while the others run. Where the
-/// vision tower is released, the cache is given back before and after pictures are encoded.
-void add_cache(std::vector<PhasePlan>& phases, Bytes most, bool encode_apart, Counter counter) {
+Bytes freed_by(const PhasePlan& phase) {
+  Bytes sum;
+  for (const PlanPart& part : phase.parts) {
+    sum += transient(part.kind) ? part.bytes : Bytes();
+  }
+  return sum;
+}
+
+/// `encoding`: what encoding frees, also where decoding is the worse of the two. What a phase frees
+/// at its end may stay in the allocator's cache while the others run. Where the vision tower is
+/// released, the cache is given back before and after pictures are encoded.
+void add_cache(std::vector<PhasePlan>& phases,
+               Bytes most,
+               Bytes encoding,
+               bool encode_apart,
+               Counter counter) {
   std::vector<Bytes> freed;
   for (const PhasePlan& phase : phases) {
-    Bytes sum;
-    for (const PlanPart& part : phase.parts) {
-      sum += transient(part.kind) ? part.bytes : Bytes();
-    }
-    freed.push_back(sum);
+    const Bytes sum = freed_by(phase);
+    freed.push_back(phase.phase == Phase::kEncode ? std::max(sum, encoding) : sum);
   }
   for (std::size_t at = 0; at < phases.size(); ++at) {
     if (phases[at].phase == Phase::kLoad) {
@@ -432,7 +455,8 @@ std::vector<PhasePlan> plan_phases(const Geometry& geometry,
   }
   phases.push_back(prefill_phase(in));
   phases.push_back(decode_phase(in));
-  add_cache(phases, workload.allocator_cache, workload.release_vision, workload.counter);
+  const Bytes encoding = workload.pictures.empty() ? Bytes() : freed_by(vision_stage(in));
+  add_cache(phases, workload.allocator_cache, encoding, workload.release_vision, workload.counter);
   return phases;
 }
 

@@ -309,8 +309,13 @@ std::optional<memory::Reading> Stretch::ask_down_the_ladder(OpenGroup& group,
   planned_peak_ = decision.planned_peak;
   rung_.clear();
   end_unanswered(group, Outcome::kMemory, "E-MEM-GROUP", decision.reason);
-  backend_.prepare({});  // what was decoded ahead for this group is of no use
-  prepared_.reset();
+  if (reading) {
+    governor_.refused(facts, decision);
+  }
+  if (prepared_ == group.no) {
+    backend_.prepare({});  // what was decoded ahead for this group is of no use
+    prepared_.reset();
+  }
   return reading;
 }
 
@@ -460,9 +465,12 @@ backends::AfterDeath Stretch::after_death(const backends::Death& death,
   if (death.kind == backends::Death::Kind::kOutOfMemory && facts_) {
     memory::GroupFacts rest = *facts_;
     rest.questions = static_cast<std::uint32_t>(std::max<std::size_t>(waiting_.size(), 1));
+    rest.decoded = false;  // what was decoded died with the worker
     const memory::GroupDecision decision = governor_.after_stop(rest, death.evidence);
     set_limits(after.limits, decision.limits);
     after.rung = decision.rung;
+    planned_peak_ = decision.planned_peak;
+    rung_.clear();
   }
   return after;
 }

@@ -364,6 +364,15 @@ TEST_F(GovernorTest, SwitchedOffItOnlyLooks) {
   EXPECT_EQ(count(Kind::kBroken), 1U);
 }
 
+TEST_F(GovernorTest, SwitchedOffAStoppedGroupIsNotAskedAgain) {
+  settings_.on = false;
+  Governor& governor = start(512_MiB);
+  load(governor);
+  ASSERT_TRUE(governor.before_group(facts()).fits);
+  EXPECT_FALSE(governor.after_stop(facts(), "no memory").fits);
+  EXPECT_FALSE(governor.move_wall("the kernel's limit"));
+}
+
 TEST_F(GovernorTest, AStoppedGroupGoesOnOnARungThatCostsClearlyLess) {
   Governor& governor = start(512_MiB);
   load(governor);

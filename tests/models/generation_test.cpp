@@ -343,7 +343,7 @@ TEST(Verify, FileThatIsNoRecordIsRefused) {
   const SystemClock clock;
   const auto model = load(tiny("smolvlm"));
   EXPECT_THROW(verify(*model, tiny("smolvlm") / "model.safetensors", clock), InputError);
-  EXPECT_THROW(verify(*model, tiny("smolvlm") / "config.json", clock), UsageError);
+  EXPECT_THROW(verify(*model, tiny("smolvlm") / "config.json", clock), InputError);
 }
 
 }  // namespace

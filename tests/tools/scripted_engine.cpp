@@ -221,6 +221,7 @@ worker::AskDone ScriptedEngine::ask(const worker::AskRequest& request,
     if (deed != Deed::kDrop) {
       worker::Answer answer = answer_to(request, item);
       answer.before = answer.after = reading();
+      answer.rung = request.limits.kv_bits == 0 ? "" : "KV cache of 8 bits";
       ++(answer.outcome == Outcome::kAnswered ? done.answered : done.failed);
       if (deed == Deed::kTwice) {
         sink(worker::Answer(answer));

@@ -167,6 +167,8 @@ class Governor {
   /// left of it is to be asked, on a rung that costs clearly less than the one that failed; or,
   /// where there is none, that it is not.
   GroupDecision after_stop(const GroupFacts& rest, const std::string& why);
+  /// What is left of a stopped group is not asked, by a decision of after_stop that does not fit.
+  void refused(const GroupFacts& rest, const GroupDecision& decision);
   /// `reading`: after the group, `peak` and `worker_footprint_peak` being the group's. `questions`:
   /// those that were answered or failed, each counted once.
   CleanDecision after_group(const GroupFacts& facts,
