@@ -104,6 +104,9 @@ void GroupAsker::ask(std::vector<ShelfPicture>&& pictures,
   if (failure) {
     // The arrays of the broken evaluation are gone by now; what still runs is waited for.
     engine::settle();
+    if (request_.limits.release_vision) {
+      release_vision();
+    }
     try {
       engine::rethrow_translated(failure, fmt::format("group '{}'", request_.group));
     } catch (...) {

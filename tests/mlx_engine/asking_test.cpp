@@ -106,6 +106,7 @@ TEST(Asking, AReleasedVisionTowerIsNotHeldWhileTextIsAskedAndComesBackAfterAFail
   scene.limits.release_vision = true;
   scene.limits.memory = Bytes(1);
   EXPECT_EQ(asked.ask(scene).at("q").outcome, Outcome::kMemory);
+  EXPECT_EQ(*asked.engine.reading().active + vision, asked.loaded.weights) << "in its encode";
   scene.limits.memory.reset();
   EXPECT_EQ(asked.ask(scene).at("q").text, "black");
   EXPECT_EQ(*asked.engine.reading().active + vision, asked.loaded.weights);
