@@ -48,15 +48,15 @@ class FakeSystem {
     fs::create_directories(path("sys/fs/cgroup/memory") / group.substr(1));
   }
 
-  /// A group /work/main in a subtree that has the memory controller.
+  /// A group /team/main in a subtree that has the memory controller.
   void version_2() const {
     write("proc/self/mountinfo", kMountVersion2);
-    write("proc/self/cgroup", "0::/work/main\n");
-    write("sys/fs/cgroup/work/cgroup.controllers", "cpu memory pids\n");
-    write("sys/fs/cgroup/work/cgroup.subtree_control", "memory pids\n");
-    write("sys/fs/cgroup/work/cgroup.procs", "");
-    write("sys/fs/cgroup/work/main/cgroup.controllers", "pids\n");
-    write("sys/fs/cgroup/work/main/memory.max", "max\n");
+    write("proc/self/cgroup", "0::/team/main\n");
+    write("sys/fs/cgroup/team/cgroup.controllers", "cpu memory pids\n");
+    write("sys/fs/cgroup/team/cgroup.subtree_control", "memory pids\n");
+    write("sys/fs/cgroup/team/cgroup.procs", "");
+    write("sys/fs/cgroup/team/main/cgroup.controllers", "pids\n");
+    write("sys/fs/cgroup/team/main/memory.max", "max\n");
   }
 
   void systemd() const { fs::create_directories(path("run/systemd/system")); }
@@ -121,7 +121,7 @@ TEST(KernelWall, IsAGroupBesideOursInADelegatedSubtreeOfVersion2) {
   system.version_2();
   const KernelWallSearch search = find_kernel_wall(system.places());
   ASSERT_TRUE(search.found) << search.why_not;
-  const std::string group = made_in(system, "sys/fs/cgroup/work");
+  const std::string group = made_in(system, "sys/fs/cgroup/team");
   EXPECT_EQ(system.read(group + "/memory.max"), "max");
   system.write(group + "/memory.swap.max", "max");
   EXPECT_EQ(search.found->set_limit(Bytes(1 << 26)), "");
@@ -135,7 +135,7 @@ TEST(KernelWall, TellsKillsAndPeak) {
   const KernelWallSearch search = find_kernel_wall(system.places());
   ASSERT_TRUE(search.found) << search.why_not;
   EXPECT_FALSE(search.found->count().kills);
-  const std::string group = made_in(system, "sys/fs/cgroup/work");
+  const std::string group = made_in(system, "sys/fs/cgroup/team");
   system.write(group + "/memory.events", "low 0\nhigh 0\nmax 9\noom 2\noom_kill 1\n");
   system.write(group + "/memory.peak", "4096\n");
   EXPECT_EQ(search.found->count().kills, 2U);
@@ -145,7 +145,7 @@ TEST(KernelWall, TellsKillsAndPeak) {
 TEST(KernelWall, DoesNotLeaveALimitOfOurOwnGroup) {
   const FakeSystem system;
   system.version_2();
-  system.write("sys/fs/cgroup/work/main/memory.max", "1073741824\n");
+  system.write("sys/fs/cgroup/team/main/memory.max", "1073741824\n");
   const KernelWallSearch search = find_kernel_wall(system.places());
   EXPECT_FALSE(search.found);
   EXPECT_NE(search.why_not.find("its limit would not count"), std::string::npos) << search.why_not;
@@ -158,8 +158,8 @@ TEST(KernelWall, KeepsOutOfWhatSystemdDidNotDelegateAndAsksForAScope) {
   system.scopes("echo 1099511627776");
   const KernelWallSearch search = find_kernel_wall(system.places());
   ASSERT_TRUE(search.found) << search.why_not;
-  EXPECT_EQ(made_in(system, "sys/fs/cgroup/work"), "nothing");
-  EXPECT_NE(search.why_not.find("work is systemd's"), std::string::npos) << search.why_not;
+  EXPECT_EQ(made_in(system, "sys/fs/cgroup/team"), "nothing");
+  EXPECT_NE(search.why_not.find("team is systemd's"), std::string::npos) << search.why_not;
   EXPECT_EQ(search.found->set_limit(Bytes(1 << 26)), "");
   const WorkerCommand inside = search.found->inside({"program", {"a", "b"}, {}});
   EXPECT_EQ(inside.program, system.path("systemd-run"));
