@@ -174,8 +174,7 @@ TEST(OuterWall, AfterADeathTheGroupGoesOnWithTheLimitsThatItIsGiven) {
                                              "ask 3 g batch 1 chunk 64: q3"};
   EXPECT_EQ(journal_of(rig.state), expected);
   EXPECT_EQ(rig.answers.at("q2").outcome, Outcome::kAnswered);
-  EXPECT_EQ(rig.answers.at("q2").rung,
-            "one by one after a worker's death, prefill chunk 128, prefill chunk 64");
+  EXPECT_EQ(rig.answers.at("q2").rung, "one by one after a worker's death, prefill chunk 64");
 }
 
 TEST(Classify, TellsTheWallFromOtherDeaths) {

@@ -40,7 +40,7 @@ struct Death {
 /// How a group goes on after a death.
 struct AfterDeath {
   worker::AskLimits limits;  ///< without its deadline, which stays the group's
-  std::string rung;          ///< what was reduced, for the answers' record; empty: nothing
+  std::string rung;  ///< all that is reduced by now, for the answers' record; empty: nothing
 };
 
 /// "out of memory", "signal", "exit", "hang", "protocol".
