@@ -84,7 +84,73 @@ void export_after_stop(Context& context, run::Journal& journal) {
   }
 }
 
+/// Keeps why a model was not asked to its end.
+void keep_not_run(Context& context,
+                  run::Journal& journal,
+                  std::uint32_t number,
+                  const Error& error) {
+  run::ModelSpec model = journal.run().spec.models.at(number);
+  model.not_run = run::NotRun{error.code(), error.what()};
+  journal.set_model_spec(number, model);
+  context.console.status("");
+  context.log.warning("run",
+                      fmt::format("{}: not run: {} [{}]", model.name, error.what(), error.code()));
+}
+
+/// Finished, unless a model that had begun has stopped: it can go on.
+run::RunState state_after(const run::Journal& journal) {
+  const std::vector<run::ModelSpec> models = journal.run().spec.models;
+  for (std::uint32_t number = 0; number < models.size(); ++number) {
+    if (models[number].not_run && journal.count_answers(number) > 0) {
+      return run::RunState::kInterrupted;
+    }
+  }
+  return run::RunState::kFinished;
+}
+
+/// One model after another. Throws the first model's error when none could be asked.
+void ask_each(Context& context,
+              run::Journal& journal,
+              const run::Specification& spec,
+              Asking& asking,
+              Interrupt& interrupt) {
+  std::exception_ptr first;
+  bool asked = false;
+  for (std::uint32_t number = 0; number < spec.models.size(); ++number) {
+    if (spec.models[number].not_run || !journal.next_open_group(number, 0)) {
+      asked = asked || !spec.models[number].not_run;
+      continue;
+    }
+    if (!asking.backend) {
+      asking.backend = make_backend(context);
+    }
+    try {
+      ask_one(
+          context, journal, spec, number, asking.facts, *asking.backend, interrupt, asking.force);
+      asked = true;
+    } catch (const Error& error) {
+      if (spec.models.size() == 1 || !concerns_one_model(error)) {
+        throw;
+      }
+      first = first ? first : std::current_exception();
+      keep_not_run(context, journal, number, error);
+      asked = asked || journal.count_answers(number) > 0;
+    }
+    asking.backend.reset();  // the worker has ended, with all that it held
+  }
+  if (first && !asked) {
+    std::rethrow_exception(first);
+  }
+}
+
 }  // namespace
+
+bool concerns_one_model(const Error& error) {
+  return dynamic_cast<const Cancelled*>(&error) == nullptr &&
+         dynamic_cast<const ResourceError*>(&error) == nullptr &&
+         dynamic_cast<const InternalError*>(&error) == nullptr &&
+         error.code() != "E-ENGINE-CHANGED";
+}
 
 void ask_one(Context& context,
              run::Journal& journal,
@@ -96,7 +162,7 @@ void ask_one(Context& context,
              bool force) {
   memory::SystemMemorySource source(context.clock);
   memory::Sampler sampler(source);
-  ProgressLine progress(context.console, context.clock);
+  ProgressLine progress(context.console, context.clock, spec.metric);
   const Fitting fitting = fit(spec, spec.models[number], facts, backend, source);
   if (!fitting.budget.warning.empty()) {
     context.log.warning("memory", fitting.budget.warning);
@@ -164,8 +230,8 @@ void print_results(Context& context,
   std::string failed;
   for (const run::ModelResults& model : results.models) {
     std::string text = report::unanswered_text(model, style_err(context.console));
-    if (text.empty()) {
-      continue;
+    if (text.empty() || (model.model.spec.not_run && model.pending == model.items)) {
+      continue;  // of a model that was not run the results say why
     }
     text.pop_back();
     note(context, text);
@@ -186,18 +252,8 @@ ExitCode ask_all(Context& context,
   Interrupt interrupt;
   const SignalWatch watch([&](int) { interrupt.stop(); });
   try {
-    for (std::uint32_t number = 0; number < spec.models.size(); ++number) {
-      if (!journal.next_open_group(number, 0)) {
-        continue;
-      }
-      if (!asking.backend) {
-        asking.backend = make_backend(context);
-      }
-      ask_one(
-          context, journal, spec, number, asking.facts, *asking.backend, interrupt, asking.force);
-      asking.backend.reset();
-    }
-    journal.set_state(run::RunState::kFinished);
+    ask_each(context, journal, spec, asking, interrupt);
+    journal.set_state(state_after(journal));
   } catch (const Cancelled&) {
     export_after_stop(context, journal);
     say_how_to_go_on(context, journal);

@@ -56,11 +56,17 @@ struct Asking {
   bool force = false;  ///< go on although another engine gave the answers there are
 };
 
+/// Whether an error is about one model alone, so that a run of several goes on with the others:
+/// not a full disk, a bug, a stop, or answers that another engine gave.
+bool concerns_one_model(const Error& error);
+
 /// Asks every model of the journal what it has open, one model after another, each in a worker of
-/// its own; then writes the exports and prints the results. A first signal stops after the write in
-/// progress, and says how to go on.
-/// Throws what run::Runner throws; the way to go on has been told then, too, unless the model was
-/// refused before anything was asked.
+/// its own that has ended before the next begins; then writes the exports and prints the results.
+/// One of several models that cannot be fitted, loaded or asked to its end is told and kept with
+/// the reason (ModelSpec::not_run); those that have one already are left out. A first signal stops
+/// after the write in progress, and says how to go on.
+/// Throws what run::Runner throws, for several models when none could be asked; the way to go on
+/// has been told then, too, unless the model was refused before anything was asked.
 ExitCode ask_all(Context& context,
                  run::Journal& journal,
                  const run::Specification& spec,

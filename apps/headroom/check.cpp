@@ -20,6 +20,11 @@ void Check::bytes(std::string_view name, const std::optional<Bytes>& value) {
   }
 }
 
+void Check::number(std::string_view name, std::uint64_t value) {
+  figures_ += fmt::format("{}{} {}", figures_.empty() ? "" : ", ", name, value);
+  values_[std::string(name)] = value;
+}
+
 void Check::count(std::string_view name, std::uint64_t value, std::uint64_t of) {
   figures_ += fmt::format("{}{} {} of {}", figures_.empty() ? "" : ", ", name, value, of);
   values_[std::string(name)] = value;

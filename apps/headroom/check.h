@@ -20,6 +20,7 @@ class Check {
 
   // Figures, by names in snake_case without a unit. What was not read is left out.
   void bytes(std::string_view name, const std::optional<Bytes>& value);
+  void number(std::string_view name, std::uint64_t value);
   void count(std::string_view name, std::uint64_t value, std::uint64_t of);
   void seconds(std::string_view name, double value);
   void words(std::string_view name, const std::string& value);

@@ -23,10 +23,13 @@ struct Context {
 
 /// The commands. They throw what the libraries throw; main turns that into messages and codes.
 ExitCode run_vqa(Context& context);
+ExitCode run_describe(Context& context);
+ExitCode run_context(Context& context);
 ExitCode run_resume(Context& context);
 ExitCode run_runs(Context& context);
 ExitCode run_show(Context& context);
 ExitCode run_plan(Context& context);
+ExitCode run_models(Context& context);
 ExitCode run_doctor(Context& context);
 ExitCode run_verify(Context& context);
 

@@ -66,10 +66,11 @@ void look_at_machine(Context& context, Findings& findings) {
   }
 }
 
-void look_at_wall(Findings& findings) {
-  const worker::Wall wall = worker::make_wall(memory::WallMode::kAuto);
-  findings.line("wall", wall.text);
-  findings.json["wall"] = {{"kind", wall.kernel ? "kernel" : "watch"}, {"text", wall.text}};
+void look_at_wall(Context& context, Findings& findings) {
+  const worker::Wall wall = worker::make_wall(memory::parse_wall(context.settings.text("wall")));
+  const char* kind = wall.kernel ? "kernel" : wall.watch ? "watch" : "off";
+  findings.line("wall", wall.text.empty() ? "off" : wall.text);
+  findings.json["wall"] = {{"kind", kind}, {"text", wall.text}};
 }
 
 void look_at_worker(Context& context, Findings& findings) {
@@ -136,7 +137,7 @@ ExitCode run_doctor(Context& context) {
   }
   Findings findings;
   look_at_machine(context, findings);
-  look_at_wall(findings);
+  look_at_wall(context, findings);
   look_at_worker(context, findings);
   look_at_assets(context, findings);
   look_at_cache(context, findings);

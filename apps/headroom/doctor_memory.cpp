@@ -165,7 +165,7 @@ class MemoryDoctor {
               Check& check) {
     return backend
         .ask(group,
-             [&](worker::Answer&& answer) {
+             [&](const worker::Answer& answer) {
                check.require(answer.outcome == Outcome::kAnswered,
                              fmt::format("question {}: {} {}: {}",
                                          answer.id,
@@ -263,7 +263,7 @@ class MemoryDoctor {
     std::uint64_t broken = 0;
     std::string first_reason;
     std::int64_t freed = 0;
-    journal.for_each_memory_event([&](run::MemoryRecord&& record) {
+    journal.for_each_memory_event([&](const run::MemoryRecord& record) {
       const memory::MemoryEvent& event = record.event;
       broken += event.kind == memory::MemoryEvent::Kind::kBroken ? 1 : 0;
       if (event.kind == memory::MemoryEvent::Kind::kClean) {
@@ -285,7 +285,8 @@ class MemoryDoctor {
     check.bytes("budget", required + kPlanSlack);
     check.bytes("peak", journal.nearest_peak(0).measured);
     check.count("answered", answered, selection_.positions.size());
-    check.count("clean_ups", cleanups, selection_.groups);
+    check.number("clean_ups", cleanups);
+    check.number("groups", selection_.groups);
     check.words("freed", difference_to_string(freed));
     check.words("first_reason", first_reason);
     check.require(cleanups > 0, "no policy acted");
@@ -298,8 +299,6 @@ class MemoryDoctor {
     check.require(unloading_.has_value(), "no run unloaded the model");
     if (unloading_) {
       check.words("found", unloading_->reason);
-      check.bytes("footprint_before",
-                  memory::total_footprint(unloading_->before.value_or(Reading())));
       check.bytes("footprint_after",
                   memory::total_footprint(unloading_->after.value_or(Reading())));
       check.require(unloading_->detail == "proved", "not all came back");
@@ -343,7 +342,7 @@ class MemoryDoctor {
     backend.on_death = [&](const backends::Death& death) { deaths.push_back(death); };
     Answers again;
     bool struck = false;
-    backend.ask(groups_.front(), [&](worker::Answer&& answer) {
+    backend.ask(groups_.front(), [&](const worker::Answer& answer) {
       if (!struck) {
         struck = ::kill(pid, SIGKILL) == 0;
       }
@@ -366,9 +365,13 @@ class MemoryDoctor {
 
   /// A wall so low that a group crosses it; away after the first death, so that the group goes on.
   void wall(Check& check) {
-    worker::Wall outer = worker::make_wall(memory::WallMode::kAuto);
+    worker::Wall outer = worker::make_wall(memory::parse_wall(context_.settings.text("wall")));
     const bool kernel = outer.kernel != nullptr;
-    check.words("held_by", outer.text);
+    check.words("held_by", outer.text.empty() ? "nothing" : outer.text);
+    if (outer.text.empty()) {
+      check.require(false, "--wall off: there is none to come to");
+      return;
+    }
     auto backend = make_backend(context_, std::move(outer));
     memory::Sampler watching(source_);
     watching.listen([&](const Reading& now) { backend->look(now); });
@@ -409,13 +412,13 @@ class MemoryDoctor {
                 static_cast<std::uint64_t>(std::count_if(
                     deaths.begin(), deaths.end(), [](const auto& one) { return one.wall; })),
                 1);
-    if (!deaths.empty() && deaths.front().wall) {
-      check.bytes("held", deaths.front().wall->held);
+    const auto at_wall = deaths.empty() ? std::nullopt : deaths.front().wall;
+    if (at_wall) {
+      check.bytes("held", at_wall->held);
     }
     check.words("evidence", deaths.empty() ? "none" : deaths.front().evidence);
     check.count("answered", again.size(), asked);
-    check.require(!deaths.empty() && deaths.front().wall.has_value(),
-                  "no group came to a wall below what it takes");
+    check.require(at_wall.has_value(), "no group came to a wall below what it takes");
     check.require(again.size() == asked, "not every question has an answer");
   }
 

@@ -22,6 +22,9 @@ enum Command : unsigned {
   kVerify = 1U << 6U,
   kCompletions = 1U << 7U,
   kReference = 1U << 8U,
+  kModels = 1U << 9U,
+  kContext = 1U << 10U,
+  kDescribe = 1U << 11U,
 };
 
 /// One row of the table of flags: it makes the parser, both help texts, the reference page, the
@@ -37,6 +40,7 @@ struct Flag {
   unsigned commands;        ///< union of Command bits
   /// Has neither a variable nor a key: its name means something else elsewhere.
   bool command_line_only = false;
+  bool seldom = false;  ///< left out of the short help
 };
 
 /// In the order of the help texts. A name may have several rows, each for other commands. The rows

@@ -27,6 +27,20 @@ constexpr std::array kExamples{
     Example{kVqa,
             "headroom vqa --models demo ./mine --questions 200 --fail-under 90 --json",
             "two models, for a script"},
+    Example{kDescribe, "headroom describe -m demo -d pictures/", "every picture of a folder"},
+    Example{kDescribe,
+            "headroom describe -m org/name -d 'pics/*.jpg' --memory 12GiB --no-text-only",
+            "those that a pattern matches, within a budget"},
+    Example{kDescribe,
+            "headroom describe -d annotations/captions_val2017.json --limit 100 --json",
+            "against COCO's captions, for a script"},
+    Example{kContext, "headroom context -m demo -d pictures/", "a folder of pictures"},
+    Example{kContext,
+            "headroom context -m demo -d scenes.json --limit 24",
+            "scored against the facts of 24 pictures"},
+    Example{kContext,
+            "headroom context -m org/name -d 'pictures/*.jpg' --turns mine.toml",
+            "your own turns"},
     Example{kResume, "headroom resume", "the newest unfinished run"},
     Example{kResume, "headroom resume 20261125T0346 -v", "a run by the start of its name"},
     Example{kResume, "headroom resume runs/RUN --retry-failed", "what failed, once more"},
@@ -41,6 +55,9 @@ constexpr std::array kExamples{
     Example{kPlan, "headroom plan -m demo -d easy-vqa", "what it would take"},
     Example{kPlan, "headroom plan -m org/name --memory 12GiB", "against a budget"},
     Example{kPlan, "headroom plan -m ./mine --memory 80% --json", "for a script"},
+    Example{kModels, "headroom models", "names, sizes, and how to fetch what is missing"},
+    Example{kModels, "headroom models --json | jq .", "for a script"},
+    Example{kModels, "HF_HUB_CACHE=/data/hub headroom models", "of another cache"},
     Example{kDoctor, "headroom doctor", "what is here and what is missing"},
     Example{kDoctor, "headroom doctor --json", "for a script or a report of trouble"},
     Example{kDoctor, "headroom doctor --memory demo", "what its memory does when it is pressed"},
@@ -191,7 +208,7 @@ std::string short_help(const CommandInfo& command) {
   std::string text = fmt::format("{}\n\nUsage: {}\n", command.summary, usage_line(command));
   std::string rows;
   for (const Flag& row : flags()) {
-    if ((row.commands & command.bit) != 0) {
+    if ((row.commands & command.bit) != 0 && !row.seldom) {
       std::string help(row.help.substr(0, row.help.find_first_of(";:")));
       const std::string name = signature(row);
       const std::string_view separator = name.size() > kColumn ? "\n" : "";
@@ -199,7 +216,7 @@ std::string short_help(const CommandInfo& command) {
       rows += fmt::format("  {}{}{:{}} {}\n", name, separator, "", pad, help);
     }
   }
-  return text + (rows.empty() ? "" : "\nFlags\n" + rows) + examples(command);
+  return text + (rows.empty() ? "" : "\nFlags (--help: all of them)\n" + rows) + examples(command);
 }
 
 std::string long_help(const CommandInfo& command) {

@@ -8,13 +8,18 @@
 #include <set>
 #include <utility>
 
+#include "backends/model_summary.h"
 #include "base/version.h"
+#include "datasets/describe.h"
+#include "datasets/legacy_sample.h"
 #include "datasets/open.h"
+#include "datasets/picture_set.h"
 #include "memory/budget.h"
 #include "memory/ladder.h"
 #include "places.h"
 #include "run/governing.h"
 #include "run/model_hash.h"
+#include "scoring/profile.h"
 #include "scoring/scorers.h"
 
 namespace headroom::cli {
@@ -51,9 +56,14 @@ std::string dtype(const Settings& settings) {
 
 }  // namespace
 
+backends::ModelPlaces model_places(Context& context) {
+  return {demo_folder(context.settings),
+          backends::hub_folder(context.environment),
+          backends::extended(backends::built_in_models(), context.settings.model_names())};
+}
+
 run::ModelSpec resolve_one_model(Context& context, const std::string& word) {
-  const backends::ModelPlaces places{demo_folder(context.settings),
-                                     backends::hub_folder(context.environment)};
+  const backends::ModelPlaces places = model_places(context);
   if (word == "demo" && places.demo.empty()) {
     assets_folder(context.settings);  // throws with the places that were looked at
   }
@@ -75,26 +85,79 @@ run::ModelSpec resolve_one_model(Context& context, const std::string& word) {
   return spec;
 }
 
-std::vector<run::ModelSpec> resolve_models(Context& context) {
+namespace {
+
+/// Resolved, or kept with the reason why it is not.
+std::vector<run::ModelSpec> resolve_words(Context& context,
+                                          const std::vector<std::string>& words,
+                                          Unresolved unresolved) {
+  std::vector<run::ModelSpec> models;
+  std::exception_ptr first;
+  for (const std::string& word : words) {
+    try {
+      models.push_back(resolve_one_model(context, word));
+    } catch (const UsageError& error) {
+      // A name that nothing is called is a slip of the pen.
+      const bool slip = error.code() == "E-MODEL-NOT-FOUND" && word.find('/') == std::string::npos;
+      if (unresolved == Unresolved::kThrow || slip) {
+        throw;
+      }
+      first = first ? first : std::current_exception();
+      run::ModelSpec spec;
+      spec.word = word;
+      spec.name = word;
+      spec.not_run = run::NotRun{error.code(), error.what()};
+      models.push_back(std::move(spec));
+    }
+  }
+  const auto failed = std::count_if(models.begin(), models.end(), [](const run::ModelSpec& model) {
+    return model.not_run.has_value();
+  });
+  if (failed == static_cast<std::ptrdiff_t>(models.size())) {
+    std::rethrow_exception(first);
+  }
+  return models;
+}
+
+/// Models of one size stay in the order in which they were named; those that are not here go last.
+void put_largest_first(std::vector<run::ModelSpec>& models) {
+  std::map<std::string, std::uint64_t> sizes;
+  for (const run::ModelSpec& model : models) {
+    sizes[model.folder] = model.folder.empty() ? 0 : backends::weights_size(model.folder).count();
+  }
+  std::stable_sort(
+      models.begin(), models.end(), [&](const run::ModelSpec& a, const run::ModelSpec& b) {
+        return sizes[a.folder] > sizes[b.folder];
+      });
+}
+
+}  // namespace
+
+std::vector<run::ModelSpec> resolve_models(Context& context, Unresolved unresolved) {
   std::vector<std::string> words = context.settings.texts("model");
   if (words.empty()) {
     words = {"demo"};
   }
-  std::vector<run::ModelSpec> models;
-  std::set<std::string> folders;
+  std::vector<run::ModelSpec> models = resolve_words(context, words, unresolved);
+  std::map<std::string, std::string> words_of_folders;
   std::set<std::string> names;
-  for (const std::string& word : words) {
-    run::ModelSpec spec = resolve_one_model(context, word);
-    if (!folders.insert(spec.folder).second) {
-      throw UsageError(
-          "E-MODEL-TWICE",
-          fmt::format(
-              "{}: the same folder as another --model ({}); name it once", word, spec.folder));
+  for (run::ModelSpec& spec : models) {
+    const std::string key = spec.folder.empty() ? "word " + spec.word : spec.folder;
+    if (const auto [first, fresh] = words_of_folders.emplace(key, spec.word); !fresh) {
+      throw UsageError("E-MODEL-TWICE",
+                       fmt::format("{}: the same model as another --model ({}); name it once",
+                                   spec.word,
+                                   spec.folder.empty() ? first->second : spec.folder));
     }
     for (int copy = 2; !names.insert(spec.name).second; ++copy) {
-      spec.name = fmt::format("{}-{}", fs::path(spec.folder).filename().string(), copy);
+      spec.name =
+          fmt::format("{}-{}",
+                      spec.folder.empty() ? spec.word : fs::path(spec.folder).filename().string(),
+                      copy);
     }
-    models.push_back(std::move(spec));
+  }
+  if (context.settings.text("order") == "largest") {
+    put_largest_first(models);
   }
   return models;
 }
@@ -121,23 +184,21 @@ std::string absolute_path(const fs::path& path) {
   return fs::absolute(path).lexically_normal().string();
 }
 
-}  // namespace
-
-OpenedData open_data(Context& context) {
-  run::DataSpec spec;
-  spec.word = context.settings.text("data");
-  spec.map = context.settings.texts("map");
-  if (context.settings.given("images")) {
-    spec.pictures = absolute_path(context.settings.text("images"));
-    std::error_code error;
-    if (!fs::is_directory(spec.pictures, error)) {
-      throw UsageError(
-          "E-DATA-IMAGES",
-          fmt::format(
-              "{} {}: there is no such folder", context.settings.origin("images"), spec.pictures));
-    }
+std::string read_images(const Settings& settings) {
+  if (!settings.given("images")) {
+    return {};
   }
-  datasets::Dataset dataset = open_word(context, spec, spec.word);
+  std::string folder = absolute_path(settings.text("images"));
+  std::error_code error;
+  if (!fs::is_directory(folder, error)) {
+    throw UsageError(
+        "E-DATA-IMAGES",
+        fmt::format("{} {}: there is no such folder", settings.origin("images"), folder));
+  }
+  return folder;
+}
+
+OpenedData opened(run::DataSpec spec, datasets::Dataset dataset) {
   spec.reader = dataset.name;
   spec.label = dataset.label;
   spec.path = absolute_path(dataset.path);
@@ -145,9 +206,82 @@ OpenedData open_data(Context& context) {
   return {std::move(spec), std::move(dataset)};
 }
 
+datasets::DescribeOptions describe_options(const run::Specification& spec) {
+  datasets::DescribeOptions options;
+  options.prompt = spec.prompt;
+  options.text_only = spec.text_only;
+  if (spec.pictures) {
+    options.first = spec.pictures->first - 1;
+    options.count = spec.pictures->last - options.first;
+  }
+  return options;
+}
+
+/// The flags that only `describe` has.
+void read_describe(const Settings& settings, run::Specification& spec) {
+  spec.test = "describe";
+  spec.prompt = settings.text("prompt");
+  spec.text_only = !settings.on("no-text-only");
+  if (settings.given("limit")) {
+    settings.blame_origin("limit",
+                          [&] { spec.pictures = run::parse_range(settings.text("limit")); });
+  }
+}
+
+}  // namespace
+
+OpenedData open_data(Context& context) {
+  run::DataSpec spec;
+  spec.word = context.settings.text("data");
+  spec.map = context.settings.texts("map");
+  spec.pictures = read_images(context.settings);
+  datasets::Dataset dataset = open_word(context, spec, spec.word);
+  return opened(std::move(spec), std::move(dataset));
+}
+
+OpenedData open_pictures(Context& context) {
+  run::DataSpec data;
+  data.word = context.settings.text("data");
+  data.pictures = read_images(context.settings);
+  if (data.word.empty()) {
+    throw UsageError(
+        "E-USAGE-VALUE",
+        "headroom describe: --data names no pictures; give a folder, a picture, a list, "
+        "a pattern or a file with captions or facts");
+  }
+  run::Specification spec;
+  read_describe(context.settings, spec);
+  datasets::Dataset dataset = datasets::describe_dataset(
+      datasets::open_picture_set(data.word, data.pictures), describe_options(spec));
+  return opened(std::move(data), std::move(dataset));
+}
+
+OpenedData open_dialogues(Context& context, const std::vector<datasets::ScriptTurn>& script) {
+  run::DataSpec spec;
+  spec.word = context.settings.text("data");
+  if (spec.word.empty()) {
+    throw UsageError(
+        "E-USAGE-VALUE",
+        "headroom context: --data names no pictures; give a folder, a picture, a list, "
+        "a pattern or a file with captions or facts");
+  }
+  spec.pictures = read_images(context.settings);
+  datasets::PictureSet pictures = datasets::open_picture_set(spec.word, spec.pictures);
+  return opened(std::move(spec), datasets::dialogue_dataset(std::move(pictures), script));
+}
+
 /// From another working folder the word may mean nothing, or something else: then the argument
 /// counts.
-datasets::Dataset reopen_data(Context& context, const run::DataSpec& spec) {
+datasets::Dataset reopen_data(Context& context, const run::Specification& run) {
+  const run::DataSpec& spec = run.data;
+  if (run.test == "describe") {
+    return datasets::describe_dataset(datasets::open_picture_set(spec.argument, spec.pictures),
+                                      describe_options(run));
+  }
+  if (run.test == "context") {
+    return datasets::dialogue_dataset(datasets::open_picture_set(spec.argument, spec.pictures),
+                                      run.turns);
+  }
   const std::string argument = spec.argument.empty() ? spec.path : spec.argument;
   std::error_code error;
   try {
@@ -183,6 +317,68 @@ std::optional<double> read_fail_under(const Settings& settings) {
   return percent;
 }
 
+namespace {
+
+/// The old tool's questions, of these those that --limit says.
+void take_legacy_sample(const Settings& settings,
+                        const OpenedData& data,
+                        run::Specification& spec) {
+  if (data.dataset.name != "vqav2") {
+    throw UsageError("E-USAGE-VALUE",
+                     fmt::format("{}: legacy is a sample of VQA v2's val2014 questions; give them "
+                                 "with -d vqav2:FOLDER",
+                                 settings.origin("sample")));
+  }
+  if (!spec.sample_ids.empty()) {
+    throw UsageError("E-USAGE-FLAG",
+                     fmt::format("{}: --sample-id chooses questions too; give one of them",
+                                 settings.origin("sample")));
+  }
+  spec.sample_ids = datasets::legacy_sample();
+  if (spec.limit) {
+    const std::size_t last = std::min<std::size_t>(spec.limit->last, spec.sample_ids.size());
+    const std::size_t first = std::min<std::size_t>(spec.limit->first - 1, last);
+    spec.sample_ids = {spec.sample_ids.begin() + static_cast<std::ptrdiff_t>(first),
+                       spec.sample_ids.begin() + static_cast<std::ptrdiff_t>(last)};
+    if (spec.sample_ids.empty()) {
+      throw UsageError("E-LIMIT",
+                       fmt::format("--limit {}: the legacy sample has {} questions",
+                                   run::to_string(*spec.limit),
+                                   datasets::legacy_sample().size()));
+    }
+    spec.limit.reset();
+  }
+  spec.in_sample_order = true;
+}
+
+/// Which of the data's questions are asked, by id.
+void take_questions(const Settings& settings, const OpenedData& data, run::Specification& spec) {
+  spec.sample_ids = settings.texts("sample-id");
+  if (flag("sample", settings.command().bit) != nullptr && settings.text("sample") == "legacy") {
+    take_legacy_sample(settings, data, spec);
+  }
+}
+
+/// What only questions with answers have: order, metric and what becomes of the accuracy.
+void take_scoring(const Settings& settings, run::Specification& spec) {
+  spec.metric = scoring::metrics_of(settings.text("profile"), spec.metric).front();
+  if (settings.given("metric")) {
+    if (settings.given("profile")) {
+      throw UsageError("E-USAGE-FLAG",
+                       fmt::format("{}: --metric names a profile's metric itself; give one of them",
+                                   settings.origin("profile")));
+    }
+    spec.metric = settings.text("metric");
+    settings.blame_origin("metric", [&] { scoring::make_scorer(spec.metric); });
+  }
+  spec.shuffle = settings.on("shuffle");
+  spec.seed = static_cast<std::uint64_t>(settings.integer("seed"));
+  spec.legacy_results = settings.on("save-results");
+  spec.fail_under = read_fail_under(settings);
+}
+
+}  // namespace
+
 run::Specification specification(Context& context,
                                  std::vector<run::ModelSpec> models,
                                  const OpenedData& data) {
@@ -191,10 +387,17 @@ run::Specification specification(Context& context,
   spec.models = std::move(models);
   spec.data = data.spec;
   spec.metric = data.dataset.metric;
-  if (settings.given("limit")) {
+  const Command command = settings.command().bit;
+  if (command == kDescribe) {
+    read_describe(settings, spec);
+    spec.fail_under = read_fail_under(settings);
+  } else if (settings.given("limit")) {
     settings.blame_origin("limit", [&] { spec.limit = run::parse_range(settings.text("limit")); });
   }
-  spec.sample_ids = settings.texts("sample-id");
+  if (flag("sample-id", command) != nullptr) {
+    take_questions(settings, data, spec);
+  }
+  spec.system = settings.text("system");
   spec.max_tokens = narrow(context, "max-tokens");
   if (spec.max_tokens == 0) {
     throw UsageError("E-USAGE-VALUE",
@@ -208,15 +411,12 @@ run::Specification specification(Context& context,
   settings.blame_origin("allow", [&] { memory::parse_allowed(spec.allow); });
   spec.versions = {{"headroom", kVersion}};
   spec.command = run::without_secrets(context.arguments);
-  if (settings.command().bit != kVqa) {
+  if (command == kPlan) {
     return spec;
   }
-  if (settings.given("metric")) {
-    spec.metric = settings.text("metric");
-    settings.blame_origin("metric", [&] { scoring::make_scorer(spec.metric); });
+  if (command == kVqa) {
+    take_scoring(settings, spec);
   }
-  spec.shuffle = settings.on("shuffle");
-  spec.seed = static_cast<std::uint64_t>(settings.integer("seed"));
   spec.top_log_probs = narrow(context, "log-probs");
   spec.governor = settings.text("governor") != "off";
   spec.cleanup = settings.text("cleanup");
@@ -228,7 +428,6 @@ run::Specification specification(Context& context,
   spec.question_timeout = settings.number("timeout");
   spec.keep_prompts = context.console.options().verbosity >= 2;
   spec.out = settings.text("out");
-  spec.fail_under = read_fail_under(settings);
   return spec;
 }
 

@@ -91,6 +91,22 @@ const Flag* find_key(std::string_view key) {
   return nullptr;
 }
 
+/// [models] name = "word": a table is no value of --models.
+void add_model_names(Settings& settings, const toml::table& table, const std::string& file) {
+  for (const auto& [key, node] : table) {
+    const auto word = node.value<std::string>();
+    if (!word || word->empty()) {
+      throw UsageError("E-SETTINGS",
+                       fmt::format("{}: line {}: models.{}: expected the word that it stands for, "
+                                   "such as \"org/name\" or a folder",
+                                   file,
+                                   node.source().begin.line,
+                                   std::string(key.str())));
+    }
+    settings.add_model_name({std::string(key.str()), *word, file});
+  }
+}
+
 void add_file(Settings& settings, const std::filesystem::path& path) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) {
@@ -113,6 +129,10 @@ void add_file(Settings& settings, const std::filesystem::path& path) {
   }
   for (const auto& [key, node] : table) {
     const std::string name(key.str());
+    if (const toml::table* const added = name == "models" ? node.as_table() : nullptr) {
+      add_model_names(settings, *added, path.string());
+      continue;
+    }
     const Flag* const row = find_key(name);
     if (row == nullptr) {
       throw UsageError("E-SETTINGS",

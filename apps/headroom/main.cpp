@@ -45,6 +45,10 @@ ExitCode dispatch(Context& context) {
   switch (context.settings.command().bit) {
     case kVqa:
       return run_vqa(context);
+    case kDescribe:
+      return run_describe(context);
+    case kContext:
+      return run_context(context);
     case kResume:
       return run_resume(context);
     case kRuns:
@@ -53,6 +57,8 @@ ExitCode dispatch(Context& context) {
       return run_show(context);
     case kPlan:
       return run_plan(context);
+    case kModels:
+      return run_models(context);
     case kDoctor:
       return run_doctor(context);
     case kVerify:

@@ -4,6 +4,9 @@
 
 #include <chrono>
 
+#include "report/answer_text.h"
+#include "run/results.h"
+
 namespace headroom::cli {
 
 report::Style style_out(const Console& console) {
@@ -35,16 +38,15 @@ void ProgressLine::on_loaded(const run::ModelRecord& model) {
   shown_ = clock_.now();
 }
 
-void ProgressLine::on_answer(const run::AnswerRecord& record, const run::Progress& progress) {
-  const worker::Answer& answer = record.answer;
+void ProgressLine::on_answer(const run::ItemRecord& item,
+                             const run::AnswerRecord& answer,
+                             const run::Progress& progress) {
   if (console_.options().verbosity >= 2) {
-    console_.note(fmt::format("prompt of {}: {}", answer.id, dump_json(answer.prompt)));
+    console_.note(fmt::format("prompt of {}: {}", item.item.id, dump_json(answer.answer.prompt)));
+  }
+  if (console_.options().verbosity >= 1) {
     console_.note(
-        fmt::format("answer of {}: {}",
-                    answer.id,
-                    answer.outcome == Outcome::kAnswered
-                        ? dump_json(answer.text)
-                        : fmt::format("{}: {}", to_string(answer.outcome), answer.error)));
+        report::answer_text(item, answer, run::score_of(*scorer_, item, answer), progress));
   }
   show(progress);
 }

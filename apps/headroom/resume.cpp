@@ -51,7 +51,7 @@ std::filesystem::path choose_run(const Settings& settings) {
 /// Kept in the data as they were begun with; a run that was killed before it had any items gets
 /// them now.
 void bring_up_to_date(Context& context, run::Journal& journal, const run::Specification& spec) {
-  const datasets::Dataset dataset = reopen_data(context, spec.data);
+  const datasets::Dataset dataset = reopen_data(context, spec);
   if (journal.item_count() == 0) {
     run::register_items(journal, dataset, run::select(dataset, spec));
     return;
@@ -78,9 +78,39 @@ void retry_failures(Context& context, run::Journal& journal) {
   }
 }
 
+/// A model that was not run gets another chance; one that could not even be found is looked for
+/// again.
+void look_again(Context& context, run::Journal& journal, std::uint32_t number) {
+  run::ModelSpec model = journal.run().spec.models.at(number);
+  if (!model.not_run) {
+    return;
+  }
+  if (model.folder.empty()) {
+    try {
+      const std::string name = model.name;
+      model = resolve_one_model(context, model.word);
+      model.name = name;
+    } catch (const UsageError& error) {
+      model.not_run = run::NotRun{error.code(), error.what()};
+      context.log.warning(
+          "run", fmt::format("{}: not run: {} [{}]", model.name, error.what(), error.code()));
+    }
+  }
+  if (!model.folder.empty()) {
+    model.not_run.reset();
+  }
+  journal.set_model_spec(number, model);
+}
+
 void resume_models(Context& context, run::Journal& journal) {
+  for (std::uint32_t number = 0; number < journal.models().size(); ++number) {
+    look_again(context, journal, number);
+  }
   const std::vector<run::ModelSpec> models = journal.run().spec.models;
   for (std::uint32_t number = 0; number < models.size(); ++number) {
+    if (models[number].folder.empty()) {
+      continue;
+    }
     if (run::resume_model(journal, number, context.settings.on("force"))) {
       context.log.warning("run",
                           fmt::format("{}: the model's files have changed; the results say which "

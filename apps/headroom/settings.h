@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "backends/model_table.h"
 #include "flags.h"
 
 namespace headroom::cli {
@@ -48,6 +49,11 @@ class Settings {
   /// Throws UsageError when the value is not of the flag's type.
   void offer(const Flag& flag, std::vector<std::string> values, std::string origin);
 
+  /// Names for models that configuration files add ([models] name = "word"), best first.
+  const std::vector<backends::ModelName>& model_names() const { return model_names_; }
+
+  void add_model_name(backends::ModelName name) { model_names_.push_back(std::move(name)); }
+
   void add_positional(std::string word) { positionals_.push_back(std::move(word)); }
 
  private:
@@ -61,6 +67,7 @@ class Settings {
   const CommandInfo* command_;
   std::map<std::string, Value, std::less<>> values_;
   std::vector<std::string> positionals_;
+  std::vector<backends::ModelName> model_names_;
 };
 
 /// Reads a command's words (without the program's and the command's name). Throws UsageError for

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/errors.h"
 #include "engine/counters.h"
@@ -49,6 +50,9 @@ Outcome outcome_of(const std::exception_ptr& failure) {
   } catch (const Cancelled&) {
     return Outcome::kSkipped;
   } catch (const InputError& error) {
+    if (error.code() == kPictureNeeded) {
+      return Outcome::kSkipped;
+    }
     const bool picture = starts_with(error.code(), "E-IMG") || error.code() == "E-PROMPT-IMAGES";
     return picture ? Outcome::kImage : Outcome::kModel;
   } catch (const std::bad_alloc&) {
@@ -76,6 +80,13 @@ void describe_failure(const std::exception_ptr& failure, worker::Answer& answer)
   }
 }
 
+bool may_continue(const worker::AskRequest& request,
+                  const std::string& pictures_key,
+                  const HeldTurn& held) {
+  return request.items.size() == 1 && request.limits.share_prefix &&
+         request.limits.kv_bits == held.kv_bits && pictures_key == held.pictures_key;
+}
+
 GroupAsker::GroupAsker(models::LoadedModel& model,
                        const worker::AskRequest& request,
                        const engine::Guard& guard,
@@ -84,16 +95,72 @@ GroupAsker::GroupAsker(models::LoadedModel& model,
 
 void GroupAsker::ask(std::vector<ShelfPicture>&& pictures,
                      double preprocess_seconds,
-                     const std::function<void(worker::Answer&&)>& give) {
+                     const Give& give) {
+  const TimePoint start = clock_.now();
   pictures_ = std::move(pictures);
   give_ = give;
+  build_all();
+  shared_.preprocess = preprocess_seconds + seconds(clock_.now() - start);
+  answer_open();
+}
+
+void GroupAsker::ask(HeldTurn&& held, const MakePictures& pictures, const Give& give) {
   const TimePoint start = clock_.now();
+  pictures_ = std::move(held.pictures);
+  cache_ = std::move(held.cache);
+  give_ = give;
+  build_all();
+  if (!reuses()) {
+    cache_.reset();
+    engine::clear_cache();
+    if (!open_.empty()) {  // else it has its answer, a failure
+      open_.clear();
+      placed_.clear();
+      std::vector<ShelfPicture> made = pictures();
+      ask(std::move(made), seconds(clock_.now() - start), give);
+      return;
+    }
+  }
+  shared_.preprocess = seconds(clock_.now() - start);
+  answer_open();
+}
+
+/// Whether the prompt begins with tokens that are held, all image tokens among them.
+bool GroupAsker::reuses() const {
+  if (!cache_ || open_.size() != 1) {
+    return false;
+  }
+  const auto& prompt = open_.front().sequence.prompt;
+  const auto held = static_cast<std::ptrdiff_t>(cache_->reusable(prompt));
+  return held > 0 &&
+         std::all_of(prompt.begin() + held, prompt.end(), [](const engine::PromptToken& token) {
+           return token.feature < 0;
+         });
+}
+
+bool GroupAsker::holds() const {
+  return request_.limits.hold && request_.limits.share_prefix && request_.items.size() == 1;
+}
+
+std::optional<HeldTurn> GroupAsker::take_held(std::string pictures_key) {
+  if (!cache_) {
+    return std::nullopt;
+  }
+  return HeldTurn{std::move(pictures_key),
+                  request_.limits.kv_bits,
+                  std::move(pictures_),
+                  *std::exchange(cache_, std::nullopt)};
+}
+
+void GroupAsker::build_all() {
   place_pictures();
   open_.reserve(request_.items.size());
   for (const worker::AskItem& item : request_.items) {
     build(item);
   }
-  shared_.preprocess = preprocess_seconds + seconds(clock_.now() - start);
+}
+
+void GroupAsker::answer_open() {
   std::exception_ptr failure;
   try {
     const std::optional<mx::array> features = encode();
@@ -103,7 +170,11 @@ void GroupAsker::ask(std::vector<ShelfPicture>&& pictures,
   }
   if (failure) {
     // The arrays of the broken evaluation are gone by now; what still runs is waited for.
+    const bool kept = std::exchange(cache_, std::nullopt).has_value();
     engine::settle();
+    if (kept) {
+      engine::clear_cache();
+    }
     if (request_.limits.release_vision) {
       release_vision();
     }
@@ -134,6 +205,12 @@ void GroupAsker::build(const worker::AskItem& item) {
   try {
     const auto named = models::pictures_of(item.conversation);
     const std::set<std::size_t> used(named.begin(), named.end());
+    if (used.empty() && model_.model->needs_picture()) {
+      throw InputError(std::string(kPictureNeeded),
+                       fmt::format("family {} is not asked without a picture: its conversations "
+                                   "need at least 1, this one has 0",
+                                   model_.model->family()));
+    }
     for (const std::size_t index : used) {
       if (index < pictures_.size()) {
         const ShelfPicture& picture = pictures_[index];
@@ -211,12 +288,24 @@ void GroupAsker::release_vision() {
   trim_heap();
 }
 
-/// Features of all pictures that an open item looks at.
+/// What stays is how the pictures stand in a prompt, where the next turn may need that.
+void GroupAsker::drop_pixels() {
+  if (!holds()) {
+    pictures_.clear();
+  }
+  for (const ShelfPicture& picture : pictures_) {
+    if (picture.prepared) {
+      picture.prepared->drop_pixels();
+    }
+  }
+}
+
+/// Features of all pictures that an open item looks at, unless they are in the held cache.
 std::optional<mx::array> GroupAsker::encode() {
   const TimePoint start = clock_.now();
   bool wanted = false;
   for (const Open& open : open_) {
-    wanted = wanted || open.answer.image_tokens > 0;
+    wanted = wanted || (open.answer.image_tokens > 0 && !cache_);
   }
   std::vector<const models::PreparedPicture*> prepared;
   for (const ShelfPicture& picture : pictures_) {
@@ -226,7 +315,7 @@ std::optional<mx::array> GroupAsker::encode() {
   }
   const bool release = request_.limits.release_vision;
   if (!wanted || prepared.empty()) {
-    pictures_.clear();
+    drop_pixels();
     if (release) {
       release_vision();
     }
@@ -238,7 +327,7 @@ std::optional<mx::array> GroupAsker::encode() {
   model_.model->hold_vision();
   mx::array features = model_.model->encode(prepared, guard_);
   engine::evaluate(features);
-  pictures_.clear();  // the pixels are not needed any more
+  drop_pixels();
   if (release) {
     release_vision();
   }
@@ -259,14 +348,17 @@ void GroupAsker::generate(const mx::array* features) {
   const engine::GenerationLimits limits{static_cast<int>(request_.limits.batch),
                                         static_cast<int>(request_.limits.prefill_chunk),
                                         request_.limits.share_prefix,
-                                        request_.limits.kv_bits != 0};
-  generator.run(sequences,
-                features,
-                limits,
-                guard_,
-                [this](std::size_t index, engine::Continuation&& continuation) {
-                  finish(open_[index], std::move(continuation));
-                });
+                                        request_.limits.kv_bits != 0,
+                                        holds()};
+  generator.run(
+      sequences,
+      features,
+      limits,
+      guard_,
+      [this](std::size_t index, engine::Continuation&& continuation) {
+        finish(open_[index], std::move(continuation));
+      },
+      cache_);
 }
 
 void GroupAsker::finish(Open& open, engine::Continuation&& continuation) {

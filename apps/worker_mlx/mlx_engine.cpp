@@ -134,6 +134,11 @@ worker::AskDone MlxEngine::ask(const worker::AskRequest& request,
                                const worker::CancelToken& cancel) {
   models::LoadedModel& model = loaded();
   const TimePoint start = clock_.now();
+  std::string key = pictures_key(request);
+  if (held_ && !may_continue(request, key, *held_)) {
+    held_.reset();
+    engine::clear_cache();
+  }
   reset_peaks();
   const memory::Reading before = reading();
   engine::GuardLimits limits;
@@ -143,7 +148,8 @@ worker::AskDone MlxEngine::ask(const worker::AskRequest& request,
   limits.foreseen = [&walked](Bytes peak) { walked = std::max(walked.value_or(Bytes()), peak); };
   limits.clock = &clock_;
   if (engine::on_gpu()) {
-    engine::set_memory_limit(request.limits.memory);  // the throttle follows a budget that tightens
+    engine::set_memory_limit(request.limits.memory);  // it follows a budget that tightens
+    limits.throttle = request.limits.throttle;
   }
   if (request.limits.deadline_seconds > 0) {
     limits.deadline = start + std::chrono::duration_cast<Duration>(
@@ -158,23 +164,50 @@ worker::AskDone MlxEngine::ask(const worker::AskRequest& request,
   };
   const engine::Guard guard(limits);
   GroupAsker asker(model, request, guard, clock_);
-  std::vector<ShelfPicture> pictures = shelf_.take(request);
   worker::AskDone done;
   done.group = request.group;
-  asker.ask(std::move(pictures), seconds(clock_.now() - start), [&](worker::Answer&& answer) {
+  const GroupAsker::Give give = [&](worker::Answer&& answer) {
     ++(answer.outcome == Outcome::kAnswered ? done.answered : done.failed);
     answer.before = before;
     answer.after = reading();
     answers(std::move(answer));
-  });
+  };
+  if (std::optional<HeldTurn> held = std::exchange(held_, std::nullopt)) {
+    asker.ask(std::move(*held), [&] { return shelf_.take(request); }, give);
+    shelf_.pass(request);
+  } else {
+    std::vector<ShelfPicture> pictures = shelf_.take(request);
+    asker.ask(std::move(pictures), seconds(clock_.now() - start) + std::exchange(waited_, 0), give);
+  }
+  held_ = asker.take_held(std::move(key));
+  if (held_) {
+    done.held = held_->cache.bytes();
+  }
   done.walked_peak = walked;
+  wait_ahead(guard);
   done.reading = reading();
   return done;
+}
+
+/// The next group would wait for its pictures anyway. Their decoding is planned with this one, so
+/// it shall be measured with this one.
+void MlxEngine::wait_ahead(const engine::Guard& guard) {
+  const TimePoint start = clock_.now();
+  shelf_.wait_ahead([&guard] {
+    try {
+      guard.check();
+      return false;
+    } catch (const Error&) {
+      return true;  // the group's time is over, or nobody wants it: its answers are given
+    }
+  });
+  waited_ = seconds(clock_.now() - start);
 }
 
 worker::Cleaned MlxEngine::clean(worker::CleanLevel level) {
   worker::Cleaned cleaned;
   cleaned.before = reading();
+  held_.reset();
   for (int cycle = level == worker::CleanLevel::kAggressive ? 3 : 1; cycle > 0; --cycle) {
     engine::clear_cache();
     trim_heap();
@@ -193,6 +226,7 @@ worker::Unloaded MlxEngine::unload() {
 
 void MlxEngine::drop_model() {
   shelf_.use(nullptr);
+  held_.reset();
   model_.reset();
   engine::clear_cache();
   trim_heap();

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "engine/device_memory.h"
+#include "held_turn.h"
 #include "memory/process_footprint.h"
 #include "models/loaded_model.h"
 #include "picture_shelf.h"
@@ -39,6 +40,7 @@ class MlxEngine final : public worker::Engine {
   models::LoadedModel& loaded();
   void warm_up();
   void reset_peaks();
+  void wait_ahead(const engine::Guard& guard);
 
   const Clock& clock_;
   Log& log_;
@@ -47,6 +49,8 @@ class MlxEngine final : public worker::Engine {
   Bytes footprint_at_start_;
   PictureShelf shelf_;
   std::optional<models::LoadedModel> model_;
+  std::optional<HeldTurn> held_;  // of the last group, where it was asked so
+  double waited_ = 0;             // seconds for the next group's pictures, at the end of the last
 };
 
 }  // namespace headroom::mlx_worker

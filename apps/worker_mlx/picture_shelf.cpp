@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+#include <filesystem>
+#include <system_error>
+
 #include "base/errors.h"
 #include "base/hash.h"
 #include "images/decode.h"
@@ -9,6 +13,9 @@
 
 namespace headroom::mlx_worker {
 namespace {
+
+/// How often a wait looks whether it shall stop.
+constexpr std::chrono::milliseconds kLookInterval(20);
 
 ShelfPicture make_picture(const worker::PictureRef& reference,
                           const Reduction& reduction,
@@ -46,19 +53,37 @@ Reduction reduction_of(const worker::AskRequest& request) {
   return {request.max_image_side, request.limits.max_tiles};
 }
 
+/// Size and time of a file; of one that is not there, or of none, nothing.
+std::string stamp_of(const std::string& path) {
+  std::error_code failure;
+  const auto bytes = std::filesystem::file_size(path, failure);
+  if (failure) {
+    return {};
+  }
+  const auto written = std::filesystem::last_write_time(path, failure);
+  return failure ? std::string() : fmt::format("{} {}", bytes, written.time_since_epoch().count());
+}
+
 std::string key_of(const worker::AskRequest& request) {
   Hasher hasher;
   hasher.update_field(request.group);
-  hasher.update_field(std::to_string(request.max_image_side));
-  hasher.update_field(std::to_string(request.limits.max_tiles));
-  for (const worker::PictureRef& picture : request.pictures) {
-    hasher.update_field(picture.path);
-    hasher.update_field(picture.bytes);
-  }
+  hasher.update_field(pictures_key(request));
   return hasher.hex();
 }
 
 }  // namespace
+
+std::string pictures_key(const worker::AskRequest& request) {
+  Hasher hasher;
+  hasher.update_field(std::to_string(request.max_image_side));
+  hasher.update_field(std::to_string(request.limits.max_tiles));
+  for (const worker::PictureRef& picture : request.pictures) {
+    hasher.update_field(picture.path);
+    hasher.update_field(picture.path.empty() ? std::string() : stamp_of(picture.path));
+    hasher.update_field(picture.bytes);
+  }
+  return hasher.hex();
+}
 
 PictureShelf::PictureShelf() : thread_([this] { work(); }) {}
 
@@ -81,6 +106,7 @@ void PictureShelf::use(std::shared_ptr<const models::PictureProcessor> processor
 }
 
 void PictureShelf::prepare(const worker::AskRequest& request) {
+  std::string key = key_of(request);  // reads files' stamps: not under the lock
   const std::lock_guard lock(mutex_);
   if (processor_ == nullptr) {
     return;
@@ -90,7 +116,6 @@ void PictureShelf::prepare(const worker::AskRequest& request) {
     begin_next();  // which is nothing: what is on the shelf goes
     return;
   }
-  std::string key = key_of(request);
   if (job_ != nullptr && job_->key == key) {
     return;
   }
@@ -111,10 +136,10 @@ void PictureShelf::begin_next() {
 
 std::vector<ShelfPicture> PictureShelf::take(const worker::AskRequest& request) {
   std::shared_ptr<const models::PictureProcessor> processor;
+  const std::string key = key_of(request);
   {
     std::unique_lock lock(mutex_);
     processor = processor_;
-    const std::string key = key_of(request);
     if (job_ != nullptr && job_->key != key && (next_ != nullptr || job_->group == request.group)) {
       // Passed over, or prepared with other limits than it is asked with: of no use, and not to be
       // held beside.
@@ -140,6 +165,26 @@ std::vector<ShelfPicture> PictureShelf::take(const worker::AskRequest& request) 
     begin_next();
   }
   return pictures;
+}
+
+void PictureShelf::pass(const worker::AskRequest& request) {
+  std::unique_lock lock(mutex_);
+  if (next_ != nullptr && next_->group == request.group) {
+    next_.reset();
+  }
+  if (job_ != nullptr && job_->group == request.group) {
+    const std::shared_ptr<Job> job = job_;
+    changed_.wait(lock, [&] { return job->done || !job->begun; });
+    begin_next();
+  }
+}
+
+void PictureShelf::wait_ahead(const std::function<bool()>& stop) {
+  std::unique_lock lock(mutex_);
+  const auto idle = [this] { return !working_ && (job_ == nullptr || job_->done); };
+  while (!idle() && !stop()) {
+    changed_.wait_for(lock, kLookInterval, idle);
+  }
 }
 
 void PictureShelf::work() {

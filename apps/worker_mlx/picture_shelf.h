@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -29,6 +30,10 @@ struct ShelfPicture {
   std::exception_ptr failure;
 };
 
+/// Names a request's pictures and how they are processed: paths with size and time of their files,
+/// or bytes, the longest side and the most tiles. Requests with the same key have the same pixels.
+std::string pictures_key(const worker::AskRequest& request);
+
 /// Decodes the next group's pictures on a thread of its own while the present group is asked.
 /// Holds the pictures of at most one group ahead, so that its memory is bounded: a further one is
 /// begun when those are taken, or when another group than theirs is asked.
@@ -49,6 +54,12 @@ class PictureShelf {
   void prepare(const worker::AskRequest& request);
   /// The group's pictures: those prepared ahead, waiting for them if need be, or made now.
   std::vector<ShelfPicture> take(const worker::AskRequest& request);
+  /// The group that is asked now does not need its pictures: what was prepared for it is dropped,
+  /// what waits behind it is begun.
+  void pass(const worker::AskRequest& request);
+  /// Until the pictures of the group ahead are made, or `stop`, which is asked many times a second,
+  /// says so.
+  void wait_ahead(const std::function<bool()>& stop);
 
  private:
   struct Job {

@@ -1,4 +1,4 @@
-"""A hard limit that the kernel holds a process tree to: a memory cgroup, version 1 or 2, below our own."""
+"""A hard limit that the kernel holds a process tree to: a memory cgroup, version 1 or 2, below our own or beside it."""
 import os
 import signal
 import subprocess
@@ -10,15 +10,17 @@ class NoLimit(Exception):
     """No memory controller can be written here."""
 
 
-def own_group():
-    """(version, folder) of the memory controller that holds this process."""
+def parent_group():
+    """(version, folder) of the memory group below which a group can be made."""
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
         if "memory" in controllers.split(","):
             return 1, Path("/sys/fs/cgroup/memory" + path)
     folder = Path("/sys/fs/cgroup" + path)
     if "memory" in (folder / "cgroup.controllers").read_text().split():
-        return 2, folder
+        # A group that holds processes hands nothing on to groups below it, so that ours must be beside it.
+        handed_on = (folder / "cgroup.subtree_control").read_text().split()
+        return 2, folder if "memory" in handed_on else folder.parent
     raise NoLimit("no memory controller")
 
 
@@ -26,7 +28,7 @@ class KernelLimit:
     """A child group with a limit in bytes and no swap. Usage: with KernelLimit(bytes) as limit: limit.run([...])."""
 
     def __init__(self, limit, name="headroom-governed"):
-        self.version, parent = own_group()
+        self.version, parent = parent_group()
         self.folder = parent / f"{name}-{os.getpid()}"
         self.limit = limit
 

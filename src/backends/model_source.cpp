@@ -19,20 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A name of the replaced tool and what it stands for.
-struct OldName {
-  std::string_view name;
-  std::string_view word;
-};
-
-constexpr std::array kOldNames{
-    OldName{"phi35_vision", "mlx-community/Phi-3.5-vision-instruct-4bit"},
-    OldName{"llava_mlx", "mlx-community/llava-v1.6-mistral-7b-4bit"},
-    OldName{"smolvlm_v2_instruct", "mlx-community/SmolVLM2-500M-Video-Instruct-mlx"},
-    OldName{"smolvlm_instruct", "gguf:ggml-org/SmolVLM-500M-Instruct-GGUF"},
-    OldName{"moondream2", "torch:vikhyatk/moondream2"},
-};
-
 /// A word that asks for an engine which is not part of this program yet.
 struct ForeignKind {
   std::string_view prefix;
@@ -254,31 +240,33 @@ std::optional<ModelSource> resolve_folder(const std::string& word, bool known_na
   return ModelSource{word, folder, folder_label(folder), "", "", fmt::format("folder {}", word)};
 }
 
-const OldName* find_old_name(const std::string& word) {
-  const auto* const found = std::find_if(
-      kOldNames.begin(), kOldNames.end(), [&](const OldName& old) { return old.name == word; });
-  return found == kOldNames.end() ? nullptr : found;
+/// The repository that "gguf:org/name+mmproj=FILE" and "torch:org/name" are about.
+std::optional<Repository> foreign_repository(const std::string& target, std::string_view prefix) {
+  const std::string rest = target.substr(prefix.size());
+  return parse_repository(rest.substr(0, rest.find('+')));
 }
 
-void refuse_foreign_kind(const std::string& word, const std::string& target) {
+void refuse_foreign_kind(const std::string& word, const std::string& target, const fs::path& hub) {
   for (const ForeignKind& kind : kForeignKinds) {
     if (target.starts_with(kind.prefix)) {
+      const std::string fetch = fetch_command(target, hub);
       throw UsageError(
           "E-MODEL-ENGINE",
-          fmt::format("{}{}: needs the {} engine, which this version does not have yet; {}",
+          fmt::format("{}{}: needs the {} engine, which this version does not have yet; {}{}",
                       word,
                       word == target ? "" : fmt::format(" ({})", target),
                       kind.engine,
-                      kind.instead));
+                      kind.instead,
+                      fetch.empty() ? "" : "; its files are fetched with: " + fetch));
     }
   }
 }
 
-[[noreturn]] void throw_not_found(const std::string& word) {
+[[noreturn]] void throw_not_found(const std::string& word, const std::vector<ModelName>& table) {
   const bool path = word.find('/') != std::string::npos;
   std::vector<std::string> names{"demo"};
-  for (const OldName& old : kOldNames) {
-    names.emplace_back(old.name);
+  for (const ModelName& row : table) {
+    names.push_back(row.name);
   }
   throw UsageError("E-MODEL-NOT-FOUND",
                    path ? fmt::format("{}: no such folder", word)
@@ -332,21 +320,54 @@ std::vector<std::string> cached_models(const fs::path& hub) {
   return names;
 }
 
+std::string fetch_command(const std::string& word, const fs::path& hub) {
+  std::optional<Repository> repository = parse_repository(word);
+  for (const ForeignKind& kind : kForeignKinds) {
+    if (word.starts_with(kind.prefix)) {
+      repository =
+          kind.prefix.starts_with("http") ? std::nullopt : foreign_repository(word, kind.prefix);
+    }
+  }
+  std::error_code error;
+  if (!repository || fs::exists(word, error)) {
+    return {};
+  }
+  const std::string revision = repository->revision.empty() ? "main" : repository->revision;
+  const fs::path base = repository_folder(hub, *repository);
+  if (!find_snapshot(base, revision).empty()) {
+    return {};
+  }
+  return fmt::format("hf download {}{}",
+                     repository->full(),
+                     repository->revision.empty() ? "" : " --revision " + repository->revision);
+}
+
 ModelSource resolve_model(const std::string& word, const ModelPlaces& places) {
-  const OldName* const old = find_old_name(word);
-  if (auto source = resolve_folder(word, word == "demo" || old != nullptr)) {
+  const ModelName* const named = find_model_name(places.names, word);
+  if (auto source = resolve_folder(word, word == "demo" || named != nullptr)) {
     return *source;
   }
-  if (word == "demo") {
+  if (word == "demo" && named == nullptr) {
     check_folder(places.demo);
     return {word, places.demo, "demo", "", "", "the embedded model"};
   }
-  const std::string target(old != nullptr ? old->word : std::string_view(word));
-  refuse_foreign_kind(word, target);
+  const std::string target = named != nullptr ? named->word : word;
+  refuse_foreign_kind(word, target, places.hub);
+  if (named != nullptr) {
+    if (target == "demo") {
+      check_folder(places.demo);
+      return {word, places.demo, word, "", "", "the embedded model"};
+    }
+    if (auto source = resolve_folder(target, false)) {
+      source->word = word;
+      source->label = word;
+      return *source;
+    }
+  }
   if (const auto repository = parse_repository(target)) {
     return resolve_cached(word, *repository, places.hub);
   }
-  throw_not_found(word);
+  throw_not_found(word, places.names);
 }
 
 }  // namespace headroom::backends

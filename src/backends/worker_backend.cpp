@@ -350,6 +350,7 @@ class WorkerBackend::Impl::GroupAsk {
   /// Asks what is left, once. Afterwards something was settled, or the worker died.
   void attempt() {
     skipped_.clear();
+    done_.held = {};  // of a worker that died nothing is held
     AskRequest part = progress_.next();
     CallLimits limits{.silence = backend_.options_.silence_timeout,
                       .cancel_grace = backend_.options_.cancel_grace,
@@ -374,6 +375,7 @@ class WorkerBackend::Impl::GroupAsk {
           [this](const std::string& method, const Json& params) { return hear(method, params); });
       done_.reading = done.reading;
       done_.walked_peak = std::max(done_.walked_peak, done.walked_peak);
+      done_.held = done.held;
       take_skipped(part);
       if (sink_error_ || backend_.interrupt_.raised()) {
         return;

@@ -10,6 +10,18 @@ namespace {
 
 constexpr std::size_t kPiece = 64 * 1024;
 
+std::string_view kind_of(const Part& part) {
+  switch (part.kind) {
+    case Part::Kind::kText:
+      return "text";
+    case Part::Kind::kImage:
+      return "image";
+    case Part::Kind::kAnswer:
+      return "answer";
+  }
+  return "unknown";
+}
+
 std::string file_digest(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   std::array<char, kPiece> piece;
@@ -51,9 +63,8 @@ std::string ItemHasher::hash(const Item& item) {
   for (const Message& message : item.conversation) {
     hasher.update_field(message.role);
     for (const Part& part : message.parts) {
-      const bool is_text = part.kind == Part::Kind::kText;
-      hasher.update_field(is_text ? "text" : "image");
-      hasher.update_field(is_text ? part.text : std::to_string(part.image));
+      hasher.update_field(kind_of(part));
+      hasher.update_field(part.kind == Part::Kind::kImage ? std::to_string(part.image) : part.text);
     }
     hasher.update_field("end of turn");
   }

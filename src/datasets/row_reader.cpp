@@ -121,6 +121,9 @@ void RowReader::read_truth(const Json& row, Item& item) {
   if (const Json* const field = fields_.find(row, Role::kAnswer)) {
     item.truth.references = read_references(*field);
   }
+  if (const auto chosen = row.find("multiple_choice_answer"); chosen != row.end()) {
+    item.truth.chosen = as_text(*chosen).value_or("");
+  }
   item.truth.answer_type = text_field(fields_, row, Role::kAnswerType);
   item.truth.question_type = text_field(fields_, row, Role::kQuestionType);
   if (item.truth.references.empty()) {

@@ -67,6 +67,7 @@ void VqaReader::read_truth(Item& item) {
     }
     item.truth.answer_type = text_of(*annotation, "answer_type");
     item.truth.question_type = text_of(*annotation, "question_type");
+    item.truth.chosen = text_of(*annotation, "multiple_choice_answer");
   }
   if (item.truth.references.empty()) {
     without_references_.add(item.id);

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <utility>
 
+#include "engine/counters.h"
 #include "engine/evaluate.h"
 #include "engine/sampling.h"
 
@@ -60,14 +62,11 @@ class Stopwatch {
 /// Steps of fewer tokens are not worth a walk: their activations are small and their time is short.
 constexpr std::size_t kForeseenTokens = 64;
 
-int suffix_capacity(const std::vector<const Sequence*>& wave, std::size_t prefix) {
-  std::size_t most = 0;
-  for (const Sequence* sequence : wave) {
-    // The last token that is generated is never fed back.
-    const std::size_t generated = sequence->max_tokens > 0 ? sequence->max_tokens - 1 : 0;
-    most = std::max(most, sequence->prompt.size() - prefix + generated);
-  }
-  return static_cast<int>(most);
+/// Tokens of a sequence's own row behind a shared prefix, its answer's included.
+int suffix_capacity(const Sequence& sequence, std::size_t prefix) {
+  // The last token that is generated is never fed back.
+  const std::size_t generated = sequence.max_tokens > 0 ? sequence.max_tokens - 1 : 0;
+  return static_cast<int>(sequence.prompt.size() - prefix + generated);
 }
 
 }  // namespace
@@ -86,6 +85,12 @@ std::size_t common_prefix(const std::vector<Sequence>& sequences) {
     length = std::min(length, sequence.prompt.size() - 1);
   }
   return length;
+}
+
+KvShape Generator::kv_shape(const GenerationLimits& limits) const {
+  KvShape shape = model_.kv_shape();
+  shape.quantised = limits.quantised_kv;
+  return shape;
 }
 
 /// What a step computes beside its result: the cache, unless it is written in place.
@@ -222,11 +227,24 @@ void Generator::run(const std::vector<Sequence>& sequences,
                     const GenerationLimits& limits,
                     const Guard& guard,
                     const std::function<void(std::size_t, Continuation&&)>& done) const {
+  std::optional<HeldCache> none;
+  run(sequences, features, limits, guard, done, none);
+}
+
+void Generator::run(const std::vector<Sequence>& sequences,
+                    const mx::array* features,
+                    const GenerationLimits& limits,
+                    const Guard& guard,
+                    const std::function<void(std::size_t, Continuation&&)>& done,
+                    std::optional<HeldCache>& held) const {
+  if (sequences.size() == 1) {
+    run_single(sequences.front(), features, limits, guard, done, held);
+    return;
+  }
+  held.reset();
   Stopwatch watch(clock_);
   guard.enter(Phase::kPrefill);
-  KvShape shape = model_.kv_shape();
-  shape.quantised = limits.quantised_kv;
-  KvCache cache(shape);
+  KvCache cache(kv_shape(limits));
   double prefix_share = 0;
   const std::size_t shared = limits.share_prefix ? common_prefix(sequences) : 0;
   if (shared > 0) {
@@ -242,27 +260,91 @@ void Generator::run(const std::vector<Sequence>& sequences,
       limits.batch > 0 ? static_cast<std::size_t>(limits.batch) : sequences.size();
   for (std::size_t from = 0; from < sequences.size(); from += most) {
     const std::size_t count = std::min(most, sequences.size() - from);
+    watch.lap();  // what came before has its times
     std::vector<Row> rows(count);
-    std::vector<const Sequence*> wave;
+    int capacity = 0;
     for (std::size_t i = 0; i < count; ++i) {
       rows[i].index = from + i;
       rows[i].sequence = &sequences[from + i];
       rows[i].shared = shared;
       rows[i].result.prefilled = from + i == 0 ? static_cast<std::uint32_t>(shared) : 0;
-      wave.push_back(rows[i].sequence);
+      capacity = std::max(capacity, suffix_capacity(sequences[from + i], shared));
     }
-    cache.reserve(static_cast<int>(count), suffix_capacity(wave, shared));
-    guard.enter(Phase::kPrefill);
-    prefill_rows(rows, features, limits.prefill_chunk, cache, guard);
-    const double prefill_share = prefix_share + watch.lap() / static_cast<double>(count);
-    guard.enter(Phase::kDecode);
-    decode_rows(rows, cache, guard);
-    const double decode_share = watch.lap() / static_cast<double>(count);
-    for (Row& row : rows) {
-      row.result.prefill_seconds = prefill_share;
-      row.result.decode_seconds = decode_share;
-      done(row.index, std::move(row.result));
-    }
+    cache.reserve(static_cast<int>(count), capacity);
+    const double before = prefix_share + watch.lap() / static_cast<double>(count);
+    run_wave(rows, before, features, limits, guard, done, cache);
+  }
+}
+
+/// Prefills and decodes rows for which there is room. `seconds_before`: what each of them took so
+/// far.
+void Generator::run_wave(std::vector<Row>& rows,
+                         double seconds_before,
+                         const mx::array* features,
+                         const GenerationLimits& limits,
+                         const Guard& guard,
+                         const std::function<void(std::size_t, Continuation&&)>& done,
+                         KvCache& cache) const {
+  const auto count = static_cast<double>(rows.size());
+  Stopwatch watch(clock_);
+  guard.enter(Phase::kPrefill);
+  prefill_rows(rows, features, limits.prefill_chunk, cache, guard);
+  const double prefill_share = seconds_before + watch.lap() / count;
+  guard.enter(Phase::kDecode);
+  decode_rows(rows, cache, guard);
+  const double decode_share = watch.lap() / count;
+  for (Row& row : rows) {
+    row.result.prefill_seconds = prefill_share;
+    row.result.decode_seconds = decode_share;
+    done(row.index, std::move(row.result));
+  }
+}
+
+void Generator::run_single(const Sequence& sequence,
+                           const mx::array* features,
+                           const GenerationLimits& limits,
+                           const Guard& guard,
+                           const std::function<void(std::size_t, Continuation&&)>& done,
+                           std::optional<HeldCache>& held) const {
+  Stopwatch watch(clock_);
+  guard.enter(Phase::kPrefill);
+  std::optional<HeldCache> before = std::exchange(held, std::nullopt);
+  const std::size_t reused = before ? before->reusable(sequence.prompt) : 0;
+  const int capacity = suffix_capacity(sequence, 0);
+  KvCache cache(kv_shape(limits));
+  if (reused > 0) {
+    cache = std::move(*before).take(reused, capacity);
+  }
+  if (before) {
+    // The allocator would keep what was taken over or dropped beside this row, which does not fit it.
+    before.reset();
+    clear_cache();
+  }
+  if (reused == 0) {
+    cache.reserve(1, capacity);
+  }
+  std::vector<Row> rows(1);
+  Row& row = rows.front();
+  row.sequence = &sequence;
+  row.cached = static_cast<int>(reused);
+  std::vector<PromptToken> fed = sequence.prompt;
+  bool answered = false;
+  run_wave(
+      rows,
+      watch.lap(),
+      features,
+      limits,
+      guard,
+      [&](std::size_t index, Continuation&& continuation) {
+        answered = continuation.failure == nullptr && !continuation.tokens.empty();
+        for (std::size_t i = 0; i + 1 < continuation.tokens.size(); ++i) {
+          fed.push_back({continuation.tokens[i], -1});
+        }
+        done(index, std::move(continuation));
+      },
+      cache);
+  if (limits.hold && answered) {
+    held.emplace(std::move(cache), std::move(fed));
   }
 }
 

@@ -28,6 +28,9 @@ class Watch final : public mx::Primitive, public DeclaredMemory {
   }
 
   void eval_gpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) override {
+    if (guard_.wants_wait()) {
+      mx::synchronize(stream());
+    }
     pass(inputs, outputs);
   }
 
@@ -74,6 +77,10 @@ void Guard::check() const {
                                     to_string(*limits_.memory)));
     }
   }
+}
+
+bool Guard::wants_wait() const {
+  return limits_.throttle && Bytes(mx::get_active_memory()) > *limits_.throttle;
 }
 
 void Guard::foresee(const std::vector<mx::array>& outputs) const {

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+#include <vector>
+
 #include "base/errors.h"
 
 namespace headroom::engine {
@@ -25,6 +28,22 @@ KvRows first(const KvRows& rows, int count) {
     taken.scales = first(*rows.scales, count);
   }
   return taken;
+}
+
+/// The first `count` of `rows` and zeros, `capacity` in all.
+mx::array extended(const mx::array& rows, int count, int capacity) {
+  const std::vector<std::pair<int, int>> zeros = {{0, capacity - count}, {0, 0}};
+  return mx::pad(first(rows, count), zeros);
+}
+
+/// One after the other, so that both are never held twice.
+void extend(KvRows& rows, int count, int capacity) {
+  rows.numbers = extended(rows.numbers, count, capacity);
+  mx::eval(rows.numbers);
+  if (rows.scales) {
+    rows.scales = extended(*rows.scales, count, capacity);
+    mx::eval(*rows.scales);
+  }
 }
 
 }  // namespace
@@ -62,6 +81,23 @@ void KvCache::share(int tokens) {
   prefix_ = tokens;
   rows_ = 0;
   capacity_ = 0;
+}
+
+void KvCache::extend(int tokens, int capacity) {
+  if (prefix_ != 0 || rows_ != 1 || tokens > capacity_ || tokens >= capacity) {
+    throw InternalError(
+        fmt::format("KV cache: {} tokens cannot begin a row of {} (prefix {}, {} rows of {})",
+                    tokens,
+                    capacity,
+                    prefix_,
+                    rows_,
+                    capacity_));
+  }
+  for (Layer& layer : layers_) {
+    engine::extend(*layer.keys, tokens, capacity);
+    engine::extend(*layer.values, tokens, capacity);
+  }
+  capacity_ = capacity;
 }
 
 std::vector<mx::array> KvCache::arrays() const {

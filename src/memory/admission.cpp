@@ -208,6 +208,7 @@ Json to_json(const Plan& plan) {
                {"kv_quantised", plan.workload.kv_quantised},
                {"max_tokens", plan.workload.max_tokens},
                {"text_tokens", plan.workload.text_tokens},
+               {"shared_text_tokens", plan.workload.shared_text_tokens},
                {"worst_phase", to_string(plan.worst().phase)},
                {"planned_peak_bytes", plan.planned_peak().count()},
                {"reserve_bytes", plan.reserve.count()},

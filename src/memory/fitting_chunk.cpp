@@ -12,12 +12,13 @@ constexpr std::uint32_t kSmallestChunk = 64;
 
 /// New tokens of the longest forward pass, when no chunk is set.
 std::uint32_t whole_prefill(const Workload& workload) {
-  std::uint64_t prefix = 0;
+  const std::uint32_t shared = shared_text(workload);
+  std::uint64_t prefix = shared;
   for (const PictureCost& picture : workload.pictures) {
     prefix += picture.tokens;
   }
   const std::uint64_t batch = std::max(workload.batch, 1U);
-  const std::uint64_t questions = batch * workload.text_tokens;
+  const std::uint64_t questions = batch * (workload.text_tokens - shared);
   const std::uint64_t tokens =
       shares_prefix(workload) ? std::max(prefix, questions) : prefix * batch + questions;
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(tokens, 1U << 30U));

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "memory/wall.h"
+#include "plan_phases.h"
 
 namespace headroom::memory {
 
@@ -24,27 +25,13 @@ std::optional<Bytes> counted(const Reading& reading, Counter counter) {
 
 /// What the plan holds between groups.
 Bytes resting(const Plan& plan) {
-  Bytes sum;
-  for (const PlanPart& part : plan.phases.front().parts) {
-    const bool stays = part.kind == PartKind::kSupervisor || part.kind == PartKind::kEngine ||
-                       part.kind == PartKind::kWeights;
-    sum += stays && !part.on_host ? part.bytes : Bytes();
-  }
-  return sum;
+  return plan.phases.front().of({PartKind::kSupervisor, PartKind::kEngine, PartKind::kWeights});
 }
 
 /// What the next group's pictures may hold already, decoded ahead.
 Bytes decoded_ahead(const Workload& workload) {
-  if (!workload.decoded || workload.counter != Counter::kFootprint) {
-    return {};
-  }
-  Bytes pixels;
-  Bytes in_work;
-  for (const PictureCost& picture : workload.pictures) {
-    pixels += picture.pixels;
-    in_work = std::max(in_work, saturating_minus(picture.decode, picture.pixels));
-  }
-  return pixels + in_work;
+  const bool counts = workload.decoded && workload.counter == Counter::kFootprint;
+  return counts ? decoding(workload.pictures) : Bytes();
 }
 
 }  // namespace
@@ -106,10 +93,7 @@ LoadLimits Governor::load_limits() const {
   const Bytes outside =
       device ? Bytes()
              : plan_.workload.supervisor + plan_.geometry.engine + plan_.geometry.engine_growth;
-  Bytes planned_cache;
-  for (const PlanPart& part : plan_.worst().parts) {
-    planned_cache += part.kind == PartKind::kCache ? part.bytes : Bytes();
-  }
+  const Bytes planned_cache = plan_.worst().of({PartKind::kCache});
   // The cache stays as planned, so that what is measured does.
   const Bytes spare = saturating_minus(budget_.limit, plan_.required());
   return {saturating_minus(budget_.limit, outside + plan_.reserve),
@@ -119,6 +103,7 @@ LoadLimits Governor::load_limits() const {
 void Governor::before_load(const Reading& reading) {
   const Reading now = complete(reading);
   before_load_ = counted(now, budget_.counter);
+  held_ = Bytes();
   last_ = now;
 }
 
@@ -196,25 +181,35 @@ Bytes Governor::planned_growth() const {
   return budget_.counter == Counter::kDevice ? Bytes() : plan_.geometry.engine_growth;
 }
 
+std::optional<Usage> Governor::in_use(const Reading& now, Bytes limit) const {
+  std::optional<Usage> result = usage(now, budget_.counter, limit);
+  if (result) {
+    result->held = saturating_minus(result->held, held_);
+  }
+  return result;
+}
+
 Bytes Governor::beyond_plan(const Reading& now, const Workload& workload) const {
-  const auto in_use = usage(now, budget_.counter, budget_.limit);
-  if (!in_use) {
+  const auto used = in_use(now, budget_.limit);
+  if (!used) {
     return beyond_plan_;
   }
   const Bytes released = open_.limits.release_vision ? plan_.geometry.vision_weights : Bytes();
   const Bytes planned =
       saturating_minus(resting(plan_) + planned_growth() + decoded_ahead(workload), released);
-  return std::max(beyond_plan_, saturating_minus(in_use->held, planned));
+  return std::max(beyond_plan_, saturating_minus(used->held, planned));
 }
 
 CleanDecision Governor::after_group(const GroupFacts& facts,
                                     std::uint32_t questions,
-                                    const Reading& reading) {
+                                    const Reading& reading,
+                                    Bytes held) {
   const Reading now = complete(reading);
+  held_ = held;
   GroupUsage group;
   group.questions = questions;
   group.pictures = static_cast<std::uint32_t>(facts.pictures.size());
-  group.after = usage(now, budget_.counter, live_limit(budget_, now).bytes);
+  group.after = in_use(now, live_limit(budget_, now).bytes);
   history_.add(group);
   MemoryEvent event;
   event.kind = MemoryEvent::Kind::kGroup;
@@ -247,8 +242,10 @@ CleanUp Governor::after_cleanup(const CleanDecision& decision,
   const Reading then = merged(before, last_.value_or(Reading()));
   const Reading now = complete(after);
   const Bytes limit = live_limit(budget_, now).bytes;
-  const CleanUp cleanup = judge(
-      decision.clean, usage(then, budget_.counter, limit), usage(now, budget_.counter, limit));
+  // The cache held for the next turn is dropped with it: no merit of the clean-up.
+  const auto used = in_use(then, limit);
+  const Bytes dropped = std::exchange(held_, Bytes());
+  const CleanUp cleanup = judge(decision.clean, used, usage(now, budget_.counter, limit));
   history_.add(cleanup);
   ++counts_.cleanups;
   counts_.fruitless_cleanups += cleanup.fruitless ? 1 : 0;
@@ -262,6 +259,9 @@ CleanUp Governor::after_cleanup(const CleanDecision& decision,
   event.before = then;
   event.after = now;
   event.numbers = {{"policy", decision.policy}, {"fruitless", cleanup.fruitless}};
+  if (dropped > Bytes()) {
+    event.numbers["held_dropped_bytes"] = dropped.count();
+  }
   if (cleanup.before && cleanup.after) {
     event.freed = signed_difference(cleanup.before->total(), cleanup.after->total());
   }
@@ -272,6 +272,7 @@ CleanUp Governor::after_cleanup(const CleanDecision& decision,
 
 Unloading Governor::after_unload(const Reading& before, const Reading& after) {
   const Reading now = complete(after);
+  held_ = Bytes();
   const auto held = counted(merged(before, last_.value_or(Reading())), budget_.counter);
   const auto left = counted(now, budget_.counter);
   Unloading result;

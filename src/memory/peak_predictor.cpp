@@ -9,6 +9,7 @@
 #include "base/errors.h"
 #include "json_fields.h"
 #include "online_regression.h"
+#include "plan_phases.h"
 
 namespace headroom::memory {
 
@@ -112,15 +113,16 @@ struct PeakPredictor::Estimate {
 GroupFeatures features_of(const Plan& group) {
   GroupFeatures result;
   const PhasePlan& worst = group.worst();
-  for (const PlanPart& part : worst.parts) {
-    const bool rests = part.kind == PartKind::kSupervisor || part.kind == PartKind::kEngine ||
-                       part.kind == PartKind::kWeights || part.kind == PartKind::kBeyond ||
-                       part.kind == PartKind::kCache;
-    result.resting += rests && !part.on_host ? part.bytes : Bytes();
-  }
+  result.resting = worst.of({PartKind::kSupervisor,
+                             PartKind::kEngine,
+                             PartKind::kWeights,
+                             PartKind::kBeyond,
+                             PartKind::kCache});
   result.planned_peak = worst.total();
-  std::uint64_t tokens = std::uint64_t{group.workload.text_tokens} + group.workload.max_tokens;
-  tokens *= std::max(group.workload.batch, 1U);
+  const std::uint32_t shared = shared_text(group.workload);
+  std::uint64_t tokens =
+      std::uint64_t{group.workload.text_tokens - shared} + group.workload.max_tokens;
+  tokens = tokens * std::max(group.workload.batch, 1U) + shared;
   for (const PictureCost& picture : group.workload.pictures) {
     result.pictures += picture.decode + picture.encode + picture.features;
     tokens += picture.tokens;

@@ -21,7 +21,7 @@ constexpr Bytes kLeastReserve = 2_MiB;
 /// The counts that the phases multiply with.
 struct Tokens {
   std::uint64_t batch = 0;
-  std::uint64_t prefix = 0;    ///< of the group's pictures
+  std::uint64_t prefix = 0;    ///< of the group's pictures, and text that all questions begin with
   std::uint64_t question = 0;  ///< of the longest text
   std::uint64_t answer = 0;
 
@@ -34,7 +34,9 @@ Tokens count(const Geometry& geometry, const Workload& workload) {
   for (const PictureCost& picture : workload.pictures) {
     tokens.prefix += picture.tokens;
   }
-  tokens.question = workload.text_tokens;
+  const std::uint32_t shared = shared_text(workload);
+  tokens.prefix += shared;
+  tokens.question = workload.text_tokens - shared;
   tokens.answer = workload.max_tokens;
   // No sequence grows beyond what the model takes; generation ends there.
   if (geometry.context_tokens != 0) {
@@ -69,15 +71,6 @@ Bytes waiting(const std::vector<PictureCost>& pictures) {
     sum += picture.pixels;
   }
   return sum;
-}
-
-/// One after the other: while one is decoded, the others wait.
-Bytes decoding(const std::vector<PictureCost>& pictures) {
-  Bytes most;
-  for (const PictureCost& picture : pictures) {
-    most = std::max(most, saturating_minus(picture.decode, picture.pixels));
-  }
-  return waiting(pictures) + most;
 }
 
 /// Collects the parts of one phase.
@@ -301,8 +294,26 @@ PhasePlan question_stage(const Inputs& in) {
   return phase.take();
 }
 
+/// The cache of the turn before becomes this one's, layer by layer.
+PhasePlan taking_over_stage(const Inputs& in) {
+  PhaseBuilder phase(Phase::kPrefill, in);
+  phase.add_pictures(false, in.workload.decode_ahead);
+  phase.add_prefix_kv();
+  phase.add_question_kv(in.tokens.question + in.tokens.answer);
+  phase.add(PartKind::kActivations,
+            in.geometry.kv_moved_per_token * in.tokens.whole(),
+            false,
+            "one layer's keys of {} tokens, moved",
+            in.tokens.whole());
+  return phase.take();
+}
+
 PhasePlan prefill_phase(const Inputs& in) {
   PhasePlan question = question_stage(in);
+  if (in.workload.continues) {
+    PhasePlan taking = taking_over_stage(in);
+    question = taking.total() > question.total() ? std::move(taking) : std::move(question);
+  }
   if (!shares_prefix(in.workload) || in.tokens.prefix == 0) {
     return question;
   }
@@ -376,6 +387,18 @@ const PictureCost* largest_picture(const std::vector<PictureCost>& pictures) {
 
 bool shares_prefix(const Workload& workload) { return workload.share_prefix && workload.batch > 1; }
 
+std::uint32_t shared_text(const Workload& workload) {
+  return shares_prefix(workload) ? std::min(workload.shared_text_tokens, workload.text_tokens) : 0;
+}
+
+Bytes decoding(const std::vector<PictureCost>& pictures) {
+  Bytes most;
+  for (const PictureCost& picture : pictures) {
+    most = std::max(most, saturating_minus(picture.decode, picture.pixels));
+  }
+  return waiting(pictures) + most;
+}
+
 std::string_view to_string(PartKind kind) {
   constexpr std::array<std::string_view, 14> names = {"supervisor",
                                                       "engine",
@@ -403,6 +426,15 @@ Bytes PhasePlan::total() const {
   Bytes sum;
   for (const PlanPart& part : parts) {
     sum += part.on_host ? Bytes() : part.bytes;
+  }
+  return sum;
+}
+
+Bytes PhasePlan::of(std::initializer_list<PartKind> kinds) const {
+  Bytes sum;
+  for (const PlanPart& part : parts) {
+    const bool counts = std::find(kinds.begin(), kinds.end(), part.kind) != kinds.end();
+    sum += counts && !part.on_host ? part.bytes : Bytes();
   }
   return sum;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "memory/plan.h"
@@ -13,6 +14,11 @@ std::vector<PhasePlan> plan_phases(const Geometry& geometry,
                                    bool describe);
 /// Whether the pictures' prefix is prefilled by itself: one question alone is prefilled whole.
 bool shares_prefix(const Workload& workload);
+/// Tokens of the text that all questions begin with, where they are prefilled once for all.
+std::uint32_t shared_text(const Workload& workload);
+/// What a group's pictures hold at most while they are decoded, one after the other: the others
+/// wait with their pixels.
+Bytes decoding(const std::vector<PictureCost>& pictures);
 /// What a plan of this peak keeps back.
 Bytes plan_reserve(Bytes peak);
 

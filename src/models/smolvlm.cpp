@@ -18,6 +18,8 @@ namespace headroom::models {
 namespace {
 
 struct SmolVlmPicture final : PreparedPicture {
+  void drop_pixels() override { processed.pixels = std::vector<float>(); }
+
   ProcessedPicture processed;
   TilePlan plan;
 };

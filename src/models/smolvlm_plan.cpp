@@ -166,6 +166,7 @@ memory::Geometry plan_smolvlm(const ModelFolder& folder,
   // GPUs do not.
   geometry.kv_copied_per_token =
       one_layer + Bytes(kernels || engine::on_gpu() ? 0 : 2 * sizes.queries * sizes.item);
+  geometry.kv_moved_per_token = Bytes(sizes.keys * sizes.item);
   geometry.prefill_per_token = prefill_per_token(sizes, kernels);
   geometry.scores_per_token_pair = scores_per_token_pair(sizes, config, kernels);
   geometry.score_tokens = kernels ? static_cast<std::uint32_t>(kScoreRows) : 0;

@@ -2,7 +2,11 @@
 
 #include "atomic_writer.h"
 #include "base/outcome.h"
+#include "comparison_text.h"
+#include "context_text.h"
+#include "describe_records.h"
 #include "records.h"
+#include "scoring/profile.h"
 #include "scoring/scorers.h"
 
 namespace headroom::report {
@@ -68,50 +72,88 @@ Json earlier_json(const run::ModelResults& model) {
   return list;
 }
 
-Json model_json(const run::ModelResults& model) {
-  const scoring::Counts& counts = model.counts;
+Json division_json(const std::map<std::string, scoring::Estimate>& division) {
   Json by_type = Json::object();
-  for (const auto& [type, estimate] : model.by_answer_type) {
+  for (const auto& [type, estimate] : division) {
     by_type[type] = {{"count", estimate.count},
                      {"accuracy", estimate.mean},
                      {"interval", interval_json(estimate)}};
   }
-  return {{"name", model.model.spec.name},
-          {"engine", model.model.engine.empty() ? model.model.spec.engine : model.model.engine},
-          {"engine_version", model.model.engine_version},
-          {"device", model.model.device},
-          {"dtype", model.model.dtype},
-          {"family", model.model.family},
-          {"hash", model.model.spec.hash},
-          {"earlier", earlier_json(model)},
-          {"total", model.items},
-          {"pending", model.pending},
-          {"answered", counts.answered()},
-          {"correct", counts.correct},
-          {"wrong", counts.wrong},
-          {"unparsed", counts.unparsed},
-          {"refused", counts.refused},
-          {"unscored", counts.unscored},
-          {"accuracy", mean_or_null(model.accuracy)},
-          {"accuracy_answered", mean_or_null(model.accuracy_answered)},
-          {"interval", interval_json(model.accuracy)},
-          {"accuracy_count", model.accuracy ? model.accuracy->count : 0},
-          {"clusters", model.accuracy ? model.accuracy->clusters : 0},
-          {"by_answer_type", std::move(by_type)},
-          {"outcomes", outcomes_json(model)},
-          {"questions_per_second", or_null(model.questions_per_second)},
-          {"seconds", seconds_json(model)},
-          {"asking_seconds", model.asking_seconds},
-          {"budget_bytes", bytes_or_null(model.budget)},
-          {"planned_peak_bytes", bytes_or_null(model.planned_peak)},
-          {"measured_peak_bytes", bytes_or_null(model.measured_peak)},
-          {"budget_kept", or_null(model.budget_kept())},
-          {"cleanups", model.cleanups},
-          {"cleanups_freed_bytes", model.cleanups_freed_bytes},
-          {"unload_freed_bytes", or_null(model.unload_freed_bytes)},
-          {"worker_restarts", model.worker_restarts},
-          {"superseded", model.superseded},
-          {"unanswered_ids", model.unanswered_ids}};
+  return by_type;
+}
+
+/// Null before the first answer.
+Json question_seconds_json(const run::QuestionTimes& times) {
+  if (times.count == 0) {
+    return {};
+  }
+  const auto phase = [](const run::PhaseTime& time) {
+    return Json({{"mean", time.mean}, {"median", time.median}, {"p95", time.p95}});
+  };
+  return {{"count", times.count},
+          {"preprocess", phase(times.preprocess)},
+          {"encode", phase(times.encode)},
+          {"prefill", phase(times.prefill)},
+          {"decode", phase(times.decode)},
+          {"together", phase(times.together)}};
+}
+
+Json not_run_json(const std::optional<run::NotRun>& not_run) {
+  return not_run ? Json({{"code", not_run->code}, {"reason", not_run->reason}}) : Json();
+}
+
+Json model_json(const run::ModelResults& model) {
+  const scoring::Counts& counts = model.counts;
+  Json json = {
+      {"name", model.model.spec.name},
+      {"engine", model.model.engine.empty() ? model.model.spec.engine : model.model.engine},
+      {"engine_version", model.model.engine_version},
+      {"device", model.model.device},
+      {"dtype", model.model.dtype},
+      {"family", model.model.family},
+      {"hash", model.model.spec.hash},
+      {"earlier", earlier_json(model)},
+      {"not_run", not_run_json(model.model.spec.not_run)},
+      {"total", model.items},
+      {"pending", model.pending},
+      {"answered", counts.answered()},
+      {"correct", counts.correct},
+      {"wrong", counts.wrong},
+      {"unparsed", counts.unparsed},
+      {"refused", counts.refused},
+      {"unscored", counts.unscored},
+      {"accuracy", mean_or_null(model.accuracy)},
+      {"accuracy_answered", mean_or_null(model.accuracy_answered)},
+      {"interval", interval_json(model.accuracy)},
+      {"accuracy_count", model.accuracy ? model.accuracy->count : 0},
+      {"clusters", model.accuracy ? model.accuracy->clusters : 0},
+      {"second_accuracy", mean_or_null(model.second_accuracy)},
+      {"second_interval", interval_json(model.second_accuracy)},
+      {"by_answer_type", division_json(model.by_answer_type)},
+      {"by_question_type", division_json(model.by_question_type)},
+      {"pictures",
+       {{"count", model.pictures.count},
+        {"all_right", model.pictures.all_right},
+        {"none_right", model.pictures.none_right}}},
+      {"outcomes", outcomes_json(model)},
+      {"questions_per_second", or_null(model.questions_per_second)},
+      {"seconds", seconds_json(model)},
+      {"question_seconds", question_seconds_json(model.times)},
+      {"asking_seconds", model.asking_seconds},
+      {"budget_bytes", bytes_or_null(model.budget)},
+      {"planned_peak_bytes", bytes_or_null(model.planned_peak)},
+      {"measured_peak_bytes", bytes_or_null(model.measured_peak)},
+      {"budget_kept", or_null(model.budget_kept())},
+      {"cleanups", model.cleanups},
+      {"cleanups_freed_bytes", model.cleanups_freed_bytes},
+      {"unload_freed_bytes", or_null(model.unload_freed_bytes)},
+      {"worker_restarts", model.worker_restarts},
+      {"superseded", model.superseded},
+      {"unanswered_ids", model.unanswered_ids}};
+  if (model.context) {
+    json["context"] = context_json(*model.context);
+  }
+  return json;
 }
 
 Json image_json(const datasets::Item& item) {
@@ -138,6 +180,17 @@ Json log_probs_json(const worker::Answer& answer) {
     list.push_back({{"token", token.token}, {"log_prob", token.log_prob}, {"top", std::move(top)}});
   }
   return list;
+}
+
+/// Members that only items of dialogues, or of tests with several arms, have.
+void add_dialogue(Json& record, const datasets::Item& item) {
+  if (!item.arm.empty()) {
+    record["arm"] = item.arm;
+  }
+  if (item.turn != 0) {
+    record["dialogue"] = item.dialogue;
+    record["turn"] = item.turn;
+  }
 }
 
 /// Members that only some answers have.
@@ -205,7 +258,9 @@ Json answer_json(const std::string& model,
                    {"measured_peak_bytes", bytes_or_null(answer.measured_peak)}}},
                  {"rung", given.rung},
                  {"asked_at", answer.asked_at}};
+  add_dialogue(record, item.item);
   add_optional(record, given);
+  add_description(record, item, given);
   return record;
 }
 
@@ -213,6 +268,9 @@ Json summary_json(const run::RunResults& results) {
   Json models = Json::array();
   for (const run::ModelResults& model : results.models) {
     models.push_back(model_json(model));
+    if (model.describe) {
+      models.back()["describe"] = describe_json(*model.describe);
+    }
   }
   return {{"schema", "headroom.summary/1"},
           {"run", results.run.id},
@@ -226,6 +284,9 @@ Json summary_json(const run::RunResults& results) {
             {"hash", results.run.data_hash},
             {"items", results.run.items}}},
           {"metric", results.metric},
+          {"second_metric", results.second_metric.empty() ? Json() : Json(results.second_metric)},
+          {"profile", scoring::profile_of(results.metric)},
+          {"best", best_json(results)},
           {"versions", results.run.spec.versions},
           {"models", std::move(models)}};
 }
@@ -255,7 +316,7 @@ void for_each_memory_line(const JournalReader& journal,
   const auto name = [&](std::uint32_t model) {
     return model < names.size() ? names[model] : std::string();
   };
-  journal.for_each_memory_entry([&](run::MemoryEntry&& entry) {
+  journal.for_each_memory_entry([&](const run::MemoryEntry& entry) {
     if (const auto* const span = std::get_if<run::SpanRecord>(&entry.what)) {
       Json json = memory::to_json(span->span);
       json["schema"] = kMemorySchema;
@@ -288,6 +349,12 @@ run::RunResults rebuild_exports(const JournalReader& journal, const std::string&
   summary.finish();
   write_lines(folder / "answers.jsonl",
               [&](const auto& line) { for_each_answer_line(journal, metric, line); });
+  if (results.run.spec.legacy_results) {
+    AtomicWriter legacy(folder / "vqa_results.json");
+    legacy.write(legacy_results_json(journal).dump(2, ' ', false, Json::error_handler_t::replace));
+    legacy.write("\n");
+    legacy.finish();
+  }
   write_lines(folder / "memory.jsonl",
               [&](const auto& line) { for_each_memory_line(journal, line); });
   return results;

@@ -180,7 +180,7 @@ class Drawing {
   }
 
   std::string budget_line(const std::vector<bool>& taken) const {
-    std::string label = to_string(*chart_.budget);
+    std::string label = to_string(chart_.budget.value_or(Bytes()));
     std::string out = fmt::format("{:>{}} {}", label, kLabel, glyphs_.side);
     for (std::size_t i = 0; i < width_; ++i) {
       out += taken[i] ? toned(std::string(glyph(columns_[i], budget_row_)), Tone::kBad, style_)
@@ -192,7 +192,7 @@ class Drawing {
   std::string data_row(std::size_t row) const {
     std::vector<bool> taken(width_);
     for (std::size_t i = 0; i < width_; ++i) {
-      taken[i] = columns_[i].peak && fills(*columns_[i].peak, row);
+      taken[i] = columns_[i].peak && fills(columns_[i].peak.value_or(0.0), row);
     }
     if (budget_ > 0 && !broken_axis_ && row == budget_row_) {
       return budget_line(taken);
@@ -207,7 +207,7 @@ class Drawing {
         out += ' ';
         continue;
       }
-      const bool above = budget_ > 0 && *columns_[i].peak > budget_;
+      const bool above = budget_ > 0 && columns_[i].peak.value_or(0.0) > budget_;
       out += toned(std::string(glyph(columns_[i], row)), above ? Tone::kBad : Tone::kPlain, style_);
     }
     out.erase(out.find_last_not_of(' ') + 1);

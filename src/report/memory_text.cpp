@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <utility>
 
@@ -37,19 +38,20 @@ struct Deviations {
   std::uint64_t groups = 0;
   double sum = 0;
   double absolute_sum = 0;
-  std::optional<Deviation> highest;  ///< above what was expected, or the least below
-  std::optional<Deviation> lowest;
+  // Of nothing when there is no group.
+  Deviation highest;
+  Deviation lowest;
 
   void see(double share, const std::string& group) {
+    if (groups == 0 || share > highest.share) {
+      highest = {share, group};
+    }
+    if (groups == 0 || share < lowest.share) {
+      lowest = {share, group};
+    }
     ++groups;
     sum += share;
-    absolute_sum += std::max(share, -share);
-    if (!highest || share > highest->share) {
-      highest = Deviation{share, group};
-    }
-    if (!lowest || share < lowest->share) {
-      lowest = Deviation{share, group};
-    }
+    absolute_sum += std::abs(share);
   }
 
   double mean() const { return sum / static_cast<double>(groups); }
@@ -128,7 +130,7 @@ void see_group(ModelMemory& model, const MemoryEvent& event) {
 }
 
 void see(ModelMemory& model, const MemoryEvent& event) {
-  static const std::map<MemoryEvent::Kind, MarkKind> kMarks = {
+  static const std::map<MemoryEvent::Kind, MarkKind> marks = {
       {MemoryEvent::Kind::kRung, MarkKind::kRung},
       {MemoryEvent::Kind::kRefuse, MarkKind::kRefusal},
       {MemoryEvent::Kind::kPressure, MarkKind::kPressure},
@@ -138,7 +140,7 @@ void see(ModelMemory& model, const MemoryEvent& event) {
     return;
   }
   ++model.counts[std::string(memory::to_string(event.kind))];
-  if (const auto mark = kMarks.find(event.kind); mark != kMarks.end()) {
+  if (const auto mark = marks.find(event.kind); mark != marks.end()) {
     model.chart.marks.push_back({event.time, mark->second});
   } else if (event.kind == MemoryEvent::Kind::kBudget) {
     see_budget(model, event);
@@ -147,9 +149,9 @@ void see(ModelMemory& model, const MemoryEvent& event) {
   }
 }
 
-void see(ModelMemory& model, memory::ReadingSpan&& span) {
+void see(ModelMemory& model, const memory::ReadingSpan& span) {
   model.readings += span.readings;
-  model.series.add(std::move(span));
+  model.series.add(span);
 }
 
 /// What one pass over the journal gives. Memory: bounded but for 16 bytes a mark.
@@ -162,10 +164,10 @@ std::vector<ModelMemory> memory_of(const JournalReader& journal) {
     model.peak = journal.nearest_peak(record.no);
     models.push_back(std::move(model));
   }
-  journal.for_each_memory_entry([&](run::MemoryEntry&& entry) {
-    if (auto* const span = std::get_if<run::SpanRecord>(&entry.what)) {
+  journal.for_each_memory_entry([&](const run::MemoryEntry& entry) {
+    if (const auto* const span = std::get_if<run::SpanRecord>(&entry.what)) {
       if (span->model < models.size()) {
-        see(models[span->model], std::move(span->span));
+        see(models[span->model], span->span);
       }
     } else if (const auto* const event = std::get_if<run::MemoryRecord>(&entry.what)) {
       if (event->model < models.size()) {
@@ -187,12 +189,12 @@ std::vector<ModelMemory> memory_of(const JournalReader& journal) {
 std::string signed_percent(double share) { return fmt::format("{:+.1f} %", share * 100.0); }
 
 std::string peak_line(const ModelMemory& model) {
-  const auto& [measured, planned, budget] = model.peak;
+  const std::optional<Bytes>& measured = model.peak.measured;
+  const std::optional<Bytes>& budget = model.peak.budget;
   if (!measured) {
     return "not measured";
   }
-  const std::optional<bool> kept = model.budget_kept();
-  if (!kept) {
+  if (!budget) {
     return to_string(*measured);
   }
   return fmt::format("{} of {} ({}): {}",
@@ -200,7 +202,7 @@ std::string peak_line(const ModelMemory& model) {
                      to_string(*budget),
                      percent(static_cast<double>(measured->count()) /
                              std::max(1.0, static_cast<double>(budget->count()))),
-                     *kept ? "kept" : "BROKEN");
+                     *measured <= *budget ? "kept" : "BROKEN");
 }
 
 std::string deviations_line(const Deviations& deviations, std::string_view expected) {
@@ -214,10 +216,10 @@ std::string deviations_line(const Deviations& deviations, std::string_view expec
       expected,
       signed_percent(deviations.mean()),
       percent(deviations.mean_absolute()),
-      signed_percent(deviations.highest->share),
-      deviations.highest->group,
-      signed_percent(deviations.lowest->share),
-      deviations.lowest->group);
+      signed_percent(deviations.highest.share),
+      deviations.highest.group,
+      signed_percent(deviations.lowest.share),
+      deviations.lowest.group);
 }
 
 std::string readings_line(const ModelMemory& model) {
@@ -259,21 +261,23 @@ Json cleanups_json(const ModelMemory& model) {
   return list;
 }
 
-Json deviation_json(const std::optional<Deviation>& deviation) {
-  return deviation ? Json{{"share", deviation->share}, {"group", deviation->group}} : Json();
+Json deviation_json(const Deviation& deviation) {
+  return {{"share", deviation.share}, {"group", deviation.group}};
 }
 
 Json deviations_json(const Deviations& deviations) {
-  const bool any = deviations.groups > 0;
+  if (deviations.groups == 0) {
+    return {{"groups", 0}};
+  }
   return {{"groups", deviations.groups},
-          {"mean", any ? Json(deviations.mean()) : Json()},
-          {"mean_absolute", any ? Json(deviations.mean_absolute()) : Json()},
+          {"mean", deviations.mean()},
+          {"mean_absolute", deviations.mean_absolute()},
           {"highest", deviation_json(deviations.highest)},
           {"lowest", deviation_json(deviations.lowest)}};
 }
 
 Json marks_json(const MemoryChart& chart) {
-  static const std::map<MarkKind, const char*> kNames = {
+  static const std::map<MarkKind, const char*> names = {
       {MarkKind::kNormalClean, "clean, normal"},
       {MarkKind::kAggressiveClean, "clean, aggressive"},
       {MarkKind::kRung, "rung"},
@@ -283,7 +287,7 @@ Json marks_json(const MemoryChart& chart) {
       {MarkKind::kBroken, "broken"}};
   Json list = Json::array();
   for (const ChartMark& mark : chart.marks) {
-    list.push_back({{"time", iso_time_milliseconds(mark.time)}, {"kind", kNames.at(mark.kind)}});
+    list.push_back({{"time", iso_time_milliseconds(mark.time)}, {"kind", names.at(mark.kind)}});
   }
   return list;
 }

@@ -86,7 +86,7 @@ std::vector<Piece> pieces_of(const run::Progress& progress, const Style& style) 
   add_speed(progress, pieces);
   if (progress.tally != nullptr) {
     if (const auto accuracy = progress.tally->accuracy()) {
-      pieces.push_back({kDot, "accuracy " + accuracy_text(accuracy), 5});
+      pieces.push_back({kDot, progress.measure + " " + accuracy_text(accuracy), 5});
     }
   }
   add_memory(progress, style, pieces);

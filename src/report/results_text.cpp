@@ -4,7 +4,12 @@
 #include <algorithm>
 
 #include "base/outcome.h"
+#include "comparison_text.h"
+#include "context_text.h"
+#include "describe_text.h"
 #include "report/terminal.h"
+#include "results_lines.h"
+#include "scoring/profile.h"
 #include "text.h"
 
 namespace headroom::report {
@@ -12,15 +17,6 @@ namespace headroom::report {
 namespace {
 
 using run::ModelResults;
-
-std::string peak_cell(const ModelResults& model) {
-  if (!model.measured_peak) {
-    return "–";
-  }
-  return model.budget
-             ? fmt::format("{} of {}", to_string(*model.measured_peak), to_string(*model.budget))
-             : to_string(*model.measured_peak);
-}
 
 std::string speed_cell(const ModelResults& model) {
   return model.questions_per_second ? fmt::format("{:.1f}", *model.questions_per_second) : "–";
@@ -30,32 +26,39 @@ std::size_t scored_of(const ModelResults& model) {
   return model.accuracy ? model.accuracy->count : 0;
 }
 
-void add_row(Table& table, const ModelResults& model, const Style& style) {
-  const std::uint64_t ended = model.items - model.pending;
-  const bool all = model.counts.answered() == model.items;
-  const bool kept = model.budget_kept().value_or(true);
-  table.add({toned(model.model.spec.name, Tone::kStrong, style),
-             accuracy_text(model.accuracy),
-             accuracy_text(model.accuracy_answered ? std::optional(scoring::Estimate{
-                                                         .count = model.accuracy_answered->count,
-                                                         .mean = model.accuracy_answered->mean})
-                                                   : std::nullopt),
-             fmt::format("{}/{}", grouped(model.counts.correct), grouped(scored_of(model))),
-             toned(fmt::format("{}/{}", grouped(model.counts.answered()), grouped(ended)),
-                   all ? Tone::kPlain : Tone::kWarning,
-                   style),
-             speed_cell(model),
-             toned(peak_cell(model), kept ? Tone::kPlain : Tone::kBad, style)});
+std::string mean_text(const std::optional<scoring::Estimate>& estimate) {
+  return estimate ? percent(estimate->mean) : "–";
 }
 
-std::string failures_line(const ModelResults& model) {
-  std::string text;
-  for (const auto& [outcome, count] : model.counts.outcomes) {
-    if (outcome != Outcome::kAnswered && count > 0) {
-      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", to_string(outcome), grouped(count));
-    }
+/// `second`: whether a second metric has a column.
+void add_row(Table& table, const ModelResults& model, bool second, const Style& style) {
+  const std::uint64_t ended = model.items - model.pending;
+  const bool all = model.counts.answered() == model.items;
+  std::vector<std::string> row{toned(model.model.spec.name, Tone::kStrong, style)};
+  if (model.model.spec.not_run && model.pending == model.items) {
+    row.push_back(toned("not run", Tone::kBad, style));
+    row.insert(row.end(), model.context ? 0 : second ? 3 : 2, "–");
+    row.push_back(fmt::format("0/{}", grouped(model.items)));
+    row.insert(row.end(), 2, "–");
+    table.add(std::move(row));
+    return;
   }
-  return text;
+  if (model.context) {
+    row.push_back(accuracy_text(model.context->arms.front().follow_ups.score));
+  } else {
+    row.push_back(accuracy_text(model.accuracy));
+    row.push_back(mean_text(model.accuracy_answered));
+    if (second) {
+      row.push_back(mean_text(model.second_accuracy));
+    }
+    row.push_back(fmt::format("{}/{}", grouped(model.counts.correct), grouped(scored_of(model))));
+  }
+  row.push_back(toned(fmt::format("{}/{}", grouped(model.counts.answered()), grouped(ended)),
+                      all ? Tone::kPlain : Tone::kWarning,
+                      style));
+  row.push_back(speed_cell(model));
+  row.push_back(peak_cell(model, style));
+  table.add(std::move(row));
 }
 
 std::string counts_line(const ModelResults& model) {
@@ -77,43 +80,6 @@ std::string counts_line(const ModelResults& model) {
   }
   if (model.pending > 0) {
     text += fmt::format("; {} of {} not asked yet", grouped(model.pending), grouped(model.items));
-  }
-  return text;
-}
-
-std::string time_line(const ModelResults& model) {
-  return fmt::format(
-      "asking {} (preprocess {}, encode {}, prefill {}, decode {}, other {}), "
-      "load {}",
-      duration_text(model.asking_seconds),
-      duration_text(model.phases.preprocess),
-      duration_text(model.phases.encode),
-      duration_text(model.phases.prefill),
-      duration_text(model.phases.decode),
-      duration_text(model.other_seconds),
-      duration_text(model.load_seconds));
-}
-
-std::string memory_line(const ModelResults& model) {
-  std::string text;
-  if (model.measured_peak) {
-    text = fmt::format("peak {} measured", to_string(*model.measured_peak));
-    if (model.planned_peak) {
-      text += fmt::format(", {} planned ({})",
-                          to_string(*model.planned_peak),
-                          deviation_text(*model.measured_peak, *model.planned_peak));
-    }
-  } else {
-    text = "peak not measured";
-  }
-  if (const auto kept = model.budget_kept(); kept && model.budget) {
-    text += fmt::format(", budget {}: {}", to_string(*model.budget), *kept ? "kept" : "BROKEN");
-  }
-  text += fmt::format("; {} freed {}",
-                      counted(model.cleanups, "clean-up"),
-                      to_string(Bytes(static_cast<std::uint64_t>(model.cleanups_freed_bytes))));
-  if (model.worker_restarts > 0) {
-    text += fmt::format("; engine started again {}", counted(model.worker_restarts, "time"));
   }
   return text;
 }
@@ -143,50 +109,89 @@ std::string_view without_folders(std::string_view reason) {
   return path && end != std::string_view::npos ? reason.substr(slash + 1) : reason;
 }
 
-std::string types_line(const ModelResults& model) {
-  std::string text;
-  for (const auto& [type, estimate] : model.by_answer_type) {
-    text += fmt::format("{}{} {} of {}",
-                        text.empty() ? "" : ", ",
-                        type,
-                        percent(estimate.mean),
-                        grouped(estimate.count));
-  }
-  return text;
+/// Seconds of one question, by phase.
+std::string question_line(const ModelResults& model) {
+  const run::QuestionTimes& times = model.times;
+  const auto phase = [](const char* name, const run::PhaseTime& time) {
+    return fmt::format("{} {:.3f}/{:.3f}/{:.3f}", name, time.mean, time.median, time.p95);
+  };
+  return fmt::format("mean/median/p95 of {}, in s: {}, {}, {}, {}, {}",
+                     counted(times.count, "answer"),
+                     phase("preprocess", times.preprocess),
+                     phase("encode", times.encode),
+                     phase("prefill", times.prefill),
+                     phase("decode", times.decode),
+                     phase("together", times.together));
+}
+
+std::string pictures_line(const ModelResults& model) {
+  return fmt::format("every question right about {} of {}, none about {}",
+                     grouped(model.pictures.all_right),
+                     counted(model.pictures.count, "picture"),
+                     grouped(model.pictures.none_right));
 }
 
 }  // namespace
 
 std::string results_text(const run::RunResults& results, const Style& style) {
-  std::string text = fmt::format("{} · {} · {} · scored by {}\n\n",
+  if (results.run.spec.test == "describe") {
+    return describe_text(results, style);
+  }
+  std::string text = fmt::format("{} · {} · {} · scored by {}, profile {}\n\n",
                                  results.run.id,
                                  results.run.spec.data.label,
                                  counted(results.run.items, "question"),
-                                 results.metric);
+                                 results.metric,
+                                 scoring::profile_of(results.metric));
+  const bool context = results.run.spec.test == "context";
+  const bool second = !context && !results.second_metric.empty();
+  std::vector<std::string> head{"model", "accuracy [95 %]", "of answered"};
+  if (second) {
+    head.push_back(results.second_metric);
+  }
+  if (context) {
+    head = {"model", "follow-ups with history [95 %]"};
+  } else {
+    head.emplace_back("correct");
+  }
+  head.insert(head.end(), {"answered", "questions/s", "memory peak"});
   Table table;
-  table.add({"model",
-             "accuracy [95 %]",
-             "of answered",
-             "correct",
-             "answered",
-             "questions/s",
-             "memory peak"});
+  table.add(std::move(head));
   for (const ModelResults& model : results.models) {
-    add_row(table, model, style);
+    add_row(table, model, second, style);
   }
   text += table.text();
   for (const ModelResults& model : results.models) {
     text += results.models.size() > 1 ? "\n" + model.model.spec.name + "\n" : "\n";
-    text += "  answers  " + counts_line(model) + "\n";
-    if (!model.by_answer_type.empty()) {
-      text += "  types    " + types_line(model) + "\n";
+    if (const auto& not_run = model.model.spec.not_run) {
+      text += fmt::format("  {:<8} {} [{}]\n",
+                          model.pending == model.items ? "not run" : "stopped",
+                          not_run->reason,
+                          not_run->code);
+      if (model.pending == model.items) {
+        continue;
+      }
+    }
+    if (model.context) {
+      text += context_text(*model.context, style);
+    }
+    text += (context ? "  all arms " : "  answers  ") + counts_line(model) + "\n";
+    if (!context && model.pictures.count > 0) {
+      text += "  pictures " + pictures_line(model) + "\n";
     }
     text += earlier_lines(model);
     text += "  time     " + time_line(model) + "\n";
+    if (model.times.count > 0) {
+      text += "           " + question_line(model) + "\n";
+    }
     text += "  memory   " + memory_line(model) + "\n";
     if (!model.unload_text.empty()) {
       text += "           " + model.unload_text + "\n";
     }
+  }
+  if (!context) {  // what is right over all arms together says nothing
+    text += breakdown_text(results, style);
+    text += best_text(results);
   }
   return spelt(std::move(text), style);
 }

@@ -208,6 +208,9 @@ std::string answer_lines(const std::string& model,
   if (!given.rung.empty()) {
     text += fmt::format("  reduced    {}\n", given.rung);
   }
+  if (!given.prompt.empty()) {
+    text += fmt::format("  prompt     {}\n", dump_json(given.prompt));
+  }
   for (const std::string& notice : given.notices) {
     text += fmt::format("  notice     {}\n", notice);
   }
@@ -282,9 +285,15 @@ std::string show_item_text(const JournalReader& journal,
   std::string text =
       fmt::format("item {} · line {} · group {}\n", id, item.item.line, item.place.group);
   for (const datasets::Picture& picture : item.item.pictures) {
-    text += fmt::format("  picture    {}\n", picture.name);
+    text += fmt::format(
+        "  picture    {}{}\n",
+        picture.name,
+        picture.path.empty() ? " (kept in the run)" : fmt::format(" ({})", picture.path.string()));
   }
   text += fmt::format("  question   {}\n", item.item.question);
+  if (!journal.run().spec.system.empty()) {
+    text += fmt::format("  system     {}\n", journal.run().spec.system);
+  }
   text += item.item.truth.references.empty()
               ? std::string("  references none: not scored\n")
               : fmt::format("  references {}\n", fmt::join(item.item.truth.references, ", "));

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "run/shared_beginning.h"
+
 namespace headroom::run {
 
 std::vector<memory::PictureCost> GroupEstimator::costs(const OpenGroup& group,
@@ -47,12 +49,16 @@ memory::GroupFacts GroupEstimator::of(const OpenGroup& group,
   facts.id = group.request.group;
   facts.questions = static_cast<std::uint32_t>(group.request.items.size());
   facts.max_tokens = max_tokens_;
+  std::vector<const Conversation*> asked;
   for (const ItemRecord& record : group.items) {
     if (record.item.defect.empty()) {
-      facts.text_tokens =
-          std::max(facts.text_tokens, estimate_text_tokens(record.item.conversation));
+      asked.push_back(&record.item.conversation);
+      facts.text_tokens = std::max(facts.text_tokens, estimate_text_tokens(*asked.back(), max_tokens_));
     }
   }
+  const SharedBeginning shared = shared_beginning(asked);
+  facts.shared_text_tokens = shared.text_tokens;
+  facts.share_prefix = shared.with_pictures;
   facts.pictures = pictures(group);
   facts.ahead = next ? pictures(*next) : std::vector<memory::PictureCost>();
   if (fewer_tiles_) {

@@ -6,10 +6,12 @@
 #include <numeric>
 #include <random>
 #include <unordered_set>
+#include <utility>
 
 #include "base/errors.h"
 #include "base/hash.h"
 #include "base/spelling.h"
+#include "datasets/system_message.h"
 
 namespace headroom::run {
 
@@ -49,7 +51,7 @@ std::vector<std::uint32_t> shuffled_ranks(std::uint32_t count, std::uint64_t see
 struct Candidate {
   std::uint32_t position = 0;
   std::uint32_t rank = 0;
-  std::uint32_t key = 0;  ///< index into the keys of picture sets; kNone: no pictures
+  std::uint32_t key = 0;  ///< index into the keys; kNone: no pictures and no dialogue
 };
 
 constexpr std::uint32_t kNone = ~0U;
@@ -60,6 +62,9 @@ class Collector {
   explicit Collector(const Specification& spec) : spec_(spec) {
     wanted_.insert(spec.sample_ids.begin(), spec.sample_ids.end());
     missing_ = wanted_;
+    for (std::uint32_t i = 0; spec.in_sample_order && i < spec.sample_ids.size(); ++i) {
+      sample_ranks_.emplace(spec.sample_ids[i], i);
+    }
   }
 
   void add(const datasets::Item& item) {
@@ -81,7 +86,9 @@ class Collector {
     const bool in_range = spec_.shuffle || !spec_.limit ||
                           (position + 1ULL >= spec_.limit->first && position < spec_.limit->last);
     if (in_range && (wanted_.empty() || wanted_.count(item.id) != 0)) {
-      candidates_.push_back({position, position, key_of(item)});
+      const auto listed = sample_ranks_.find(item.id);
+      candidates_.push_back(
+          {position, listed == sample_ranks_.end() ? position : listed->second, key_of(item)});
     }
   }
 
@@ -94,7 +101,7 @@ class Collector {
 
   std::vector<Candidate>& candidates() { return candidates_; }
 
-  const std::vector<std::string>& keys() const { return keys_; }
+  const std::vector<Grouper::Keys>& keys() const { return keys_; }
 
   void require_all_ids() const {
     if (missing_.empty()) {
@@ -114,14 +121,14 @@ class Collector {
   static constexpr std::size_t kNear = 10'000;
 
   std::uint32_t key_of(const datasets::Item& item) {
-    std::string key = Grouper::pictures_key(item);
-    if (key.empty()) {
+    Grouper::Keys keys = Grouper::keys_of(item);
+    if (keys.group.empty()) {
       return kNone;
     }
     const auto [entry, fresh] =
-        key_index_.emplace(std::move(key), static_cast<std::uint32_t>(keys_.size()));
+        key_index_.emplace(keys.group, static_cast<std::uint32_t>(keys_.size()));
     if (fresh) {
-      keys_.push_back(entry->first);
+      keys_.push_back(std::move(keys));
     }
     return entry->second;
   }
@@ -131,10 +138,11 @@ class Collector {
   SeenIds seen_;
   std::unordered_set<std::string> wanted_;
   std::unordered_set<std::string> missing_;
+  std::unordered_map<std::string, std::uint32_t> sample_ranks_;  ///< empty: the data's order counts
   std::vector<std::string> near_;
   std::vector<Candidate> candidates_;
   std::unordered_map<std::string, std::uint32_t> key_index_;
-  std::vector<std::string> keys_;
+  std::vector<Grouper::Keys> keys_;
 };
 
 void apply_shuffle(std::vector<Candidate>& candidates,
@@ -169,14 +177,32 @@ std::string Grouper::pictures_key(const datasets::Item& item) {
   return hasher.hex();
 }
 
-Place Grouper::add(const datasets::Item& item) { return add(pictures_key(item)); }
+Grouper::Keys Grouper::keys_of(const datasets::Item& item) {
+  std::string pictures = pictures_key(item);
+  if (item.dialogue.empty()) {
+    return {std::move(pictures), {}};
+  }
+  if (pictures.empty()) {
+    pictures = "dialogue " + item.dialogue;
+  }
+  Hasher hasher;
+  hasher.update_field(pictures);
+  hasher.update_field(item.dialogue);
+  hasher.update_field(needs_earlier_answer(item.conversation) ? std::to_string(item.turn) : "");
+  return {hasher.hex(), std::move(pictures)};
+}
 
-Place Grouper::add(const std::string& pictures_key) {
+Place Grouper::add(const datasets::Item& item) { return add(keys_of(item)); }
+
+Place Grouper::add(const Keys& keys) {
   // Questions without pictures share nothing, but are asked together.
-  const auto [entry, fresh] = open_.try_emplace(pictures_key);
+  const auto [entry, fresh] = open_.try_emplace(keys.group);
   Open& open = entry->second;
-  if (fresh || pictures_key.empty()) {
+  if (keys.group.empty() || (fresh && keys.cluster.empty())) {
     open.cluster = clusters_++;
+  } else if (fresh) {
+    open.cluster = dialogue_clusters_.try_emplace(keys.cluster, clusters_).first->second;
+    clusters_ = std::max(clusters_, open.cluster + 1);
   }
   if (fresh || open.size == group_size_) {
     open.group = groups_++;
@@ -217,11 +243,12 @@ Selection select(const datasets::Dataset& dataset, const Specification& spec) {
     return candidates[a].rank < candidates[b].rank;
   });
   Selection selection;
+  selection.system = spec.system;
   selection.data_items = collector.count();
   selection.places.resize(candidates.size());
   selection.positions.resize(candidates.size());
   Grouper grouper(spec.group_size);
-  const std::string none;
+  const Grouper::Keys none;
   for (const std::uint32_t index : by_rank) {
     const std::uint32_t key = candidates[index].key;
     selection.positions[index] = candidates[index].position;
@@ -248,6 +275,7 @@ void for_each_selected(const datasets::Dataset& dataset,
                                    selection.data_items));
     }
     if (position == selection.positions[next]) {
+      datasets::put_system(item->conversation, selection.system);
       visit(std::move(*item), selection.places[next]);
       ++next;
     }

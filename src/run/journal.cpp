@@ -35,10 +35,15 @@ void prepare_to_write(Database& database) {
   database.pragma_text(fmt::format("journal_size_limit = {}", kLogLimit));
 }
 
-/// All or nothing, from version 1.
-void upgrade(Database& database) {
+/// All or nothing, from the file's version.
+void upgrade(Database& database, int version) {
   Transaction transaction(database);
-  database.execute(kToVersion2);
+  if (version < 2) {
+    database.execute(kToVersion2);
+  }
+  if (version < 3) {
+    database.execute(kToVersion3);
+  }
   database.execute(fmt::format("PRAGMA user_version = {}", kJournalVersion));
   transaction.commit();
 }
@@ -57,7 +62,7 @@ std::string data_hash_of(Database& database) {
 void insert_item(Database& database, const ItemRecord& item) {
   store_pictures(database, item.item);
   Statement insert = database.query("INSERT INTO item(" HEADROOM_ITEM_COLUMNS
-                                    ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+                                    ") VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   bind_item(insert, item);
   insert.run();
 }
@@ -229,7 +234,7 @@ Journal Journal::open(const std::filesystem::path& run, const Clock& clock) {
             "{}: damaged: {}; restore it from a copy, or start a new run", path.string(), found));
   }
   if (version < kJournalVersion) {
-    upgrade(*database);
+    upgrade(*database, version);
   }
   return {path.parent_path(), std::move(database), std::move(writer)};
 }
@@ -311,6 +316,20 @@ void Journal::set_fingerprint(std::uint32_t model, const ModelFingerprint& finge
   writer_->in_one_commit(*database_, [&] {
     database_->query("UPDATE run SET specification = ?")
         .bind(std::string_view(dump_json(to_json(spec))))
+        .run();
+  });
+}
+
+void Journal::set_model_spec(std::uint32_t model, const ModelSpec& spec) {
+  Specification whole = run().spec;
+  whole.models.at(model) = spec;
+  writer_->in_one_commit(*database_, [&] {
+    database_->query("UPDATE run SET specification = ?")
+        .bind(std::string_view(dump_json(to_json(whole))))
+        .run();
+    database_->query("UPDATE model SET spec = ? WHERE no = ?")
+        .bind(std::string_view(dump_json(to_json(spec))))
+        .bind(std::int64_t{model})
         .run();
   });
 }

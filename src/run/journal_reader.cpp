@@ -124,6 +124,9 @@ JournalReader JournalReader::open(const std::filesystem::path& run) {
   if (version < 2) {
     database->execute(kAsVersion2);
   }
+  if (version < 3) {
+    database->execute(kAsVersion3);
+  }
   return {path.parent_path(), std::move(database)};
 }
 
@@ -201,7 +204,8 @@ void JournalReader::for_each_answer(
     const std::function<void(const ItemRecord&, const AnswerRecord*)>& visit) const {
   Statement row = database_->query(
       "SELECT i.seq, id, hash, grp, cluster, line, question, conversation, refs, answer_type, "
-      "question_type, pictures, defect, defect_outcome, a.* FROM item i LEFT JOIN answer a "
+      "question_type, pictures, defect, defect_outcome, arm, dialogue, turn, a.* FROM item i LEFT "
+      "JOIN answer a "
       "ON a.model = ? AND a.seq = i.seq ORDER BY i.seq");
   row.bind(std::int64_t{model});
   Database* const lookup = readings == Readings::kFetch ? database_.get() : nullptr;

@@ -1,5 +1,5 @@
+#include <array>
 #include <functional>
-#include <optional>
 #include <utility>
 
 #include "database.h"
@@ -16,7 +16,9 @@ namespace {
   "model, time, kind, grp, detail, reason, freed, seconds, before, after, numbers, phase, " \
   "item"
 
-/// The last column is the time in milliseconds since 1970.
+constexpr int kDeathColumns = 6;
+
+/// The column after them is the time in milliseconds since 1970.
 Statement select_deaths(Database& database) {
   return database.query(
       "SELECT model, grp, time, kind, detail, evidence, "
@@ -45,21 +47,28 @@ DeathRecord read_death(const Statement& row) {
 /// One of the streams that are merged: its next entry, until there is none.
 class Stream {
  public:
-  explicit Stream(std::function<std::optional<MemoryEntry>()> read) : read_(std::move(read)) {
-    next_ = read_();
-  }
+  /// `read` fills its argument, or returns false at the end.
+  explicit Stream(std::function<bool(MemoryEntry&)> read) : read_(std::move(read)) { advance(); }
 
-  const std::optional<MemoryEntry>& next() const { return next_; }
+  bool more() const { return more_; }
+
+  WallTime time() const { return next_.time; }
 
   MemoryEntry take() {
-    MemoryEntry entry = std::move(*next_);
-    next_ = read_();
+    MemoryEntry entry = std::move(next_);
+    advance();
     return entry;
   }
 
  private:
-  std::function<std::optional<MemoryEntry>()> read_;
-  std::optional<MemoryEntry> next_;
+  void advance() {
+    next_ = MemoryEntry();
+    more_ = read_(next_);
+  }
+
+  std::function<bool(MemoryEntry&)> read_;
+  MemoryEntry next_;
+  bool more_ = false;
 };
 
 }  // namespace
@@ -93,32 +102,38 @@ void JournalReader::for_each_memory_entry(const std::function<void(MemoryEntry&&
   Statement events =
       database_->query("SELECT " HEADROOM_EVENT_COLUMNS " FROM memory_event ORDER BY time, no");
   Statement deaths = select_deaths(*database_);
-  Stream streams[] = {
-      Stream([&]() -> std::optional<MemoryEntry> {
+  std::array<Stream, 3> streams = {
+      Stream([&](MemoryEntry& entry) {
         if (!spans.step()) {
-          return std::nullopt;
+          return false;
         }
         SpanRecord record = read_span(spans);
-        return MemoryEntry{record.span.begin, std::move(record)};
+        entry.time = record.span.begin;
+        entry.what = std::move(record);
+        return true;
       }),
-      Stream([&]() -> std::optional<MemoryEntry> {
+      Stream([&](MemoryEntry& entry) {
         if (!events.step()) {
-          return std::nullopt;
+          return false;
         }
         MemoryRecord record = read_event(events, 0, *database_);
-        return MemoryEntry{record.event.time, std::move(record)};
+        entry.time = record.event.time;
+        entry.what = std::move(record);
+        return true;
       }),
-      Stream([&]() -> std::optional<MemoryEntry> {
+      Stream([&](MemoryEntry& entry) {
         if (!deaths.step()) {
-          return std::nullopt;
+          return false;
         }
-        return MemoryEntry{from_milliseconds(deaths.integer(6)), read_death(deaths)};
+        entry.time = from_milliseconds(deaths.integer(kDeathColumns));
+        entry.what = read_death(deaths);
+        return true;
       }),
   };
   for (;;) {
     Stream* first = nullptr;
     for (Stream& stream : streams) {
-      if (stream.next() && (first == nullptr || stream.next()->time < first->next()->time)) {
+      if (stream.more() && (first == nullptr || stream.time() < first->time())) {
         first = &stream;
       }
     }

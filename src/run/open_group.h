@@ -14,7 +14,8 @@ namespace headroom::run {
 struct OpenGroup {
   std::uint32_t no = 0;
   std::vector<ItemRecord> items;
-  worker::AskRequest request;  ///< of the items without a defect; limits not set yet
+  /// Of the items without a defect; limits not set yet, answers to earlier items not put in.
+  worker::AskRequest request;
 };
 
 /// The first group from `from` on that a model's journal has open; empty: none.

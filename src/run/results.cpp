@@ -2,7 +2,10 @@
 
 #include <algorithm>
 
+#include "comparison.h"
 #include "run/folder.h"
+#include "run/question_times.h"
+#include "scoring/profile.h"
 #include "scoring/scorers.h"
 
 namespace headroom::run {
@@ -47,11 +50,69 @@ void count_earlier(const std::string& asked_at, ModelResults& results) {
   }
 }
 
+std::map<std::string, scoring::Estimate> estimates_of(
+    const std::map<std::string, scoring::ClusteredMean>& means) {
+  std::map<std::string, scoring::Estimate> estimates;
+  for (const auto& [type, mean] : means) {
+    if (const auto estimate = mean.estimate()) {
+      estimates.emplace(type, *estimate);
+    }
+  }
+  return estimates;
+}
+
+/// Accuracies of the scored questions in their several divisions.
+class Divisions {
+ public:
+  /// `score`: nothing when there is no answer, which counts as 0.
+  void add(const ItemRecord& item,
+           const std::optional<scoring::Score>& score,
+           const std::optional<scoring::Score>& second) {
+    const scoring::Truth& truth = item.item.truth;
+    if (truth.references.empty()) {
+      return;
+    }
+    const std::string cluster = std::to_string(item.place.cluster);
+    const double value = score ? score->value : 0.0;
+    if (!truth.answer_type.empty()) {
+      by_answer_type_[truth.answer_type].add(value, cluster);
+    }
+    if (!truth.question_type.empty()) {
+      by_question_type_[truth.question_type].add(value, cluster);
+    }
+    second_.add(second ? second->value : 0.0, cluster);
+    auto& [questions, right] = pictures_[item.place.cluster];
+    ++questions;
+    right += score && score->verdict == scoring::Verdict::kCorrect ? 1 : 0;
+  }
+
+  void put(ModelResults& results, bool has_second) const {
+    results.by_answer_type = estimates_of(by_answer_type_);
+    results.by_question_type = estimates_of(by_question_type_);
+    if (has_second) {
+      results.second_accuracy = second_.estimate();
+    }
+    results.pictures.count = pictures_.size();
+    for (const auto& [cluster, counts] : pictures_) {
+      results.pictures.all_right += counts.first == counts.second ? 1 : 0;
+      results.pictures.none_right += counts.second == 0 ? 1 : 0;
+    }
+  }
+
+ private:
+  std::map<std::string, scoring::ClusteredMean> by_answer_type_;
+  std::map<std::string, scoring::ClusteredMean> by_question_type_;
+  scoring::ClusteredMean second_;
+  std::map<std::uint32_t, std::pair<std::uint64_t, std::uint64_t>> pictures_;
+};
+
 void score_answers(const JournalReader& journal,
                    const scoring::Scorer& scorer,
+                   const scoring::Scorer* second,
                    ModelResults& results) {
   scoring::Tally tally;
-  std::map<std::string, scoring::ClusteredMean> by_type;
+  Divisions divisions;
+  TimeTally times;
   results.earlier_answers.resize(results.model.earlier.size());
   journal.for_each_answer(
       results.model.no,
@@ -62,27 +123,28 @@ void score_answers(const JournalReader& journal,
           ++results.pending;
           return;
         }
-        const bool known = !item.item.truth.references.empty();
+        const bool known = scorer.can_score(item.item.truth);
         const std::optional<scoring::Score> score = score_of(scorer, item, *answer);
         const std::string cluster = std::to_string(item.place.cluster);
         tally.add(answer->answer.outcome, known, score, cluster);
         if (answer->answer.outcome != Outcome::kAnswered) {
           add_reason(answer->answer, results.reasons);
+          results.unsupported +=
+              answer->answer.error_code == kPictureNeeded && !item.item.arm.empty() ? 1 : 0;
         }
         add_phases(results.phases, answer->answer.seconds);
         count_earlier(answer->asked_at, results);
-        if (known && !item.item.truth.answer_type.empty()) {
-          by_type[item.item.truth.answer_type].add(score ? score->value : 0.0, cluster);
+        divisions.add(
+            item, score, second != nullptr ? score_of(*second, item, *answer) : std::nullopt);
+        if (answer->answer.outcome == Outcome::kAnswered) {
+          times.add(answer->answer.seconds);
         }
       });
   results.counts = tally.counts();
   results.accuracy = tally.accuracy();
   results.accuracy_answered = tally.accuracy_answered();
-  for (const auto& [type, mean] : by_type) {
-    if (const auto estimate = mean.estimate()) {
-      results.by_answer_type.emplace(type, *estimate);
-    }
-  }
+  divisions.put(results, second != nullptr);
+  results.times = times.result();
 }
 
 void add_speed(const JournalReader& journal, ModelResults& results) {
@@ -133,7 +195,7 @@ RunState present_state(const RunRecord& run, const std::filesystem::path& folder
 std::optional<scoring::Score> score_of(const scoring::Scorer& scorer,
                                        const ItemRecord& item,
                                        const AnswerRecord& answer) {
-  if (answer.answer.outcome != Outcome::kAnswered || item.item.truth.references.empty()) {
+  if (answer.answer.outcome != Outcome::kAnswered || !scorer.can_score(item.item.truth)) {
     return std::nullopt;
   }
   return scorer.score(item.item.truth, answer.answer.text);
@@ -145,6 +207,9 @@ RunResults results_of(const JournalReader& journal, const std::string& metric) {
   results.run.state = present_state(results.run, journal.folder());
   results.metric = metric.empty() ? results.run.spec.metric : metric;
   const auto scorer = scoring::make_scorer(results.metric);
+  results.second_metric = scoring::second_metric(results.metric);
+  const auto second =
+      results.second_metric.empty() ? nullptr : scoring::make_scorer(results.second_metric);
   for (ModelRecord& model : journal.models()) {
     ModelResults one;
     const PeakRecord peak = journal.nearest_peak(model.no);
@@ -154,11 +219,18 @@ RunResults results_of(const JournalReader& journal, const std::string& metric) {
     one.superseded = journal.superseded_count(model.no);
     one.unanswered_ids = journal.unanswered_ids(model.no, kUnansweredListed);
     one.model = std::move(model);
-    score_answers(journal, *scorer, one);
+    score_answers(journal, *scorer, second.get(), one);
     add_speed(journal, one);
+    if (results.run.spec.test == "describe") {
+      one.describe = describe_results(journal, one.model.no);
+    }
+    if (results.run.spec.test == "context") {
+      one.context = context_results(journal, one.model.no, *scorer);
+    }
     results.models.push_back(std::move(one));
   }
   add_memory(journal, results.models);
+  results.best = compare_models(journal, *scorer, results.models);
   return results;
 }
 
@@ -169,7 +241,8 @@ ExitCode exit_code_of(const RunResults& results, std::optional<double> fail_unde
     if (!model.budget_kept().value_or(true)) {
       return ExitCode::kDoesNotFit;
     }
-    all_answered = all_answered && model.pending == 0 && model.counts.unanswered() == 0;
+    all_answered =
+        all_answered && model.pending == 0 && model.counts.unanswered() == model.unsupported;
     high_enough = high_enough && (!fail_under || (model.accuracy.has_value() &&
                                                   model.accuracy->mean * 100.0 >= *fail_under));
   }

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <unordered_map>
 
 #include "base/errors.h"
+#include "datasets/system_message.h"
 #include "run/grouping.h"
 #include "run/model_hash.h"
 
@@ -38,7 +40,21 @@ bool same_pictures(const datasets::Item& a, const datasets::Item& b) {
 bool same_surroundings(const datasets::Item& a, const datasets::Item& b) {
   return a.line == b.line && a.question == b.question && a.defect == b.defect &&
          a.truth.references == b.truth.references && a.truth.answer_type == b.truth.answer_type &&
-         a.truth.question_type == b.truth.question_type && same_pictures(a, b);
+         a.truth.question_type == b.truth.question_type && a.truth.chosen == b.truth.chosen &&
+         a.truth.facts == b.truth.facts && a.arm == b.arm && a.dialogue == b.dialogue &&
+         a.turn == b.turn && same_pictures(a, b);
+}
+
+/// Whether its history has the answer to an item that is asked anew.
+bool follows_any(const datasets::Item& item, const std::set<std::string>& anew) {
+  for (const Message& message : item.conversation) {
+    for (const Part& part : message.parts) {
+      if (part.kind == Part::Kind::kAnswer && anew.contains(part.text)) {
+        return true;
+      }
+    }
+  }
+  return false;
 }
 
 /// One pass over data and journal.
@@ -67,6 +83,7 @@ Comparison compare(const JournalReader& journal, const datasets::Dataset& datase
   std::uint64_t unseen = journal.item_count();
   const auto reader = dataset.open();
   datasets::ItemHasher hasher;
+  std::set<std::string> anew;  // turns come after those that they need
   while (unseen > 0 || !stops_early(spec)) {
     std::optional<datasets::Item> item = reader->next();
     if (!item) {
@@ -94,7 +111,8 @@ Comparison compare(const JournalReader& journal, const datasets::Dataset& datase
     seen[index] = true;
     --unseen;
     const std::string hash = hasher.hash(*item);
-    if (hash != known->hash) {
+    if (hash != known->hash || follows_any(*item, anew)) {
+      anew.insert(item->id);
       result.difference.changed.push_back(item->id);
       if (keep) {
         result.replaced.push_back({known->seq, known->place, hash, std::move(*item)});
@@ -219,7 +237,8 @@ void register_items(Journal& journal,
   });
 }
 
-DataDifference resume_data(Journal& journal, const datasets::Dataset& dataset, bool force) {
+DataDifference resume_data(Journal& journal, const datasets::Dataset& given, bool force) {
+  const datasets::Dataset dataset = datasets::with_system(given, journal.run().spec.system);
   Comparison comparison = compare(journal, dataset, force);
   const DataDifference& difference = comparison.difference;
   if ((!difference.empty() || !comparison.unreferenced.empty()) && !force) {

@@ -59,13 +59,34 @@ std::optional<Bytes> as_bytes(const std::optional<std::int64_t>& value) {
 
 std::uint32_t as_count(std::int64_t value) { return static_cast<std::uint32_t>(value); }
 
-/// Compact, since each item has one: [["user", [0, "What is it?"]]], numbers being pictures.
+Json part_json(const Part& part) {
+  switch (part.kind) {
+    case Part::Kind::kText:
+      return part.text;
+    case Part::Kind::kImage:
+      return part.image;
+    case Part::Kind::kAnswer:
+      return {{"answer", part.text}};
+  }
+  return {};
+}
+
+Part part_from(const Json& json) {
+  if (json.is_object()) {
+    return Part::of_answer(json.at("answer").get<std::string>());
+  }
+  return json.is_string() ? Part::of_text(json.get<std::string>())
+                          : Part::of_image(json.get<std::size_t>());
+}
+
+/// Compact, since each item has one: [["user", [0, "What is it?"]]], numbers being pictures and
+/// {"answer": id} the place of an earlier item's answer.
 Json conversation_json(const Conversation& conversation) {
   Json messages = Json::array();
   for (const Message& message : conversation) {
     Json parts = Json::array();
     for (const Part& part : message.parts) {
-      parts.push_back(part.kind == Part::Kind::kImage ? Json(part.image) : Json(part.text));
+      parts.push_back(part_json(part));
     }
     messages.push_back(Json::array({message.role, std::move(parts)}));
   }
@@ -78,12 +99,51 @@ Conversation conversation_from(const Json& json) {
     Message message;
     message.role = entry.at(0).get<std::string>();
     for (const Json& part : entry.at(1)) {
-      message.parts.push_back(part.is_string() ? Part::of_text(part.get<std::string>())
-                                               : Part::of_image(part.get<std::size_t>()));
+      message.parts.push_back(part_from(part));
     }
     conversation.push_back(std::move(message));
   }
   return conversation;
+}
+
+Json facts_json(const std::vector<scoring::Fact>& facts) {
+  Json list = Json::array();
+  for (const scoring::Fact& fact : facts) {
+    list.push_back(Json::array({fact.object, fact.attribute, fact.position}));
+  }
+  return list;
+}
+
+/// Usually a list; with the data's own choice among them, or facts, an object.
+Json references_json(const scoring::Truth& truth) {
+  if (truth.chosen.empty() && truth.facts.empty()) {
+    return truth.references;
+  }
+  Json json = {{"answers", truth.references}};
+  if (!truth.chosen.empty()) {
+    json["chosen"] = truth.chosen;
+  }
+  if (!truth.facts.empty()) {
+    json["facts"] = facts_json(truth.facts);
+  }
+  return json;
+}
+
+void read_references(const Json& json, scoring::Truth& truth) {
+  if (json.is_array()) {
+    truth.references = json.get<std::vector<std::string>>();
+    return;
+  }
+  if (!json.is_object()) {
+    return;
+  }
+  truth.references = json.at("answers").get<std::vector<std::string>>();
+  truth.chosen = json.value("chosen", std::string());
+  for (const Json& fact : json.value("facts", Json::array())) {
+    truth.facts.push_back({fact.at(0).get<std::string>(),
+                           fact.at(1).get<std::string>(),
+                           fact.at(2).get<std::string>()});
+  }
 }
 
 Json pictures_json(const std::vector<datasets::Picture>& pictures) {
@@ -182,12 +242,15 @@ void bind_item(Statement& statement, const ItemRecord& record) {
       .bind(static_cast<std::int64_t>(item.line))
       .bind_text(item.question)
       .bind_text(text_of(conversation_json(item.conversation)))
-      .bind_text(text_of(Json(item.truth.references)))
+      .bind_text(text_of(references_json(item.truth)))
       .bind_text(item.truth.answer_type)
       .bind_text(item.truth.question_type)
       .bind_text(text_of(pictures_json(item.pictures)))
       .bind_text(item.defect)
-      .bind_text(item.defect.empty() ? std::string_view() : to_string(item.defect_outcome));
+      .bind_text(item.defect.empty() ? std::string_view() : to_string(item.defect_outcome))
+      .bind_text(item.arm)
+      .bind_text(item.dialogue)
+      .bind(item.turn == 0 ? std::nullopt : std::optional<std::int64_t>(item.turn));
 }
 
 ItemRecord read_item(const Statement& row, int first) {
@@ -201,15 +264,16 @@ ItemRecord read_item(const Statement& row, int first) {
   record.item.line = static_cast<std::uint64_t>(row.integer(first + 5));
   record.item.question = row.text(first + 6);
   record.item.conversation = conversation_from(json_at(row, first + 7, "conversation"));
-  if (const Json references = json_at(row, first + 8, "references"); references.is_array()) {
-    record.item.truth.references = references.get<std::vector<std::string>>();
-  }
+  read_references(json_at(row, first + 8, "references"), record.item.truth);
   record.item.truth.answer_type = row.text(first + 9);
   record.item.truth.question_type = row.text(first + 10);
   record.item.pictures = pictures_from(json_at(row, first + 11, "pictures"));
   record.item.defect = row.text(first + 12);
   record.item.defect_outcome =
       outcome_from_string(row.text(first + 13)).value_or(record.item.defect_outcome);
+  record.item.arm = row.text(first + 14);
+  record.item.dialogue = row.text(first + 15);
+  record.item.turn = as_count(row.optional_integer(first + 16).value_or(0));
   return record;
 }
 

@@ -21,7 +21,7 @@ ItemRecord read_item(const Statement& row, int first);
 void store_pictures(Database& database, const datasets::Item& item);
 /// Puts them back into an item that was read.
 void load_pictures(Database& database, datasets::Item& item);
-inline constexpr int kItemColumns = 14;
+inline constexpr int kItemColumns = 17;
 
 /// Stores readings, each value once: answers of one group mostly share theirs.
 class ReadingStore {

@@ -22,7 +22,7 @@ inline constexpr std::int64_t kApplicationId = 0x4864526d;
 
 #define HEADROOM_ITEM_COLUMNS                                                      \
   "seq, id, hash, grp, cluster, line, question, conversation, refs, answer_type, " \
-  "question_type, pictures, defect, defect_outcome"
+  "question_type, pictures, defect, defect_outcome, arm, dialogue, turn"
 
 /// The readings over time: spans that begin at whole multiples of their width (milliseconds).
 #define HEADROOM_MEMORY_SERIES                                                                   \
@@ -36,7 +36,7 @@ inline constexpr std::int64_t kApplicationId = 0x4864526d;
   "available_last INTEGER, device_free_low INTEGER, device_free_high INTEGER, "                  \
   "device_free_last INTEGER, PRIMARY KEY(time, model)) WITHOUT ROWID; "
 
-/// Version 2. NULL stands for an empty text or an unread sensor. Sizes are integers of bytes, times
+/// Version 3. NULL stands for an empty text or an unread sensor. Sizes are integers of bytes, times
 /// are seconds, moments ISO texts (of readings: milliseconds since 1970).
 /// docs/reference/journal.md.
 inline constexpr const char* kSchema = R"sql(
@@ -51,7 +51,7 @@ CREATE TABLE item(
   seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, hash TEXT NOT NULL, grp INTEGER NOT NULL,
   cluster INTEGER NOT NULL, line INTEGER, question TEXT, conversation TEXT, refs TEXT,
   answer_type TEXT, question_type TEXT, pictures TEXT, defect TEXT,
-  defect_outcome TEXT);
+  defect_outcome TEXT, arm TEXT, dialogue TEXT, turn INTEGER);
 CREATE INDEX item_by_group ON item(grp, seq);
 CREATE TABLE picture(hash TEXT PRIMARY KEY, bytes BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE answer(
@@ -94,6 +94,13 @@ ALTER TABLE memory_event ADD COLUMN phase TEXT;
 ALTER TABLE memory_event ADD COLUMN item TEXT;
 )sql" HEADROOM_MEMORY_SERIES;
 
+/// Makes a file of version 2 one of version 3.
+inline constexpr const char* kToVersion3 = R"sql(
+ALTER TABLE item ADD COLUMN arm TEXT;
+ALTER TABLE item ADD COLUMN dialogue TEXT;
+ALTER TABLE item ADD COLUMN turn INTEGER;
+)sql";
+
 /// Shows a file of version 1 as one of version 2 to a connection that only reads: a temporary name
 /// goes before the file's own.
 inline constexpr const char* kAsVersion2 = R"sql(
@@ -101,5 +108,10 @@ CREATE TEMP VIEW model AS SELECT *, NULL AS earlier FROM main.model;
 CREATE TEMP VIEW asked AS SELECT *, NULL AS planned_peak, NULL AS budget FROM main.asked;
 CREATE TEMP VIEW memory_event AS SELECT *, NULL AS phase, NULL AS item FROM main.memory_event;
 CREATE TEMP TABLE memory_series()sql" HEADROOM_SERIES_COLUMNS ");";
+
+/// The same for a file of version 2 as one of version 3.
+inline constexpr const char* kAsVersion3 =
+    "CREATE TEMP VIEW item AS SELECT *, NULL AS arm, NULL AS dialogue, NULL AS turn FROM "
+    "main.item;";
 
 }  // namespace headroom::run

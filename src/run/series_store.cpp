@@ -155,10 +155,12 @@ void SeriesStore::put(Database& database,
   if (!known_) {
     Statement row = database.query("SELECT count(*), coalesce(min(width), 0) FROM memory_series");
     row.step();
-    known_ = Known{row.integer(0), ReadingSpan::Width(row.integer(1))};
+    rows_ = row.integer(0);
+    width_ = ReadingSpan::Width(row.integer(1));
+    known_ = true;
   }
-  if (known_->width.count() > 0) {
-    memory::thin(spans, known_->width);
+  if (width_.count() > 0) {
+    memory::thin(spans, width_);
   }
   for (ReadingSpan& span : spans) {
     if (std::optional<SpanRecord> there = find(database, model, span.begin)) {
@@ -166,16 +168,16 @@ void SeriesStore::put(Database& database,
       write(database, *there);
     } else {
       write(database, {model, std::move(span)});
-      ++known_->rows;
+      ++rows_;
     }
   }
   make_room(database);
 }
 
 void SeriesStore::make_room(Database& database) {
-  while (known_->rows > most_rows_) {
-    known_->width = std::max(known_->width, memory::ReadingSeries::kWidth) * 2;
-    known_->rows = thin_rows(database, known_->width);
+  while (rows_ > most_rows_) {
+    width_ = std::max(width_, memory::ReadingSeries::kWidth) * 2;
+    rows_ = thin_rows(database, width_);
   }
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "database.h"
@@ -22,18 +21,15 @@ class SeriesStore {
   void put(Database& database, std::uint32_t model, std::vector<memory::ReadingSpan> spans);
 
   /// To be called when the transaction is undone.
-  void forget() { known_.reset(); }
+  void forget() { known_ = false; }
 
  private:
-  struct Known {
-    std::int64_t rows = 0;
-    memory::ReadingSpan::Width width = memory::ReadingSpan::Width(0);  ///< no row is narrower
-  };
-
   void make_room(Database& database);
 
   std::int64_t most_rows_;
-  std::optional<Known> known_;  ///< empty: to be looked up
+  bool known_ = false;  ///< else rows_ and width_ are to be looked up
+  std::int64_t rows_ = 0;
+  memory::ReadingSpan::Width width_{0};  ///< no row is narrower
 };
 
 /// Reads HEADROOM_SERIES_COLUMNS from column 0 on.

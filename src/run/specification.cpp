@@ -133,14 +133,18 @@ std::string to_string(const ItemRange& range) {
 }
 
 Json to_json(const ModelSpec& model) {
-  return {{"word", model.word},
-          {"name", model.name},
-          {"engine", model.engine},
-          {"folder", model.folder},
-          {"revision", model.revision},
-          {"hash", model.hash},
-          {"files", model.files},
-          {"dtype", model.dtype}};
+  Json json = {{"word", model.word},
+               {"name", model.name},
+               {"engine", model.engine},
+               {"folder", model.folder},
+               {"revision", model.revision},
+               {"hash", model.hash},
+               {"files", model.files},
+               {"dtype", model.dtype}};
+  if (model.not_run) {
+    json["not_run"] = {{"code", model.not_run->code}, {"reason", model.not_run->reason}};
+  }
+  return json;
 }
 
 ModelSpec model_spec_from_json(const Json& json) {
@@ -153,6 +157,11 @@ ModelSpec model_spec_from_json(const Json& json) {
   take(json, "hash", model.hash);
   take(json, "files", model.files);
   take(json, "dtype", model.dtype);
+  if (const auto not_run = json.find("not_run"); not_run != json.end()) {
+    model.not_run.emplace();
+    take(*not_run, "code", model.not_run->code);
+    take(*not_run, "reason", model.not_run->reason);
+  }
   return model;
 }
 
@@ -174,8 +183,12 @@ Json to_json(const Specification& spec) {
                  {"pictures", spec.data.pictures}}},
                {"metric", spec.metric},
                {"sample_ids", spec.sample_ids},
+               {"in_sample_order", spec.in_sample_order},
                {"shuffle", spec.shuffle},
                {"seed", spec.seed},
+               {"prompt", spec.prompt},
+               {"text_only", spec.text_only},
+               {"system", spec.system},
                {"max_tokens", spec.max_tokens},
                {"top_log_probs", spec.top_log_probs},
                {"max_image_side", spec.max_image_side},
@@ -192,10 +205,17 @@ Json to_json(const Specification& spec) {
                {"allow", spec.allow},
                {"question_timeout", spec.question_timeout},
                {"out", spec.out},
+               {"legacy_results", spec.legacy_results},
                {"command", spec.command},
                {"versions", spec.versions}};
+  for (const datasets::ScriptTurn& turn : spec.turns) {
+    json["turns"].push_back({{"text", turn.text}, {"fact", turn.fact}});
+  }
   if (spec.limit) {
     json["limit"] = to_string(*spec.limit);
+  }
+  if (spec.pictures) {
+    json["pictures"] = to_string(*spec.pictures);
   }
   if (spec.fail_under) {
     json["fail_under"] = *spec.fail_under;
@@ -227,9 +247,26 @@ Specification specification_from_json(const Json& json) {
   if (!limit.empty()) {
     spec.limit = parse_range(limit);
   }
+  std::string pictures;
+  take(json, "pictures", pictures);
+  if (!pictures.empty()) {
+    spec.pictures = parse_range(pictures);
+  }
+  take(json, "prompt", spec.prompt);
+  take(json, "text_only", spec.text_only);
+  if (const auto turns = json.find("turns"); turns != json.end() && turns->is_array()) {
+    for (const Json& entry : *turns) {
+      datasets::ScriptTurn turn;
+      take(entry, "text", turn.text);
+      take(entry, "fact", turn.fact);
+      spec.turns.push_back(std::move(turn));
+    }
+  }
   take(json, "sample_ids", spec.sample_ids);
+  take(json, "in_sample_order", spec.in_sample_order);
   take(json, "shuffle", spec.shuffle);
   take(json, "seed", spec.seed);
+  take(json, "system", spec.system);
   take(json, "max_tokens", spec.max_tokens);
   take(json, "top_log_probs", spec.top_log_probs);
   take(json, "max_image_side", spec.max_image_side);
@@ -251,6 +288,7 @@ Specification specification_from_json(const Json& json) {
     take(json, "fail_under", percent);
     spec.fail_under = percent;
   }
+  take(json, "legacy_results", spec.legacy_results);
   take(json, "command", spec.command);
   take(json, "versions", spec.versions);
   return spec;

@@ -7,6 +7,7 @@
 
 #include "base/errors.h"
 #include "base/iso_time.h"
+#include "earlier_answers.h"
 #include "run/results.h"
 #include "run/resume.h"
 #include "scoring/scorers.h"
@@ -93,6 +94,7 @@ void set_limits(worker::AskLimits& limits, const memory::GroupLimits& decided) {
   limits.prefill_chunk = decided.prefill_chunk;
   limits.share_prefix = decided.share_prefix;
   limits.memory = decided.memory;
+  limits.throttle = decided.throttle;
   limits.release_vision = decided.release_vision;
   limits.max_tiles = decided.max_tiles;
   limits.kv_bits = decided.kv_bits;
@@ -158,6 +160,9 @@ void Stretch::count_earlier_answers() {
   progress_.budget = governor_.budget().limit;
   progress_.counter = memory::to_string(governor_.budget().counter);
   progress_.tally = &tally_;
+  if (spec_.test == "describe") {
+    progress_.measure = "facts told";
+  }
   parts_.journal.for_each_answer(
       plan_.model,
       JournalReader::Readings::kSkip,
@@ -169,7 +174,7 @@ void Stretch::count_earlier_answers() {
         ++progress_.done;
         ++(answer->answer.outcome == Outcome::kAnswered ? progress_.answered : progress_.failed);
         tally_.add(answer->answer.outcome,
-                   !item.item.truth.references.empty(),
+                   scorer_->can_score(item.item.truth),
                    score_of(*scorer_, item, *answer),
                    std::to_string(item.place.cluster));
       });
@@ -182,8 +187,8 @@ void Stretch::load() {
   move_wall();
   worker::LoadRequest request = plan_.load;
   const memory::LoadLimits limits = governor_.load_limits();
-  request.memory_limit = request.memory_limit ? request.memory_limit : limits.memory;
-  request.cache_limit = request.cache_limit ? request.cache_limit : limits.cache;
+  request.memory_limit = limits.memory;
+  request.cache_limit = limits.cache;
   request.now = time_from_iso(parts_.journal.run().created);
   const worker::Loaded loaded = backend_.load(request);
   parts_.sampler.see(loaded.reading);
@@ -253,6 +258,9 @@ void Stretch::ask_group(OpenGroup& group, const std::optional<OpenGroup>& next) 
       end_item(record, record.item.defect_outcome, "E-ITEM", record.item.defect);
     }
   }
+  for (MissingTurn& missing : put_earlier_answers(parts_.journal, plan_.model, group)) {
+    end_item(*missing.item, Outcome::kSkipped, std::move(missing.code), std::move(missing.why));
+  }
   if (group.request.items.empty()) {
     commit();
     return;
@@ -260,7 +268,10 @@ void Stretch::ask_group(OpenGroup& group, const std::optional<OpenGroup>& next) 
   const memory::PhaseMark mark(
       parts_.sampler,
       {memory::RunPhase::kAsk, group.request.group, group.request.items.front().id});
-  memory::GroupFacts facts = estimator_.of(group, next);
+  // Where this group is held, the next one goes on from it and needs no picture.
+  const bool held = continues(next, group);
+  group.request.limits.hold = held;
+  memory::GroupFacts facts = estimator_.of(group, held ? std::nullopt : next);
   facts.decoded = prepared_ == group.no;
   const std::optional<memory::Reading> reading = ask_down_the_ladder(group, facts, next);
   if (!reading) {
@@ -268,7 +279,8 @@ void Stretch::ask_group(OpenGroup& group, const std::optional<OpenGroup>& next) 
     return;
   }
   const std::size_t noted = events_.size();
-  const memory::CleanDecision after = governor_.after_group(facts, facts.questions, *reading);
+  const memory::CleanDecision after =
+      governor_.after_group(facts, facts.questions, *reading, held_);
   for (std::size_t i = noted; i < events_.size(); ++i) {
     if (events_[i].kind == memory::MemoryEvent::Kind::kGroup) {
       if (walked_peak_) {
@@ -335,9 +347,11 @@ memory::Reading Stretch::ask_items(OpenGroup& group,
   set_limits(group.request.limits, decision.limits);
   group.request.limits.deadline_seconds =
       spec_.question_timeout * static_cast<double>(group.request.items.size());
-  if (decision.prepare_next && next && !next->request.items.empty() &&
+  if (decision.prepare_next && !group.request.limits.hold && next && !next->request.items.empty() &&
       !next->request.pictures.empty()) {
-    backend_.prepare(next->request);
+    worker::AskRequest pictures = next->request;
+    pictures.items.clear();  // their histories may need answers of this group
+    backend_.prepare(pictures);
     prepared_ = next->no;
   }
   asked_since_ = parts_.clock.now();
@@ -350,6 +364,7 @@ memory::Reading Stretch::ask_items(OpenGroup& group,
   seconds_ += seconds(parts_.clock.now() - asked_since_);
   asking_clock_ = false;
   walked_peak_ = done.walked_peak;
+  held_ = done.held;
   parts_.sampler.see(done.reading);
   if (failed_) {
     std::rethrow_exception(failed_);
@@ -428,7 +443,7 @@ void Stretch::count(const ItemRecord& item, AnswerRecord&& answer) {
   answer.asked_at = asked_at_.empty() ? iso_time(parts_.clock.wall()) : asked_at_;
   const bool answered = answer.answer.outcome == Outcome::kAnswered;
   tally_.add(answer.answer.outcome,
-             !item.item.truth.references.empty(),
+             scorer_->can_score(item.item.truth),
              score_of(*scorer_, item, answer),
              std::to_string(item.place.cluster));
   ++progress_.done;
@@ -437,7 +452,7 @@ void Stretch::count(const ItemRecord& item, AnswerRecord&& answer) {
   ++end_.asked;
   ++(answered ? end_.answered : end_.failed);
   arrived_.push_back(std::move(answer));
-  parts_.observer.on_answer(arrived_.back(), progress());
+  parts_.observer.on_answer(item, arrived_.back(), progress());
 }
 
 void Stretch::note_death(const backends::Death& death) {

@@ -100,6 +100,7 @@ class Stretch {
   std::optional<Bytes> planned_peak_;
   std::string rung_;                       ///< on which the group is asked
   std::optional<Bytes> walked_peak_;       ///< of the group that was asked last
+  Bytes held_;                             ///< by the worker, of the same
   std::optional<std::uint32_t> prepared_;  ///< group whose pictures are decoded ahead
   TimePoint asked_since_{};
   std::string asked_at_;  ///< when the group in progress was sent, ISO time; empty: it was not

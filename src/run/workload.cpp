@@ -26,11 +26,14 @@ Bytes rounded_up(std::uint64_t bytes) {
 /// A survey in progress: each group's pictures are looked at once, each set of sizes kept once.
 class Survey {
  public:
+  explicit Survey(std::uint32_t answer_tokens) : answer_tokens_(answer_tokens) {}
+
   void add(const datasets::Item& item, std::uint32_t group) {
     Group& known = groups_[group];
     const std::uint32_t size = ++known.size;
     facts_.largest_group = std::max(facts_.largest_group, size);
-    facts_.text_tokens = std::max(facts_.text_tokens, estimate_text_tokens(item.conversation));
+    facts_.text_tokens =
+        std::max(facts_.text_tokens, estimate_text_tokens(item.conversation, answer_tokens_));
     if (!item.defect.empty()) {
       if (++facts_.defects == 1) {
         facts_.first_defect = item.defect;
@@ -83,6 +86,7 @@ class Survey {
     return entry->second;
   }
 
+  std::uint32_t answer_tokens_;
   WorkloadFacts facts_;
   std::unordered_map<std::uint32_t, Group> groups_;
   std::map<PictureKey, std::size_t> indices_;
@@ -105,19 +109,24 @@ worker::PictureSize picture_size(const datasets::Picture& picture, std::string* 
   }
 }
 
-std::uint32_t estimate_text_tokens(const Conversation& conversation) {
+std::uint32_t estimate_text_tokens(const Conversation& conversation, std::uint32_t answer_tokens) {
   std::size_t bytes = 0;
+  std::size_t answers = 0;
   for (const Message& message : conversation) {
     for (const Part& part : message.parts) {
-      bytes += part.text.size();
+      const bool answer = part.kind == Part::Kind::kAnswer;
+      answers += answer ? 1 : 0;
+      bytes += answer ? 0 : part.text.size();
     }
   }
-  return static_cast<std::uint32_t>(
-      std::min<std::size_t>(bytes / 3 + 16 * conversation.size(), 1U << 30U));
+  return static_cast<std::uint32_t>(std::min<std::size_t>(
+      bytes / 3 + 16 * conversation.size() + answers * std::size_t{answer_tokens}, 1U << 30U));
 }
 
-WorkloadFacts survey_workload(const datasets::Dataset& dataset, const Selection& selection) {
-  Survey survey;
+WorkloadFacts survey_workload(const datasets::Dataset& dataset,
+                              const Selection& selection,
+                              std::uint32_t answer_tokens) {
+  Survey survey(answer_tokens);
   for_each_selected(dataset, selection, [&](const datasets::Item& item, const Place& place) {
     survey.add(item, place.group);
   });
@@ -125,7 +134,7 @@ WorkloadFacts survey_workload(const datasets::Dataset& dataset, const Selection&
 }
 
 WorkloadFacts survey_workload(const JournalReader& journal) {
-  Survey survey;
+  Survey survey(journal.run().spec.max_tokens);
   journal.for_each_item([&](ItemRecord&& record) {
     datasets::Item item = std::move(record.item);
     journal.load_pictures(item);

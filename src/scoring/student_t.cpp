@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -64,6 +65,10 @@ double expanded(double z, double degrees) {
 }
 
 }  // namespace
+
+double student_t_beyond(double t, std::size_t degrees) {
+  return std::clamp(1 - two_sided_probability(t, degrees), 0.0, 1.0);
+}
 
 double student_t(std::size_t degrees, double confidence) {
   if (degrees == 0 || !(confidence > 0 && confidence < 1)) {

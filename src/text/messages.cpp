@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "base/errors.h"
 #include "text/chat_template.h"
 
 namespace headroom::text {
@@ -11,6 +12,9 @@ OrderedJson to_template_messages(const Conversation& conversation) {
   for (const auto& message : conversation) {
     OrderedJson content = OrderedJson::array();
     for (const auto& part : message.parts) {
+      if (part.kind == Part::Kind::kAnswer) {
+        throw InternalError("prompt: the answer to item '" + part.text + "' is not there yet");
+      }
       if (part.kind == Part::Kind::kImage) {
         content.push_back({{"type", "image"}});
       } else {

@@ -41,6 +41,10 @@ Json conversation_to_json(const Conversation& conversation) {
   for (const Message& message : conversation) {
     Json parts = Json::array();
     for (const Part& part : message.parts) {
+      if (part.kind == Part::Kind::kAnswer) {
+        throw InternalError("ask: the answer to item '" + part.text +
+                            "' has not been put into the history before it is sent");
+      }
       parts.push_back(part.kind == Part::Kind::kImage ? Json{{"image", part.image}}
                                                       : Json{{"text", part.text}});
     }
@@ -104,9 +108,13 @@ Json limits_to_json(const AskLimits& limits) {
                {"deadline_seconds", limits.deadline_seconds},
                {"release_vision", limits.release_vision},
                {"max_tiles", limits.max_tiles},
-               {"kv_bits", limits.kv_bits}};
+               {"kv_bits", limits.kv_bits},
+               {"hold", limits.hold}};
   if (limits.memory) {
     json["memory_bytes"] = limits.memory->count();
+  }
+  if (limits.throttle) {
+    json["throttle_bytes"] = limits.throttle->count();
   }
   return json;
 }
@@ -118,6 +126,7 @@ AskLimits limits_from_json(const Json& json) {
   limits.prefill_chunk = fields.unsigned32("prefill_chunk", limits.prefill_chunk);
   limits.share_prefix = fields.flag("share_prefix", limits.share_prefix);
   limits.memory = fields.bytes("memory_bytes");
+  limits.throttle = fields.bytes("throttle_bytes");
   limits.deadline_seconds = fields.number("deadline_seconds", limits.deadline_seconds);
   limits.release_vision = fields.flag("release_vision", limits.release_vision);
   limits.max_tiles = fields.unsigned32("max_tiles", limits.max_tiles);
@@ -125,6 +134,7 @@ AskLimits limits_from_json(const Json& json) {
   if (limits.kv_bits != 0 && limits.kv_bits != 8) {
     fields.fail("kv_bits", fmt::format("expected 0 or 8, got {}", limits.kv_bits));
   }
+  limits.hold = fields.flag("hold", limits.hold);
   return limits;
 }
 
@@ -309,6 +319,9 @@ Json to_json(const AskDone& done) {
   if (done.walked_peak) {
     json["walked_peak_bytes"] = done.walked_peak->count();
   }
+  if (done.held > Bytes()) {
+    json["held_bytes"] = done.held.count();
+  }
   return json;
 }
 
@@ -320,6 +333,7 @@ AskDone from_json<AskDone>(const Json& json) {
   done.answered = fields.unsigned32("answered", 0);
   done.failed = fields.unsigned32("failed", 0);
   done.walked_peak = fields.bytes("walked_peak_bytes");
+  done.held = fields.bytes("held_bytes").value_or(Bytes());
   done.reading = fields.reading("reading");
   return done;
 }

@@ -86,7 +86,7 @@ TEST_F(Cases, TwoRunsStartedAtOnceIntoOneFolderKeepApart) {
 TEST_F(Cases, ARunKilledInItsMiddleGoesOnAtOnce) {
   const Json truth = begin("12-two-runs-one-folder");
   Running running(command({"vqa", "-d", "ask.jsonl", "-o", "out", "-vv"}));
-  ASSERT_TRUE(running.wait_for_error_text("answer of "));
+  ASSERT_TRUE(running.wait_for_error_text("prompt of "));
   running.signal(SIGKILL);
   running.wait();
   const auto runs = runs_in(folder_ / "out");

@@ -1,5 +1,7 @@
 #include "demo_checkpoint.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -40,6 +42,28 @@ std::string bytes_of(std::uint64_t number) {
   std::string text(sizeof number, '\0');
   std::memcpy(text.data(), &number, sizeof number);
   return text;
+}
+
+/// A bfloat16 as the nearest float16, ties to even.
+std::uint16_t float16_of(std::uint16_t bfloat16) {
+  const std::uint32_t bits = std::uint32_t{bfloat16} << 16U;
+  float value = 0;
+  std::memcpy(&value, &bits, sizeof value);
+  const std::uint16_t sign = bfloat16 & 0x8000U;
+  const double size = std::fabs(static_cast<double>(value));
+  if (size >= 65520.0) {
+    return sign | 0x7c00U;
+  }
+  int exponent = 0;
+  std::frexp(size, &exponent);
+  const int step = std::max(exponent - 11, -24);  // of the last bit, as a power of two
+  const double rounded = std::nearbyint(std::ldexp(size, -step));
+  if (rounded < 1024.0) {
+    return static_cast<std::uint16_t>(sign | static_cast<std::uint16_t>(rounded));
+  }
+  // 1024 to 2048 steps: the carry of a mantissa of 2048 goes on into the exponent by itself.
+  const unsigned exponent_bits = static_cast<unsigned>(step + 24) << 10U;
+  return static_cast<std::uint16_t>(sign | (exponent_bits + static_cast<unsigned>(rounded)));
 }
 
 }  // namespace
@@ -88,6 +112,25 @@ void DemoCheckpoint::edit_weights_header(const std::function<void(Json&)>& chang
   std::string text = header.dump();
   text.append((8 - text.size() % 8) % 8, ' ');
   put(weights(), bytes_of(text.size()) + text + whole.substr(8 + length));
+}
+
+void DemoCheckpoint::to_float16() const {
+  std::string whole = content(weights());
+  const std::size_t start = 8 + header_length(whole);
+  for (std::size_t at = start; at + 1 < whole.size(); at += 2) {
+    std::uint16_t number = 0;
+    std::memcpy(&number, whole.data() + at, sizeof number);
+    number = float16_of(number);
+    std::memcpy(whole.data() + at, &number, sizeof number);
+  }
+  put(weights(), whole);
+  edit_weights_header([](Json& header) {
+    for (auto& [name, tensor] : header.items()) {
+      if (name != "__metadata__") {
+        tensor["dtype"] = "F16";
+      }
+    }
+  });
 }
 
 void DemoCheckpoint::set_header_length(std::uint64_t length) const {

@@ -23,6 +23,8 @@ class DemoCheckpoint {
   void remove(const std::string& file) const;
   void write(const std::string& file, const std::string& text) const;
   void edit_json(const std::string& file, const std::function<void(Json&)>& change) const;
+  /// Stores the weights as float16 instead of bfloat16, each number rounded to the nearest.
+  void to_float16() const;
   /// Keeps that share of the file's bytes.
   void truncate(const std::string& file, double share) const;
 

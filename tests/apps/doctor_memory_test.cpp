@@ -51,6 +51,25 @@ TEST_F(DoctorMemory, PressesTheDemoModelFromAllSidesAndEveryCheckHolds) {
   EXPECT_EQ(finished.status, 0) << finished.err;
 }
 
+/// Of the last check, the wall.
+Json wall_of(const Finished& finished) { return Json::parse(finished.out)["checks"].back(); }
+
+TEST_F(DoctorMemory, TheWatchHoldsWhereTheKernelDoesNot) {
+  const Json wall = wall_of(headroom({"doctor", "--memory", "--json", "--wall", "watch"}));
+  EXPECT_TRUE(wall["passed"].get<bool>()) << wall;
+  const auto evidence = wall["figures"]["evidence"].get<std::string>();
+  EXPECT_NE(evidence.find("killed by the supervisor's watch: footprint "), std::string::npos)
+      << evidence;
+  EXPECT_GT(wall["figures"]["held_bytes"], wall["figures"]["limit_bytes"]) << wall;
+}
+
+TEST_F(DoctorMemory, AWallThatIsNotThereIsAFailedCheck) {
+  const Finished finished = headroom({"doctor", "--memory", "--json", "--wall", "off"});
+  EXPECT_EQ(finished.status, 1) << finished.err;
+  EXPECT_FALSE(wall_of(finished)["passed"].get<bool>());
+  EXPECT_EQ(Json::parse(finished.out)["passed"], 8);
+}
+
 TEST_F(DoctorMemory, SaysInWordsWhatDidNotHoldAndExitsWithOne) {
   // A worker whose readings are made up: it takes nothing, and gives nothing back.
   const Finished finished =

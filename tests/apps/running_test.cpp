@@ -259,20 +259,6 @@ TEST_F(RunningTest, ModelsAreAskedOneAfterAnother) {
   EXPECT_EQ(summary["models"][1]["answered"], 5);
 }
 
-/// The second model goes away while the first is asked.
-TEST_F(RunningTest, AModelRefusedAfterAnotherLeavesAnInterruptedRun) {
-  const DemoCheckpoint other(folder_ / "other");
-  Running running(command(
-      {"vqa", "--models", "demo", "./other", "--limit", "1000", "-v", "--cleanup-every", "5"}));
-  ASSERT_TRUE(running.wait_for_error_text("clean-up"));
-  fs::remove(folder_ / "other/config.json");
-  EXPECT_NE(running.wait().status, 0);
-  std::ifstream stored(runs().front() / "summary.json");
-  const Json summary = Json::parse(stored);
-  EXPECT_EQ(summary["state"], "interrupted");
-  EXPECT_EQ(summary["models"][0]["pending"], 0);
-}
-
 TEST_F(RunningTest, FailuresAreAskedAgainAndKeptAside) {
   const std::string picture = (demo_assets() / "easy-vqa/test/images/0.png").string();
   std::ofstream(folder_ / "broken.png") << "no picture";

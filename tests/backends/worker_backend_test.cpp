@@ -207,8 +207,6 @@ TEST(WorkerBackend, TellsDeathsApart) {
     int detail;
   };
 
-  WorkerOptions options = quick_options();
-  options.silence_timeout = 150ms;
   const Case cases[] = {
       {rule("before", "q1", "exit", {{"status", 7}}), Death::Kind::kExit, 7},
       {rule("before", "q1", "signal", {{"signal", SIGSEGV}}), Death::Kind::kSignal, SIGSEGV},
@@ -225,6 +223,11 @@ TEST(WorkerBackend, TellsDeathsApart) {
     std::vector<Json> script = {once};
     if (once["do"] == "close_output") {
       script.push_back(rule("after", "q1", "hang", {{"times", 1}}));
+    }
+    WorkerOptions options = quick_options();
+    if (one.kind == Death::Kind::kHang) {
+      // Only here: where others wait for an end, a busy machine must not make it a silence.
+      options.silence_timeout = 500ms;
     }
     Rig rig(script, options);
     rig.load();

@@ -50,6 +50,24 @@ TEST(ItemHash, TellsAMissingPictureFromOneThatIsThere) {
   EXPECT_NE(missing, item_hash(item));
 }
 
+TEST(ItemHash, TellsAnEarlierAnswerFromATextThatReadsAsItsId) {
+  Item text;
+  text.conversation = {{"assistant", {Part::of_text("1")}}};
+  Item answer = text;
+  answer.conversation = {{"assistant", {Part::of_answer("1")}}};
+  EXPECT_NE(item_hash(text), item_hash(answer));
+}
+
+TEST(ItemHash, DoesNotKnowArmDialogueAndTurn) {
+  Item item;
+  item.conversation = {{"user", {Part::of_text("q")}}};
+  const std::string base = item_hash(item);
+  item.arm = "history";
+  item.dialogue = "d";
+  item.turn = 2;
+  EXPECT_EQ(item_hash(item), base);
+}
+
 TEST(ItemHash, IsTheSameInARow) {
   OpenOptions options;
   options.assets = std::filesystem::path(HEADROOM_SOURCE_DIR) / "assets/demo";

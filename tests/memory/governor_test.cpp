@@ -163,6 +163,37 @@ TEST_F(GovernorTest, WhatLoadingTookBeyondItsPlanIsTakenFromEveryGroup) {
   EXPECT_EQ(governor.before_group(facts()).planned_peak, planned + 84_MiB);
 }
 
+TEST_F(GovernorTest, WhatIsHeldForTheNextTurnIsNotBeyondThePlan) {
+  Governor& governor = start(512_MiB);
+  load(governor);
+  const Bytes planned = governor.before_group(facts()).planned_peak;
+  set_worker(165_MiB, 29_MiB, Bytes());
+  governor.after_group(facts(), 1, worker_);
+  const Bytes leftovers = governor.before_group(facts("g2")).planned_peak - planned;
+  ASSERT_GT(leftovers, 40_MiB);
+  governor.after_group(facts("g2"), 1, worker_, 40_MiB);
+  EXPECT_EQ(governor.before_group(facts("g3")).planned_peak, planned + leftovers - 40_MiB);
+  governor.after_group(facts("g3"), 1, worker_);
+  EXPECT_EQ(governor.before_group(facts("g4")).planned_peak, planned + leftovers);
+}
+
+TEST_F(GovernorTest, WhatIsHeldForTheNextTurnIsGoneAfterACleanUpAndAfterAStop) {
+  Governor& governor = start(512_MiB);
+  load(governor);
+  set_worker(165_MiB, 29_MiB, Bytes());
+  governor.before_group(facts());
+  governor.after_group(facts(), 1, worker_);
+  const Bytes leftovers = governor.before_group(facts()).planned_peak;
+  governor.after_group(facts(), 1, worker_, 40_MiB);
+  governor.after_cleanup({Clean::kNormal, "test", ""}, worker_, worker_);
+  EXPECT_EQ(governor.before_group(facts()).planned_peak, leftovers);
+  governor.after_group(facts(), 1, worker_, 40_MiB);
+  governor.before_group(facts());
+  governor.after_stop(facts(), "E-MEM-GUARD");
+  governor.after_group(facts(), 1, worker_, Bytes());
+  EXPECT_EQ(governor.before_group(facts()).planned_peak, leftovers);
+}
+
 TEST_F(GovernorTest, CleansBeforeAGroupThatLeftoversWouldReduce) {
   Governor& governor = start(180_MiB);
   load(governor);
@@ -212,6 +243,21 @@ TEST_F(GovernorTest, ThePeriodicCleanUpComesAfterFiveQuestions) {
   EXPECT_EQ(last(Kind::kClean)->freed, static_cast<std::int64_t>((9_MiB).count()));
   EXPECT_EQ(last(Kind::kClean)->reason, "periodic: 5 questions since the last clean-up, every 5");
   EXPECT_EQ(governor.summary().cleanups, 1U);
+}
+
+TEST_F(GovernorTest, WhatWasHeldForTheNextTurnIsNoMeritOfACleanUp) {
+  Governor& governor = start(512_MiB, default_policy({.every_questions = 1}));
+  load(governor);
+  governor.before_group(facts());
+  Reading before = worker_;
+  before.worker_footprint = source_.now.worker_footprint;
+  const CleanDecision decision = governor.after_group(facts(), 1, before, 20_MiB);
+  ASSERT_EQ(decision.clean, Clean::kNormal);
+  source_.now.worker_footprint = *before.worker_footprint - 20_MiB;
+  const CleanUp result = governor.after_cleanup(decision, before, worker_);
+  EXPECT_EQ(result.freed, Bytes());
+  EXPECT_TRUE(result.fruitless);
+  EXPECT_EQ(last(Kind::kClean)->numbers.at("held_dropped_bytes"), (20_MiB).count());
 }
 
 TEST_F(GovernorTest, PressureAsksForThreeCycles) {
@@ -347,6 +393,28 @@ TEST_F(GovernorTest, OnADeviceTheAllocatorsPeakIsMeasured) {
   governor.after_load(worker_, 1);
   EXPECT_EQ(governor.summary().measured_peak, 700_MiB);
   EXPECT_TRUE(governor.summary().budget_kept);
+}
+
+TEST_F(GovernorTest, OnADeviceQueuedWorkIsThrottledToWhatIsPlanned) {
+  Governor& on_host = start(1_GiB);
+  load(on_host);
+  EXPECT_FALSE(on_host.before_group(facts()).limits.throttle);
+
+  workload_.counter = Counter::kDevice;
+  Budget budget = test::budget_of(1_GiB);
+  budget.counter = Counter::kDevice;
+  Governor on_device(budget,
+                     make_plan(test::small_geometry(), workload_),
+                     {},
+                     default_policy(),
+                     sampler_,
+                     clock_,
+                     nullptr);
+  load(on_device);
+  const GroupDecision decision = on_device.before_group(facts());
+  const Bytes held = *worker_.active;
+  EXPECT_EQ(decision.limits.throttle, held + scaled(decision.planned_peak - held, 0.5));
+  EXPECT_LT(decision.limits.throttle, decision.limits.memory);
 }
 
 TEST_F(GovernorTest, SwitchedOffItOnlyLooks) {

@@ -11,17 +11,6 @@
 namespace headroom::memory {
 namespace {
 
-Workload wished_workload() {
-  Workload workload;
-  workload.batch = 16;
-  workload.text_tokens = 60;
-  workload.max_tokens = 100;
-  workload.supervisor = 12_MiB;
-  workload.allocator_cache = Bytes();
-  workload.pictures = {test::picture_of(512)};
-  return workload;
-}
-
 std::optional<Rung> highest(const Geometry& geometry,
                             const Workload& wished,
                             Bytes limit,
@@ -34,7 +23,7 @@ std::optional<Rung> highest(const Geometry& geometry,
 }
 
 TEST(Ladder, KeepsWhatFits) {
-  const auto rung = highest(test::small_geometry(), wished_workload(), 512_MiB);
+  const auto rung = highest(test::small_geometry(), test::small_workload(), 512_MiB);
   ASSERT_TRUE(rung);
   EXPECT_EQ(rung->workload.batch, 16U);
   EXPECT_EQ(rung->workload.prefill_chunk, 0U);
@@ -44,7 +33,7 @@ TEST(Ladder, KeepsWhatFits) {
 TEST(Ladder, HalvesTheChunkBeforeItTouchesTheBatch) {
   Geometry geometry = test::small_geometry();
   geometry.prefill_per_token = 100_KiB;
-  Workload wished = wished_workload();
+  Workload wished = test::small_workload();
   wished.pictures.clear();
   wished.prefill_chunk = 1024;
   const auto rung = highest(geometry, wished, 180_MiB);
@@ -56,7 +45,7 @@ TEST(Ladder, HalvesTheChunkBeforeItTouchesTheBatch) {
 }
 
 TEST(Ladder, WaitsForTheNextPicturesBeforeItTouchesTheBatch) {
-  Workload wished = wished_workload();
+  Workload wished = test::small_workload();
   wished.ahead = {test::picture_of(3000)};
   const auto rung = highest(test::small_geometry(), wished, 300_MiB);
   ASSERT_TRUE(rung);
@@ -70,7 +59,7 @@ TEST(Ladder, ReleasesTheVisionTowerWhereDecodingIsWhatDoesNotFit) {
   geometry.weights = 400_MiB;
   geometry.vision_weights = 100_MiB;
   geometry.kv_per_token = 300_KiB;
-  Workload wished = wished_workload();
+  Workload wished = test::small_workload();
   wished.batch = 1;
   wished.pictures = {test::picture_of(64)};
   wished.text_tokens = 300;
@@ -86,7 +75,7 @@ TEST(Ladder, RungsThatChangeAnswersAreTakenOnlyWhereAllowed) {
   Geometry geometry = test::small_geometry();
   geometry.kv_per_token = 400_KiB;
   geometry.kv_per_token_quantised = 110_KiB;
-  Workload wished = wished_workload();
+  Workload wished = test::small_workload();
   wished.decode_ahead = false;
   wished.batch = 1;
   wished.pictures = {test::picture_of(512)};
@@ -108,8 +97,8 @@ TEST(Ladder, RungsThatChangeAnswersAreTakenOnlyWhereAllowed) {
 }
 
 TEST(Ladder, ABudgetSmallerThanTheWeightsFitsOnNoRung) {
-  EXPECT_FALSE(highest(test::small_geometry(), wished_workload(), 20_MiB));
-  const Rung lowest = Ladder(test::small_geometry(), wished_workload()).lowest();
+  EXPECT_FALSE(highest(test::small_geometry(), test::small_workload(), 20_MiB));
+  const Rung lowest = Ladder(test::small_geometry(), test::small_workload()).lowest();
   EXPECT_EQ(lowest.workload.batch, 1U);
   EXPECT_EQ(lowest.workload.prefill_chunk, 64U);
   EXPECT_FALSE(lowest.workload.decode_ahead);
@@ -142,7 +131,7 @@ TEST(Ladder, WhatItChoosesFitsAndNothingLargerWould) {
     geometry.prefill_per_token = pick(200'000);
     geometry.scores_per_token_pair = pick(64);
     geometry.logits_per_row = pick(1'000'000);
-    Workload wished = wished_workload();
+    Workload wished = test::small_workload();
     wished.batch = 1 + below(random, 32);
     wished.text_tokens = below(random, 400);
     wished.decode_ahead = false;
@@ -174,7 +163,7 @@ TEST(Ladder, WhatItChoosesFitsAndNothingLargerWould) {
 TEST(Coverage, OneSetThatIsTooLargeDoesNotRefuseTheOthers) {
   const std::vector<std::vector<PictureCost>> sets = {
       {test::picture_of(64)}, {test::picture_of(4000)}, {test::picture_of(300)}};
-  Workload wished = wished_workload();
+  Workload wished = test::small_workload();
   const Coverage coverage =
       cover(test::small_geometry(), wished, sets, {}, test::budget_of(256_MiB));
   EXPECT_EQ(coverage.sets, 3U);
@@ -189,13 +178,13 @@ TEST(Coverage, WhereNothingFitsTheHardestIsShown) {
   const std::vector<std::vector<PictureCost>> sets = {{test::picture_of(64)},
                                                       {test::picture_of(400)}};
   const Coverage coverage =
-      cover(test::small_geometry(), wished_workload(), sets, {}, test::budget_of(30_MiB));
+      cover(test::small_geometry(), test::small_workload(), sets, {}, test::budget_of(30_MiB));
   EXPECT_FALSE(coverage.any_fits());
   EXPECT_EQ(coverage.plan.workload.pictures.front().width, 400U);
 }
 
 TEST(Coverage, WithoutPicturesItIsOfText) {
-  Workload wished = wished_workload();
+  Workload wished = test::small_workload();
   wished.pictures.clear();
   EXPECT_EQ(cover(test::small_geometry(), wished, {}, {}, test::budget_of(256_MiB)).sets, 1U);
 }

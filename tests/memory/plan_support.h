@@ -10,6 +10,7 @@ inline memory::Workload workload_from(const Json& json) {
   memory::Workload workload;
   workload.batch = json.value("batch", 1U);
   workload.text_tokens = json.value("text_tokens", 0U);
+  workload.shared_text_tokens = json.value("shared_text_tokens", 0U);
   workload.max_tokens = json.value("max_tokens", 0U);
   workload.prefill_chunk = json.value("prefill_chunk", 0U);
   workload.share_prefix = json.value("share_prefix", true);
@@ -58,6 +59,18 @@ inline memory::PictureCost picture_of(std::uint32_t side) {
   cost.encode = Bytes(std::uint64_t{side} * side * 400);
   cost.features = Bytes(std::uint64_t{side} * 256);
   return cost;
+}
+
+/// Sixteen questions about one picture.
+inline memory::Workload small_workload() {
+  memory::Workload workload;
+  workload.batch = 16;
+  workload.text_tokens = 60;
+  workload.max_tokens = 100;
+  workload.supervisor = 12_MiB;
+  workload.allocator_cache = Bytes();
+  workload.pictures = {picture_of(512)};
+  return workload;
 }
 
 inline memory::Budget budget_of(Bytes limit) {

@@ -35,19 +35,8 @@ INSTANTIATE_TEST_SUITE_P(Rows,
                          ::testing::ValuesIn(test::memory_table("plans.jsonl")),
                          test::row_name);
 
-Workload small_workload() {
-  Workload workload;
-  workload.batch = 16;
-  workload.text_tokens = 60;
-  workload.max_tokens = 100;
-  workload.supervisor = 12_MiB;
-  workload.allocator_cache = Bytes();
-  workload.pictures = {test::picture_of(512)};
-  return workload;
-}
-
 TEST(Plan, PeakIsOfTheWorstPhaseNotTheSum) {
-  const Plan plan = make_plan(test::small_geometry(), small_workload());
+  const Plan plan = make_plan(test::small_geometry(), test::small_workload());
   EXPECT_EQ(plan.worst().phase, Phase::kEncode);
   EXPECT_EQ(plan.planned_peak(), plan.worst().total());
   EXPECT_EQ(plan.largest_part().kind, PartKind::kVision);
@@ -73,6 +62,22 @@ TEST(Plan, CountsWhatAttentionCopiesForEachRowBehindASharedPrefix) {
   EXPECT_EQ(added(3), Bytes());
 }
 
+TEST(Plan, CountsWhatIsHeldTwiceWhileATurnTakesItsCacheOver) {
+  Geometry moving = test::small_geometry();
+  moving.kv_moved_per_token = 1_MiB;
+  Workload workload;
+  workload.text_tokens = 20;
+  workload.max_tokens = 30;
+  workload.pictures = {test::picture_of(64)};
+  const auto prefill = [&] { return make_plan(moving, workload).phases.at(2); };
+  ASSERT_EQ(prefill().phase, Phase::kPrefill);
+  EXPECT_LT(prefill().of({PartKind::kActivations}), 1_MiB) << "nothing is held";
+  workload.continues = true;
+  EXPECT_EQ(prefill().of({PartKind::kActivations}), 1_MiB * (16 + 20 + 30));
+  EXPECT_EQ(prefill().of({PartKind::kPrefixKv, PartKind::kQuestionKv}),
+            moving.kv_per_token * (16 + 20 + 30));
+}
+
 TEST(Plan, ReserveIsATwentiethAtLeast2MiB) {
   Geometry geometry;
   geometry.weights = 10_MiB;
@@ -83,7 +88,7 @@ TEST(Plan, ReserveIsATwentiethAtLeast2MiB) {
 }
 
 TEST(Plan, AFitNamesTheNumbersCompared) {
-  const Plan plan = make_plan(test::small_geometry(), small_workload());
+  const Plan plan = make_plan(test::small_geometry(), test::small_workload());
   const Admission admission = admit(plan, test::budget_of(512_MiB));
   EXPECT_TRUE(admission.fits) << admission.text;
   EXPECT_NE(admission.text.find("<= budget 512.0 MiB (512.0 MiB from --memory)"), std::string::npos)
@@ -92,7 +97,7 @@ TEST(Plan, AFitNamesTheNumbersCompared) {
 }
 
 TEST(Plan, ARefusalHasTheSumTheBudgetTheLargestPartAndWhatWouldFit) {
-  const Plan plan = make_plan(test::small_geometry(), small_workload());
+  const Plan plan = make_plan(test::small_geometry(), test::small_workload());
   const Admission admission = admit(plan, test::budget_of(180_MiB));
   ASSERT_FALSE(admission.fits);
   for (const char* word : {"plan: encode: ",
@@ -114,7 +119,7 @@ TEST(Plan, ARefusalHasTheSumTheBudgetTheLargestPartAndWhatWouldFit) {
 }
 
 TEST(Plan, ProposesTheLargestPictureThatFits) {
-  Workload workload = small_workload();
+  Workload workload = test::small_workload();
   workload.smaller = {
       {384, test::picture_of(384)}, {256, test::picture_of(256)}, {128, test::picture_of(128)}};
   const Admission admission =
@@ -127,7 +132,7 @@ TEST(Plan, ProposesTheLargestPictureThatFits) {
 TEST(Plan, ProposesFewerTokensAndSmallerBatchesWhenTheCacheIsWhatIsTooLarge) {
   Geometry geometry = test::small_geometry();
   geometry.kv_per_token = 100_KiB;
-  Workload workload = small_workload();
+  Workload workload = test::small_workload();
   workload.pictures.clear();
   workload.batch = 8;
   const Plan plan = make_plan(geometry, workload);
@@ -143,7 +148,7 @@ TEST(Plan, ProposesFewerTokensAndSmallerBatchesWhenTheCacheIsWhatIsTooLarge) {
 TEST(Plan, WhatIsProposedFitsAlsoWhenAHundredthMoreIsHeld) {
   Geometry geometry = test::small_geometry();
   geometry.kv_per_token = 100_KiB;
-  Workload workload = small_workload();
+  Workload workload = test::small_workload();
   workload.pictures.clear();
   workload.batch = 8;
   const Admission refused = admit(make_plan(geometry, workload), test::budget_of(200_MiB));
@@ -163,7 +168,7 @@ TEST(Plan, WhatIsProposedFitsAlsoWhenAHundredthMoreIsHeld) {
 TEST(Plan, DoesNotProposeABudgetThatTheMachineCannotGive) {
   Budget budget = test::budget_of(100_MiB);
   budget.capacity = 110_MiB;
-  Workload workload = small_workload();
+  Workload workload = test::small_workload();
   workload.pictures.clear();
   const Admission admission = admit(make_plan(test::small_geometry(), workload), budget);
   ASSERT_FALSE(admission.fits);
@@ -173,7 +178,7 @@ TEST(Plan, DoesNotProposeABudgetThatTheMachineCannotGive) {
 }
 
 TEST(Plan, TheProposedBudgetIsEnoughForTheSamePlan) {
-  const Plan plan = make_plan(test::small_geometry(), small_workload());
+  const Plan plan = make_plan(test::small_geometry(), test::small_workload());
   const Admission refused = admit(plan, test::budget_of(100_MiB));
   const std::string flag = refused.changes.back().flag;
   const Bytes proposed = parse_bytes(flag.substr(std::string("--memory ").size()));
@@ -181,7 +186,7 @@ TEST(Plan, TheProposedBudgetIsEnoughForTheSamePlan) {
 }
 
 TEST(Plan, ADeviceThatHasRoomDoesNotHelpAHostThatHasNone) {
-  Workload workload = small_workload();
+  Workload workload = test::small_workload();
   workload.counter = Counter::kDevice;
   Budget budget = test::budget_of(10_GiB);
   budget.counter = Counter::kDevice;
@@ -202,7 +207,7 @@ Bytes part_of(const Plan& plan, Phase phase, PartKind kind) {
 }
 
 TEST(Plan, AReleasedVisionTowerIsHeldToLoadAndEncodeOnly) {
-  Workload workload = small_workload();
+  Workload workload = test::small_workload();
   workload.release_vision = true;
   const Plan plan = make_plan(test::small_geometry(), workload);
   EXPECT_EQ(part_of(plan, Phase::kLoad, PartKind::kWeights), 29_MiB);
@@ -212,7 +217,7 @@ TEST(Plan, AReleasedVisionTowerIsHeldToLoadAndEncodeOnly) {
 }
 
 TEST(Plan, ReadingTheVisionTowerAgainCountsWhereItIsMoreThanTheEncode) {
-  Workload workload = small_workload();
+  Workload workload = test::small_workload();
   workload.pictures[0].encode = 1_MiB;
   EXPECT_EQ(
       part_of(make_plan(test::small_geometry(), workload), Phase::kEncode, PartKind::kLoadStaging),
@@ -224,7 +229,7 @@ TEST(Plan, ReadingTheVisionTowerAgainCountsWhereItIsMoreThanTheEncode) {
 }
 
 TEST(Plan, ReleaseLeavesNothingOfTheEncodeInTheCacheOfOtherPhases) {
-  Workload workload = small_workload();
+  Workload workload = test::small_workload();
   workload.allocator_cache = 1_GiB;
   const Plan held = make_plan(test::small_geometry(), workload);
   EXPECT_EQ(part_of(held, Phase::kDecode, PartKind::kCache),
@@ -239,7 +244,7 @@ TEST(Plan, ReleaseLeavesNothingOfTheEncodeInTheCacheOfOtherPhases) {
 
 TEST(Plan, AQuantisedCacheHasItsOwnFigureAndWhatIsReadOfIt) {
   Geometry geometry = test::small_geometry();
-  Workload workload = small_workload();
+  Workload workload = test::small_workload();
   workload.kv_quantised = true;
   const Plan plan = make_plan(geometry, workload);
   EXPECT_EQ(part_of(plan, Phase::kDecode, PartKind::kPrefixKv), Bytes(1632ULL * 128));
@@ -254,7 +259,7 @@ TEST(Plan, AModelWithoutAQuantisedCacheIsPlannedWithItsWholeOne) {
   Geometry geometry = test::small_geometry();
   geometry.kv_per_token_quantised = Bytes();
   geometry.kv_dequantised_per_token = Bytes(1024);
-  Workload workload = small_workload();
+  Workload workload = test::small_workload();
   const Plan whole = make_plan(geometry, workload);
   workload.kv_quantised = true;
   EXPECT_EQ(make_plan(geometry, workload).planned_peak(), whole.planned_peak());
@@ -284,7 +289,7 @@ TEST(Plan, EveryProposalFits) {
     Geometry geometry = test::small_geometry();
     geometry.kv_per_token = Bytes(random() % 200'000);
     geometry.prefill_per_token = Bytes(random() % 200'000);
-    Workload workload = small_workload();
+    Workload workload = test::small_workload();
     workload.pictures = {test::picture_of(64 + below(random, 700))};
     for (const std::uint32_t side : {64U, 128U, 256U, 512U}) {
       workload.smaller.push_back({side, test::picture_of(side)});
@@ -303,7 +308,7 @@ TEST(Plan, EveryProposalFits) {
 }
 
 TEST(Plan, ToJsonHasEveryPhaseAndTheComparedSums) {
-  const Plan plan = make_plan(test::small_geometry(), small_workload());
+  const Plan plan = make_plan(test::small_geometry(), test::small_workload());
   const Json json = to_json(plan);
   EXPECT_EQ(json.at("worst_phase"), "encode");
   EXPECT_EQ(json.at("required_bytes"), plan.required().count());

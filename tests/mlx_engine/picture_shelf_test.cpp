@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <condition_variable>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -16,7 +17,8 @@ class CountingProcessor final : public models::PictureProcessor {
  public:
   std::unique_ptr<models::PreparedPicture> prepare(const images::Image& image,
                                                    std::uint32_t /*max_tiles*/) const override {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    let_go_.wait(lock, [&] { return image.width != blocked_; });
     threads_[image.width].push_back(std::this_thread::get_id());
     return std::make_unique<models::PreparedPicture>();
   }
@@ -37,8 +39,17 @@ class CountingProcessor final : public models::PictureProcessor {
     return threads.size() == 1 && threads.front() != std::this_thread::get_id();
   }
 
+  /// Pictures of this width are not finished until another is blocked; 0: none is.
+  void block(std::uint32_t width) {
+    const std::lock_guard lock(mutex_);
+    blocked_ = width;
+    let_go_.notify_all();
+  }
+
  private:
   mutable std::mutex mutex_;
+  mutable std::condition_variable let_go_;
+  std::uint32_t blocked_ = 0;
   mutable std::map<std::uint32_t, std::vector<std::thread::id>> threads_;
 };
 
@@ -89,6 +100,35 @@ TEST_F(Shelf, GroupThatIsAskedTwiceLeavesTheOneAheadAlone) {
   take(2);
   EXPECT_EQ(processor->times(1), 2U);
   EXPECT_TRUE(processor->ahead(2));
+}
+
+TEST_F(Shelf, PicturesOfATurnThatGoesOnWithoutThemAreDropped) {
+  shelf.prepare(group(2));
+  take(1);
+  shelf.prepare(group(3));
+  shelf.pass(group(2));
+  take(3);
+  EXPECT_TRUE(processor->ahead(3));
+  take(2);
+  EXPECT_EQ(processor->times(2), 2U);
+}
+
+TEST_F(Shelf, WhatIsPreparedAheadIsWaitedFor) {
+  shelf.prepare(group(2));
+  take(1);
+  shelf.wait_ahead([] { return false; });
+  EXPECT_EQ(processor->times(2), 1U);
+}
+
+TEST_F(Shelf, WaitEndsWhenToldTo) {
+  processor->block(2);
+  shelf.prepare(group(2));
+  take(1);
+  int asked = 0;
+  shelf.wait_ahead([&] { return ++asked == 3; });
+  EXPECT_EQ(asked, 3);
+  EXPECT_EQ(processor->times(2), 0U);
+  processor->block(0);
 }
 
 TEST_F(Shelf, AnotherModelsPicturesAreDropped) {

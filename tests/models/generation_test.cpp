@@ -7,6 +7,8 @@
 #include <fstream>
 #include <limits>
 #include <map>
+#include <optional>
+#include <set>
 
 #include "base/clock.h"
 #include "base/errors.h"
@@ -172,6 +174,102 @@ TEST_P(EveryPath, QuantisedCacheIsTheSameSharedChunkedAndAlone) {
         engine::GenerationLimits{.batch = 1, .quantised_kv = true}}) {
     EXPECT_LT(difference(first_log_probs(*model, limits), shared), 0.01);
   }
+}
+
+/// The answer to one prompt that may go on from `held`.
+engine::Continuation next_turn(const VisionLanguageModel& model,
+                               const engine::Sequence& sequence,
+                               const engine::GenerationLimits& limits,
+                               const engine::Guard& guard,
+                               std::optional<engine::HeldCache>& held) {
+  const SystemClock clock;
+  const std::set<std::int32_t> none;
+  engine::Continuation answer;
+  engine::Generator(model, none, clock)
+      .run(
+          {sequence},
+          nullptr,
+          limits,
+          guard,
+          [&](std::size_t, engine::Continuation&& continuation) {
+            answer = std::move(continuation);
+          },
+          held);
+  return answer;
+}
+
+/// The next turn: the prompt, its answer, and three tokens more.
+engine::Sequence followed(const engine::Sequence& sequence, const engine::Continuation& answer) {
+  engine::Sequence next = sequence;
+  for (const std::int32_t token : answer.tokens) {
+    next.prompt.push_back({token, -1});
+  }
+  for (const std::int32_t token : {91, 92, 93}) {
+    next.prompt.push_back({token, -1});
+  }
+  return next;
+}
+
+TEST_P(EveryPath, TurnGoesOnFromTheHeldCacheAsItWouldBeginAnew) {
+  const auto model = load(tiny("smolvlm"), mx::float32, GetParam());
+  for (const bool quantised : {false, true}) {
+    for (const int chunk : {0, 3}) {
+      const engine::GenerationLimits limits{
+          .prefill_chunk = chunk, .quantised_kv = quantised, .hold = true};
+      engine::Sequence sequence = two_questions().front();
+      sequence.top_log_probs = 1U << 20U;
+      std::optional<engine::HeldCache> held;
+      engine::Continuation answer = next_turn(*model, sequence, limits, {}, held);
+      for (int turn = 0; turn < 3; ++turn) {
+        ASSERT_TRUE(held.has_value());
+        sequence = followed(sequence, answer);
+        answer = next_turn(*model, sequence, limits, {}, held);
+        EXPECT_EQ(answer.prefilled, 4U) << "the answer's last token, and three more";
+        std::optional<engine::HeldCache> none;
+        const engine::Continuation cold = next_turn(*model, sequence, limits, {}, none);
+        EXPECT_EQ(cold.prefilled, sequence.prompt.size());
+        EXPECT_EQ(answer.tokens, cold.tokens);
+        const auto& top = answer.choices.front().top;
+        const auto& cold_top = cold.choices.front().top;
+        const std::map<std::int32_t, double> reference(cold_top.begin(), cold_top.end());
+        for (const auto& [token, log_prob] : top) {
+          EXPECT_NEAR(log_prob, reference.at(token), quantised ? 0.01 : 1e-4);
+        }
+      }
+    }
+  }
+}
+
+TEST_P(EveryPath, TurnStoppedAtEachPlaceHoldsNothing) {
+  const auto model = load(tiny("smolvlm"), mx::float32, GetParam());
+  const engine::GenerationLimits limits{.prefill_chunk = 2, .hold = true};
+  const engine::Sequence first = two_questions().front();
+  std::optional<engine::HeldCache> held;
+  const engine::Continuation answer = next_turn(*model, first, limits, {}, held);
+  const engine::Sequence second = followed(first, answer);
+  const auto whole = next_turn(*model, second, limits, {}, held).tokens;
+  held.reset();
+  engine::clear_cache();
+  const Bytes weights = engine::allocator_counters().active;
+  int places = 0;
+  for (bool stopped = true; stopped; ++places) {
+    ASSERT_LT(places, 1000);
+    next_turn(*model, first, limits, {}, held);
+    int checks = 0;
+    engine::GuardLimits stops;
+    stops.cancelled = [&] { return checks++ == places; };
+    const engine::Guard guard(stops);
+    stopped = false;
+    try {
+      EXPECT_EQ(next_turn(*model, second, limits, guard, held).tokens, whole);
+    } catch (const Cancelled&) {
+      stopped = true;
+      EXPECT_FALSE(held.has_value());
+      engine::settle();
+      EXPECT_EQ(engine::allocator_counters().active, weights) << "stopped at check " << places;
+    }
+  }
+  EXPECT_GT(places, 10);
 }
 
 INSTANTIATE_TEST_SUITE_P(Ops,

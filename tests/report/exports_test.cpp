@@ -8,6 +8,7 @@
 
 #include "base/errors.h"
 #include "base/files.h"
+#include "report/terminal.h"
 #include "run/run_world.h"
 
 namespace headroom::report {
@@ -43,6 +44,73 @@ struct FinishedRun {
   RunWorld world;
   run::Journal journal;
 };
+
+TEST(Exports, TheOldToolsJsonHasItsArithmetic) {
+  const FinishedRun finished;
+  const Json json = legacy_results_json(finished.journal);
+  EXPECT_EQ(json.at("schema"), "headroom.legacy_results/1");
+  const Json& model = json.at("models").at(0);
+  EXPECT_EQ(model.at("model"), "fake");
+  EXPECT_EQ(model.at("total"), 4);
+  EXPECT_EQ(model.at("correct"), 2);
+  EXPECT_DOUBLE_EQ(model.at("simple_accuracy").get<double>(), 0.5);
+  EXPECT_DOUBLE_EQ(model.at("vqa_accuracy").get<double>(), 0.5);
+  const Json& first = model.at("results").at(0);
+  EXPECT_EQ(first.at("question_id"), "p0-q0");
+  EXPECT_EQ(first.at("ground_truth"), "answer to p0-q0");
+  EXPECT_EQ(first.at("correct"), true);
+  const Json& failed = model.at("results").at(3);
+  EXPECT_TRUE(failed.at("answer").is_null()) << "failure text is no answer";
+  EXPECT_FALSE(failed.at("error").is_null());
+  EXPECT_EQ(failed.at("correct"), false);
+}
+
+TEST(Exports, TheOldToolsFileIsWrittenOnlyWhereItIsAskedFor) {
+  const FinishedRun finished;
+  rebuild_exports(finished.journal);
+  EXPECT_FALSE(std::filesystem::exists(finished.world.folder / "vqa_results.json"));
+  RunWorld world;
+  run::Specification spec = test::spec_of();
+  spec.legacy_results = true;
+  run::Journal journal = world.begin(dataset_of(items_of(1, 1)), spec);
+  FakeBackend backend;
+  world.ask(journal, backend);
+  rebuild_exports(journal);
+  const Json written = parse_json(read_file(world.folder / "vqa_results.json"), "vqa_results");
+  EXPECT_EQ(written, legacy_results_json(journal));
+}
+
+TEST(Exports, SummaryComparesTheBestModelWithEachOther) {
+  RunWorld world;
+  run::Specification spec = test::spec_of();
+  spec.models.push_back(spec.models[0]);
+  spec.models[1].name = "other";
+  run::Journal journal = world.begin(dataset_of(items_of(10, 2)), spec);
+  for (std::uint32_t model = 0; model < 2; ++model) {
+    FakeBackend backend;
+    backend.answer_of = [&](const worker::AskItem& item) {
+      return model == 1 && item.id == "p3-q0" ? "wrong" : "answer to " + item.id;
+    };
+    world.model = model;
+    world.ask(journal, backend);
+  }
+  const run::RunResults results = run::results_of(journal);
+  const Json best = summary_json(results).at("best");
+  EXPECT_EQ(best.at("model"), "fake");
+  const Json& against = best.at("against").at(0);
+  EXPECT_EQ(against.at("model"), "other");
+  EXPECT_EQ(against.at("questions"), 20);
+  EXPECT_EQ(against.at("only_best_right"), 1);
+  EXPECT_EQ(against.at("mcnemar_p_value"), 1.0);
+  // One difference of 1 in ten clusters of two: SE 0.05, so 2.8016^2 * 20 questions.
+  EXPECT_EQ(against.at("questions_to_tell_5_points"), 157);
+  const std::string text = results_text(results, {});
+  EXPECT_NE(text.find("20 questions cannot tell them apart (p 0.34); needs about 157 questions to "
+                      "tell 5 points"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("answer type  questions"), std::string::npos) << text;
+}
 
 TEST(Exports, SummaryHoldsAtLeastWhatTheInterfacePromises) {
   FinishedRun finished;
@@ -105,6 +173,25 @@ TEST(Exports, AnswersHoldAtLeastWhatTheInterfacePromises) {
   EXPECT_TRUE(right.at("memory").at("planned_peak_bytes").is_number_unsigned());
   EXPECT_EQ(right.at("rung"), "");
   EXPECT_EQ(answers[1].at("verdict"), "wrong");
+}
+
+TEST(Exports, AnAnswerSaysItsArmDialogueAndTurnWhereItHasThem) {
+  RunWorld world;
+  auto items = items_of(1, 2);
+  items[1].arm = "history";
+  items[1].dialogue = "p0";
+  items[1].turn = 1;
+  run::Journal journal = world.begin(dataset_of(items));
+  FakeBackend backend;
+  world.ask(journal, backend);
+  rebuild_exports(journal);
+  const std::vector<Json> answers = lines_of(world.folder / "answers.jsonl");
+  ASSERT_EQ(answers.size(), 2U);
+  EXPECT_FALSE(answers[0].contains("arm"));
+  EXPECT_FALSE(answers[0].contains("turn"));
+  EXPECT_EQ(answers[1].at("arm"), "history");
+  EXPECT_EQ(answers[1].at("dialogue"), "p0");
+  EXPECT_EQ(answers[1].at("turn"), 1);
 }
 
 TEST(Exports, AFailureHasNoTextNoVerdictAndNoScore) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 
 #include "base/errors.h"
@@ -100,6 +101,32 @@ TEST(Selection, ShuffleOfEverythingAsksEverythingOnce) {
   std::vector<std::uint32_t> all(21);
   std::iota(all.begin(), all.end(), 0U);
   EXPECT_EQ(ranks, all);
+}
+
+TEST(Selection, AsksInTheOrderOfASample) {
+  const auto dataset =
+      dataset_of({item_of("a", "x"), item_of("b", "y"), item_of("c", "x"), item_of("d", "z")});
+  Specification spec = spec_of();
+  spec.sample_ids = {"d", "c", "a"};
+  spec.in_sample_order = true;
+  const Selection selection = select(dataset, spec);
+  std::map<std::uint32_t, std::string> by_rank;
+  for_each_selected(dataset, selection, [&](datasets::Item&& item, const Place& place) {
+    by_rank[place.rank] = item.id;
+  });
+  EXPECT_EQ(by_rank, (std::map<std::uint32_t, std::string>{{0, "d"}, {1, "c"}, {2, "a"}}));
+}
+
+TEST(Selection, PutsTheSystemMessageInFrontOfWhatIsAsked) {
+  const auto dataset = dataset_of({item_of("a", "x")});
+  Specification spec = spec_of();
+  spec.system = "Answer briefly.";
+  for_each_selected(dataset, select(dataset, spec), [](datasets::Item&& item, const Place&) {
+    ASSERT_EQ(item.conversation.size(), 2U);
+    EXPECT_EQ(item.conversation[0].role, "system");
+    EXPECT_EQ(item.conversation[0].parts.at(0).text, "Answer briefly.");
+    EXPECT_EQ(item.conversation[1].role, "user");
+  });
 }
 
 TEST(Selection, RefusesUnknownIdsNamingAllAndTheNearest) {

@@ -96,6 +96,9 @@ TEST(Journal, KeepsAnItemWithItsPicturesBytes) {
   auto items = items_of(1, 1);
   items[0].truth.answer_type = "yes/no";
   items[0].line = 17;
+  items[0].arm = "history";
+  items[0].dialogue = "p0/history";
+  items[0].turn = 3;
   items[0].conversation.insert(items[0].conversation.begin(),
                                Message{"system", {Part::of_text("be short")}});
   Journal journal = world.begin(dataset_of(items));
@@ -106,6 +109,9 @@ TEST(Journal, KeepsAnItemWithItsPicturesBytes) {
   EXPECT_EQ(item.truth.references, items[0].truth.references);
   EXPECT_EQ(item.truth.answer_type, "yes/no");
   EXPECT_EQ(item.line, 17U);
+  EXPECT_EQ(item.arm, "history");
+  EXPECT_EQ(item.dialogue, "p0/history");
+  EXPECT_EQ(item.turn, 3U);
   ASSERT_EQ(item.pictures.size(), 1U);
   EXPECT_EQ(item.pictures[0].bytes, "bytes of p0.png");
   EXPECT_EQ(item.pictures[0].name, "p0.png");
@@ -164,7 +170,15 @@ void make_version_1(const std::filesystem::path& file) {
           "ALTER TABLE model DROP COLUMN earlier; ALTER TABLE asked DROP COLUMN planned_peak; "
           "ALTER TABLE asked DROP COLUMN budget; DROP TABLE memory_series; "
           "ALTER TABLE memory_event DROP COLUMN phase; ALTER TABLE memory_event DROP COLUMN item; "
-          "PRAGMA user_version = 1");
+          "ALTER TABLE item DROP COLUMN arm; ALTER TABLE item DROP COLUMN dialogue; "
+          "ALTER TABLE item DROP COLUMN turn; PRAGMA user_version = 1");
+}
+
+/// As the second did.
+void make_version_2(const std::filesystem::path& file) {
+  run_sql(file,
+          "ALTER TABLE item DROP COLUMN arm; ALTER TABLE item DROP COLUMN dialogue; "
+          "ALTER TABLE item DROP COLUMN turn; PRAGMA user_version = 2");
 }
 
 TEST(Journal, OfTheFirstVersionIsReadAsItIs) {
@@ -185,6 +199,31 @@ TEST(Journal, OfTheFirstVersionBecomesOneOfTheLastWhenItGoesOn) {
   model.earlier = {{"2026-01-01T00:00:00Z", "fake", "1.0", "cpu", "float32", "00"}};
   journal.set_model(model);
   EXPECT_EQ(JournalReader::open(world.folder.path()).models().at(0).earlier.at(0).dtype, "float32");
+}
+
+TEST(Journal, OfTheSecondVersionHasIndependentItemsOfOneArm) {
+  RunWorld world;
+  world.begin(dataset_of(items_of(1, 2)));
+  make_version_2(world.folder / "run.db");
+  const JournalReader reader = JournalReader::open(world.folder.path());
+  const std::optional<ItemRecord> item = reader.find_item("p0-q1");
+  ASSERT_TRUE(item);
+  EXPECT_EQ(item->item.arm, "");
+  EXPECT_EQ(item->item.dialogue, "");
+  EXPECT_EQ(item->item.turn, 0U);
+}
+
+TEST(Journal, OfTheSecondVersionGoesOnAsOneOfTheLast) {
+  RunWorld world;
+  auto items = items_of(1, 2);
+  world.begin(dataset_of(items));
+  make_version_2(world.folder / "run.db");
+  Journal journal = Journal::open(world.folder.path(), world.clock);
+  journal.commit({.answers = {full_answer(0)}});
+  items[1].turn = 2;
+  resume_data(journal, dataset_of(items), false);
+  EXPECT_EQ(journal.find_item("p0-q1")->item.turn, 2U);
+  EXPECT_EQ(journal.count_answers(0), 1U);
 }
 
 TEST(Journal, RefusesNewerVersionsNamingBoth) {

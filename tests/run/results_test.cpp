@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "base/errors.h"
+#include "run/question_times.h"
 #include "run_world.h"
 
 namespace headroom::run {
@@ -116,6 +119,94 @@ TEST(Results, CanBeScoredByAnotherMetric) {
   EXPECT_DOUBLE_EQ(results_of(journal, "exact").models[0].accuracy->mean, 1.0);
   EXPECT_NEAR(results_of(journal, "vqa-accuracy").models[0].accuracy->mean, 0.9, 1e-9);
   EXPECT_THROW(results_of(journal, "no such"), UsageError);
+}
+
+TEST(Results, AreDividedByTypeAndPicture) {
+  RunWorld world;
+  auto items = items_of(3, 2);
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    items[i].truth.question_type = i % 2 == 0 ? "what" : "is";
+  }
+  Journal journal = world.begin(dataset_of(items));
+  FakeBackend backend;
+  backend.failures = {{"p1-q0", Outcome::kTimeout}};
+  backend.answer_of = [](const worker::AskItem& item) {
+    return item.id.starts_with("p1") ? "wrong" : "answer to " + item.id;
+  };
+  world.ask(journal, backend);
+  const ModelResults results = results_of(journal).models.at(0);
+  ASSERT_EQ(results.by_question_type.size(), 2U);
+  EXPECT_EQ(results.by_question_type.at("what").count, 3U);
+  EXPECT_DOUBLE_EQ(results.by_question_type.at("what").mean, 2.0 / 3.0) << "unanswered is wrong";
+  EXPECT_EQ(results.pictures.count, 3U);
+  EXPECT_EQ(results.pictures.all_right, 2U);
+  EXPECT_EQ(results.pictures.none_right, 1U);
+  EXPECT_FALSE(results.second_accuracy);
+}
+
+TEST(Results, ProfilesShowASecondMetricBesideTheirMain) {
+  RunWorld world;
+  auto items = items_of(1, 2);
+  items[0].truth.references = {"a red ball", "red"};
+  items[0].truth.chosen = "red";
+  items[1].truth.references = {"yes", "yes"};
+  Journal journal = world.begin(dataset_of(items));
+  FakeBackend backend;
+  backend.answer_of = [](const worker::AskItem& item) {
+    return item.id == "p0-q0" ? "a reddish one" : "yes";
+  };
+  world.ask(journal, backend);
+  const RunResults legacy = results_of(journal, "legacy-vqa");
+  EXPECT_EQ(legacy.second_metric, "legacy-simple");
+  EXPECT_DOUBLE_EQ(legacy.models[0].accuracy->mean, 0.75) << "0.5 and 1, of the chosen answer";
+  EXPECT_DOUBLE_EQ(legacy.models[0].second_accuracy->mean, 1.0);
+  EXPECT_EQ(legacy.models[0].counts.correct, 2U);
+}
+
+TEST(Results, TimesOfAQuestionAreMeanMedianAndTheNinetyFifthPercentile) {
+  TimeTally tally;
+  for (int i = 1; i <= 100; ++i) {
+    worker::PhaseSeconds seconds;
+    seconds.decode = i;
+    tally.add(seconds);
+  }
+  const QuestionTimes times = tally.result();
+  EXPECT_EQ(times.count, 100U);
+  EXPECT_DOUBLE_EQ(times.decode.mean, 50.5);
+  EXPECT_DOUBLE_EQ(times.decode.median, 50);
+  EXPECT_DOUBLE_EQ(times.decode.p95, 95);
+  EXPECT_DOUBLE_EQ(times.together.p95, 95);
+  EXPECT_DOUBLE_EQ(times.encode.mean, 0);
+}
+
+TEST(Results, TheBestModelIsComparedQuestionByQuestion) {
+  RunWorld world;
+  Specification spec = test::spec_of();
+  spec.models.push_back(spec.models[0]);
+  spec.models[1].name = "better";
+  Journal journal = world.begin(dataset_of(items_of(10, 2)), spec);
+  const auto asked = [&](std::uint32_t model, const std::set<std::string>& wrong) {
+    FakeBackend backend;
+    backend.answer_of = [&](const worker::AskItem& item) {
+      return wrong.contains(item.id) ? "wrong" : "answer to " + item.id;
+    };
+    world.model = model;
+    world.ask(journal, backend);
+  };
+  asked(0, {"p0-q0", "p1-q0", "p2-q0"});
+  EXPECT_FALSE(results_of(journal).best) << "the other has not begun";
+  asked(1, {"p2-q0", "p9-q1"});
+  const RunResults results = results_of(journal);
+  ASSERT_TRUE(results.best);
+  EXPECT_EQ(results.best->model, 1U);
+  ASSERT_EQ(results.best->others.size(), 1U);
+  const scoring::PairedResult& paired = results.best->others[0].paired;
+  EXPECT_NEAR(paired.difference.mean, 0.05, 1e-12);
+  EXPECT_EQ(paired.difference.clusters, 10U);
+  EXPECT_EQ(paired.only_first, 2U);
+  EXPECT_EQ(paired.only_second, 1U);
+  EXPECT_EQ(paired.neither, 1U);
+  EXPECT_EQ(paired.both, 16U);
 }
 
 /// Stretches of one run, each with its own budget: its peak is held against that one alone.

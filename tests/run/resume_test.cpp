@@ -82,6 +82,19 @@ void expect_refused(EditedData& run, const datasets::Dataset& dataset, const Jso
   EXPECT_EQ(run.reader().count_answers(0), 3U) << "a refusal changes nothing";
 }
 
+/// The message is part of the items: the same data are no change, another message would be.
+TEST(ResumeData, TheSystemMessageIsPutInFrontAgain) {
+  RunWorld world;
+  const auto dataset = dataset_of(items_of(2, 1));
+  Specification spec = test::spec_of();
+  spec.system = "Answer briefly.";
+  Journal journal = world.begin(dataset, spec);
+  EXPECT_TRUE(resume_data(journal, dataset, false).empty());
+  RunWorld other;
+  Journal without = other.begin(dataset);
+  EXPECT_NE(journal.run().data_hash, without.run().data_hash);
+}
+
 TEST(ResumeAfterEdit, HoldsForEveryRowOfTheTable) {
   const Json truth = parse_json(read_file(kCase / "expected.json"), "expected.json");
   for (const auto& [key, row] : truth.at("then").items()) {

@@ -293,7 +293,7 @@ TEST(Runner, AsksWithTheRunsLimits) {
 /// Keeps what it is told.
 class Listener final : public Observer {
  public:
-  void on_answer(const AnswerRecord&, const Progress& progress) override {
+  void on_answer(const ItemRecord&, const AnswerRecord&, const Progress& progress) override {
     seen.push_back(progress.done);
   }
 

@@ -14,6 +14,7 @@ TEST(Specification, ComesBackFromJsonAsItWas) {
   spec.data = {
       "vqav2:data", "vqav2", "data", "/data", "/data/q.json,/a.json", {"question=Q"}, "/pictures"};
   spec.limit = ItemRange{101, 200};
+  spec.turns = {{"Describe it.", "items"}, {"Any people?", ""}};
   spec.sample_ids = {"007", "ä"};
   spec.shuffle = true;
   spec.seed = 18446744073709551615ULL;

@@ -46,6 +46,7 @@ class FakeBackend : public backends::Backend {
   std::string default_dtype = "float32";
   memory::Geometry geometry;
   memory::Reading now;                  ///< what its sensors say
+  Bytes held;                           ///< of it, what a group leaves that was asked with `hold`
   std::function<void()> before_answer;  ///< called before each answer
 
   // What it was asked for.
@@ -111,6 +112,7 @@ class FakeBackend : public backends::Backend {
       ++(answer.outcome == Outcome::kAnswered ? done.answered : done.failed);
       sink(std::move(answer));
     }
+    done.held = request.limits.hold ? held : Bytes();
     done.reading = now;
     return done;
   }

@@ -66,10 +66,18 @@ TEST(Messages, AnAskKeepsEveryField) {
   EXPECT_EQ(got.limits.prefill_chunk, sent.limits.prefill_chunk);
   EXPECT_EQ(got.limits.share_prefix, sent.limits.share_prefix);
   EXPECT_EQ(got.limits.memory, sent.limits.memory);
+  EXPECT_EQ(got.limits.throttle, sent.limits.throttle);
   EXPECT_EQ(got.limits.deadline_seconds, sent.limits.deadline_seconds);
   EXPECT_EQ(got.limits.release_vision, sent.limits.release_vision);
   EXPECT_EQ(got.limits.max_tiles, sent.limits.max_tiles);
   EXPECT_EQ(got.limits.kv_bits, sent.limits.kv_bits);
+  EXPECT_EQ(got.limits.hold, sent.limits.hold);
+}
+
+TEST(Messages, AnAnswerThatIsNotInItsHistoryYetIsNeverSent) {
+  AskRequest request;
+  request.items.push_back({"2", {{"assistant", {Part::of_answer("1")}}}, 100, 0, false});
+  EXPECT_THROW(to_json(request), InternalError);
 }
 
 TEST(Messages, AnAnswerKeepsEveryField) {

@@ -69,7 +69,7 @@ worker::AskRequest sample_ask() {
                     8,
                     5,
                     true}};
-  request.limits = {4, 256, false, Bytes(300'000'000), 30.5, true, 5, 8};
+  request.limits = {4, 256, false, Bytes(300'000'000), Bytes(200'000'000), 30.5, true, 5, 8, true};
   return request;
 }
 
@@ -111,6 +111,7 @@ worker::AskDone sample_done() {
           .answered = 9,
           .failed = 1,
           .walked_peak = 49_MiB,
+          .held = 3_MiB,
           .reading = sample_reading()};
 }
 

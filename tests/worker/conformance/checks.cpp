@@ -224,6 +224,47 @@ void says_what_it_reduced(const Subject& subject) {
   require_error(worker.call("ask", odd), -32602);
 }
 
+/// Asked with `hold` or without, one turn after the other or after something else between them.
+void holds_a_turn_for_the_next(const Subject& subject) {
+  RawWorker worker(subject.command, subject.patience);
+  load(worker, subject);
+  std::vector<AskRequest> turns = {group_of(subject, "turn", 1)};
+  std::vector<std::vector<std::int32_t>> cold;
+  std::vector<std::uint32_t> tokens;
+  for (int i = 0; i < 3; ++i) {
+    const Answer answer = ask(worker, turns.back()).front();
+    require(answer.outcome == Outcome::kAnswered, "not answered: " + answer.error);
+    cold.push_back(answer.token_ids);
+    tokens.push_back(answer.prefilled_tokens);
+    AskRequest next = turns.back();
+    next.items.front().conversation.push_back({"assistant", {Part::of_text(answer.text)}});
+    next.items.front().conversation.push_back({"user", {Part::of_text("And what else?")}});
+    turns.push_back(next);
+  }
+  for (const char* between : {"nothing", "clean", "another group", "nothing"}) {
+    for (std::size_t i = 0; i < cold.size(); ++i) {
+      turns[i].limits.hold = true;
+      const Answer answer = ask(worker, turns[i]).front();
+      require(
+          answer.token_ids == cold[i],
+          fmt::format(
+              "turn {} has another answer when turns are held, {} between them", i + 1, between));
+      require(answer.prefilled_tokens <= tokens[i],
+              fmt::format("turn {} prefilled {} tokens, and {} where nothing was held",
+                          i + 1,
+                          answer.prefilled_tokens,
+                          tokens[i]));
+      if (between == std::string("clean")) {
+        result_of(worker.call("clean", {{"level", "normal"}}));
+      } else if (between == std::string("another group")) {
+        require_answered(ask(worker, group_of(subject, "between", 2)));
+      }
+      require(i == 0 || between == std::string("nothing") || answer.prefilled_tokens == tokens[i],
+              fmt::format("a turn went on from what was to be dropped, {} between", between));
+    }
+  }
+}
+
 void fails_a_missing_picture_by_its_items(const Subject& subject) {
   RawWorker worker(subject.command, subject.patience);
   load(worker, subject);
@@ -345,6 +386,7 @@ const std::vector<Check>& all_checks() {
       {"keeps the items' order with a batch of 1", keeps_the_order_one_by_one},
       {"gives prompt, input ids and log-probabilities when wanted", gives_what_was_wanted},
       {"says what it reduced, and keeps answers where it must", says_what_it_reduced},
+      {"holds a turn for the next, with the same answers", holds_a_turn_for_the_next},
       {"fails a missing picture by its items", fails_a_missing_picture_by_its_items},
       {"prepares while it asks, and then answers", prepares_and_then_answers},
       {"stops on cancel and goes on", stops_on_cancel_and_goes_on},

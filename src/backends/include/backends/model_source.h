@@ -6,12 +6,15 @@
 #include <string>
 #include <vector>
 
+#include "backends/model_table.h"
+
 namespace headroom::backends {
 
 /// Where words for models are looked up. Folders need not exist.
 struct ModelPlaces {
   std::filesystem::path demo;  ///< the embedded model's folder
   std::filesystem::path hub;   ///< the Hugging Face cache, which holds models--org--name
+  std::vector<ModelName> names = built_in_models();
 };
 
 /// A word for a model, resolved to a folder on this machine.
@@ -31,14 +34,18 @@ struct ModelSource {
 std::filesystem::path hub_folder(
     const std::function<std::optional<std::string>(const std::string&)>& environment);
 
-/// Finds the model that `word` means: an existing folder first; `demo`; one of the five names of
-/// the tool that this one replaces; `org/name[@revision]` in the cache. Only reads: nothing is
+/// Finds the model that `word` means: an existing folder first; a name of `places.names`, which may
+/// stand for any of the rest; `demo`; `org/name[@revision]` in the cache. Only reads: nothing is
 /// written into the cache, no connection is tried.
 /// Throws UsageError: E-MODEL-NOT-FOUND (with the nearest name), E-MODEL-NOT-CACHED (with what is
 /// cached and the command that fetches it), E-MODEL-FOLDER (empty, no config.json),
 /// E-MODEL-DANGLING (a link whose file is gone, with both paths), E-MODEL-LFS (a Git LFS pointer in
 /// a file's place), E-MODEL-ENGINE (a kind of model whose engine is not built in).
 ModelSource resolve_model(const std::string& word, const ModelPlaces& places);
+
+/// "hf download org/name" for a word that stands for a repository which is not in the cache, kinds
+/// of other engines included; empty when there is nothing to fetch. Only reads.
+std::string fetch_command(const std::string& word, const std::filesystem::path& hub);
 
 /// "org/name" of every repository in the cache that has a snapshot, sorted.
 std::vector<std::string> cached_models(const std::filesystem::path& hub);

@@ -34,6 +34,10 @@ struct Item {
   /// The item is kept.
   std::string defect;
   Outcome defect_outcome = Outcome::kImage;  ///< what such an item ends as; only with a defect
+  /// Which of the conditions that a test compares this item belongs to; empty: it has only one.
+  std::string arm;
+  std::string dialogue;    ///< id of the dialogue that it is a turn of; empty: of none
+  std::uint32_t turn = 0;  ///< its turn in the dialogue, from 1; 0: independent of other items
 };
 
 /// Streams the items of one data set. Never holds a whole file of pictures in memory.
@@ -61,8 +65,8 @@ struct Dataset {
 };
 
 /// What identifies an item's question and pictures, whatever its place in the file: id,
-/// conversation and the pictures' bytes; not the references. Missing pictures hash as missing.
-/// Reads the picture files.
+/// conversation and the pictures' bytes; not the references, arm or dialogue. Missing pictures hash
+/// as missing. Reads the picture files.
 std::string item_hash(const Item& item);
 
 /// The same for many items in a row: a picture that the item before also had is not read again.

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -10,6 +11,7 @@
 
 #include "base/clock.h"
 #include "engine/guard.h"
+#include "engine/held_cache.h"
 #include "engine/language_model.h"
 
 namespace headroom::engine {
@@ -42,6 +44,7 @@ struct GenerationLimits {
   int prefill_chunk = 0;  ///< most new tokens of one pass; 0: no limit
   bool share_prefix = true;
   bool quantised_kv = false;  ///< keys and values of 8 bits: changes answers
+  bool hold = false;          ///< a single sequence's cache is held afterwards
 };
 
 /// Greedy continuation of sequences that share features: the longest common prefix is computed
@@ -65,6 +68,19 @@ class Generator {
            const Guard& guard,
            const std::function<void(std::size_t, Continuation&&)>& done) const;
 
+  /// The same, going on from `held` where a single sequence begins as it does; else that is dropped
+  /// before anything is allocated. Afterwards `held` is this sequence's, where the limits say so
+  /// and it was answered, or empty. Empty also where this throws. Memory: as above; while it is
+  /// taken over as KvCache::extend. Requires: the same model, the same `limits.quantised_kv`, and,
+  /// for what is reused, the same pictures as when it was held; `features` may be null when no
+  /// token after it names one.
+  void run(const std::vector<Sequence>& sequences,
+           const mx::array* features,
+           const GenerationLimits& limits,
+           const Guard& guard,
+           const std::function<void(std::size_t, Continuation&&)>& done,
+           std::optional<HeldCache>& held) const;
+
   /// The logits of every position of one prompt, and its greedy continuation of `count` tokens that
   /// no stop token ends: for comparison with a reference.
   struct Trace {
@@ -80,6 +96,7 @@ class Generator {
  private:
   struct Row;
 
+  KvShape kv_shape(const GenerationLimits& limits) const;
   int prefill_prefix(const std::vector<PromptToken>& prefix,
                      const mx::array* features,
                      int chunk,
@@ -97,6 +114,19 @@ class Generator {
                  const mx::array* features,
                  KvCache& cache,
                  const Guard& guard) const;
+  void run_single(const Sequence& sequence,
+                  const mx::array* features,
+                  const GenerationLimits& limits,
+                  const Guard& guard,
+                  const std::function<void(std::size_t, Continuation&&)>& done,
+                  std::optional<HeldCache>& held) const;
+  void run_wave(std::vector<Row>& rows,
+                double seconds_before,
+                const mx::array* features,
+                const GenerationLimits& limits,
+                const Guard& guard,
+                const std::function<void(std::size_t, Continuation&&)>& done,
+                KvCache& cache) const;
   void choose(std::vector<Row*>& rows, const mx::array& logits) const;
   std::vector<mx::array> results(const mx::array& result, const KvCache& cache) const;
 

@@ -32,6 +32,7 @@ struct GuardLimits {
   std::function<bool()> cancelled;      ///< empty: never
   std::optional<TimePoint> deadline;    ///< on `clock`
   std::optional<Bytes> memory;          ///< most active bytes of the allocator
+  std::optional<Bytes> throttle;        ///< on a GPU: above so many, a watch waits for queued work
   std::function<void(Bytes)> foreseen;  ///< told the active bytes that a step would reach
   const Clock* clock = nullptr;         ///< needed with a deadline
   std::function<void(Phase)> looked;    ///< called at each look, before the limits; empty: nobody
@@ -47,6 +48,9 @@ class Guard {
 
   /// Throws: Cancelled; DeadlineError("E-TIMEOUT"); BudgetError("E-MEM-GUARD") with both sizes.
   void check() const;
+
+  /// True where the allocator holds more than the throttle.
+  bool wants_wait() const;
 
   /// Says what is computed from now on.
   void enter(Phase phase) const { phase_ = phase; }

@@ -64,6 +64,12 @@ class KvCache {
   /// Makes the first `tokens` of row 0 the shared prefix, and drops the rows.
   /// Requires: no prefix yet; row 0 holds as many tokens, and they are evaluated.
   void share(int tokens);
+  /// Makes room for `capacity` tokens in row 0, which keeps its first `tokens`.
+  /// Memory: afterwards capacity * shape.per_token(); meanwhile at most one layer's keys or values
+  ///         more than before or afterwards, whichever is larger.
+  /// Requires: one row and no prefix; the row holds as many tokens, and they are evaluated.
+  /// Throws: InternalError otherwise.
+  void extend(int tokens, int capacity);
 
   int prefix() const { return prefix_; }
 

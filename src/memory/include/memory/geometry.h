@@ -28,24 +28,26 @@ struct Geometry {
   std::string family;  ///< "smolvlm"
   std::string dtype;   ///< "float32", "bfloat16", "float16"
   std::uint64_t parameters = 0;
-  Bytes weights;                     ///< in the dtype they will have
-  Bytes vision_weights;              ///< of them, what releasing the vision tower frees
-  Bytes load_staging;                ///< on top of the weights while loading
-  Bytes engine;                      ///< process and libraries before loading, measured
-  Bytes engine_growth;               ///< what libraries add on first use (BLAS buffers, kernels)
-  Bytes kv_per_token;                ///< all layers, one sequence
-  Bytes kv_per_token_quantised;      ///< the same with 8 bits a number; 0: not available
-  Bytes kv_dequantised_per_token;    ///< of each token in a quantised cache while attention reads
-                                     ///< it: one layer's keys and values; 0: read in small blocks
-  Bytes kv_copied_per_token;         ///< of each cached token in each row of a pass behind a shared
-                                     ///< prefix, where attention copies them side by side: one
-                                     ///< layer's keys and values; else 0
-  Bytes prefill_per_token;           ///< activations of one sequence's token while it is prefilled
-  Bytes scores_per_token_pair;       ///< attention scores per (new token, cached token), where
-                                     ///< materialised; else 0
-  std::uint32_t score_tokens = 0;    ///< new tokens of a sequence whose scores are held at once; 0:
-                                     ///< all of a pass
-  Bytes logits_per_row;              ///< one row of the vocabulary as the sampler holds it
+  Bytes weights;                   ///< in the dtype they will have
+  Bytes vision_weights;            ///< of them, what releasing the vision tower frees
+  Bytes load_staging;              ///< on top of the weights while loading
+  Bytes engine;                    ///< process and libraries before loading, measured
+  Bytes engine_growth;             ///< what libraries add on first use (BLAS buffers, kernels)
+  Bytes kv_per_token;              ///< all layers, one sequence
+  Bytes kv_per_token_quantised;    ///< the same with 8 bits a number; 0: not available
+  Bytes kv_dequantised_per_token;  ///< of each token in a quantised cache while attention reads
+                                   ///< it: one layer's keys and values; 0: read in small blocks
+  Bytes kv_copied_per_token;       ///< of each cached token in each row of a pass behind a shared
+                                   ///< prefix, where attention copies them side by side: one
+                                   ///< layer's keys and values; else 0
+  Bytes kv_moved_per_token;        ///< of each token of a cache that a turn takes over from the one
+                                   ///< before: its keys in one layer, held twice; else 0
+  Bytes prefill_per_token;         ///< activations of one sequence's token while it is prefilled
+  Bytes scores_per_token_pair;     ///< attention scores per (new token, cached token), where
+                                   ///< materialised; else 0
+  std::uint32_t score_tokens = 0;  ///< new tokens of a sequence whose scores are held at once; 0:
+                                   ///< all of a pass
+  Bytes logits_per_row;            ///< one row of the vocabulary as the sampler holds it
   std::uint32_t context_tokens = 0;  ///< largest sequence the model takes
   std::vector<PictureCost>
       pictures;  ///< one for each picture size that was asked about, in that order

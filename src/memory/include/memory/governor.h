@@ -71,6 +71,8 @@ struct GroupFacts {
   std::uint32_t text_tokens = 0;  ///< longest prompt without its pictures' tokens
   std::uint32_t max_tokens = 100;
   std::vector<FewerTiles> fewer_tiles;  ///< descending; empty unless allowed
+  std::uint32_t shared_text_tokens = 0;  ///< of text_tokens, those that all prompts begin with
+  bool share_prefix = true;              ///< all prompts begin with all of the pictures
 };
 
 /// How a group may be asked. Maps one to one to worker::AskLimits.
@@ -79,6 +81,9 @@ struct GroupLimits {
   std::uint32_t prefill_chunk = 0;
   bool share_prefix = true;
   std::optional<Bytes> memory;  ///< most active bytes of the allocator
+  /// Where a device's memory is counted: active bytes of the allocator above which queued work is
+  /// waited for, so that it holds no more than is planned.
+  std::optional<Bytes> throttle;
   bool release_vision = false;  ///< no vision weights between this group's encode and the next
   std::uint32_t max_tiles = 0;  ///< of one picture; 0: as the processor says; changes answers
   std::uint32_t kv_bits = 0;    ///< 8: quantised KV cache; 0: the model's dtype; changes answers
@@ -170,10 +175,14 @@ class Governor {
   /// What is left of a stopped group is not asked, by a decision of after_stop that does not fit.
   void refused(const GroupFacts& rest, const GroupDecision& decision);
   /// `reading`: after the group, `peak` and `worker_footprint_peak` being the group's. `questions`:
-  /// those that were answered or failed, each counted once.
+  /// those that were answered or failed, each counted once. `held`: of what `reading` shows, the KV
+  /// cache that the worker keeps for the next turn. The next group takes it over, within its own
+  /// plan, or has it dropped before anything is allocated: it is no pressure, and not beyond the
+  /// plan.
   CleanDecision after_group(const GroupFacts& facts,
                             std::uint32_t questions,
-                            const Reading& reading);
+                            const Reading& reading,
+                            Bytes held = {});
   /// Of a clean-up that a decision asked for. `took`: how long it held the run up.
   CleanUp after_cleanup(const CleanDecision& decision,
                         const Reading& before,
@@ -196,6 +205,8 @@ class Governor {
   Budget current_budget(const Reading& now);
   /// What libraries add to what the budget counts, as planned.
   Bytes planned_growth() const;
+  /// What is in use without what is held for the next turn.
+  std::optional<Usage> in_use(const Reading& now, Bytes limit) const;
   /// What is held at rest beyond what the plan says.
   Bytes beyond_plan(const Reading& now, const Workload& workload) const;
   /// As the group would be asked if memory were no matter.
@@ -208,6 +219,7 @@ class Governor {
   CleanDecision clean_before(const GroupDecision& decision, const Reading& now);
   bool may_clean_first() const;
   std::optional<Bytes> guard_limit(const Reading& now, const Plan& group) const;
+  static Bytes throttle(const Reading& now, const Plan& group);
   void note_decision(const GroupDecision& decision, const std::string& group, const Reading& now);
   void check_kept(const std::string& group);
   std::optional<Bytes> measured_peak() const;
@@ -227,6 +239,7 @@ class Governor {
   Bytes last_live_limit_;      ///< as last noted
   std::optional<Bytes> wall_;  ///< where it stands
   Bytes noted_wall_;           ///< as last noted
+  Bytes held_;                 ///< KV cache that the worker keeps for the next turn
   Bytes noted_break_;          ///< the peak above the limit that was noted last
   Peaks device_;               ///< of the worker's own readings
   PeakPredictor predictor_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,6 +25,7 @@ struct Workload {
   std::uint32_t batch = 1;  ///< sequences decoded together
   std::uint32_t text_tokens =
       0;  ///< longest prompt without its pictures' tokens, template included
+  std::uint32_t shared_text_tokens = 0;  ///< of them, those that all prompts of the batch begin with
   std::uint32_t max_tokens = 100;     ///< longest answer
   std::uint32_t prefill_chunk = 0;    ///< most new tokens of one forward pass; 0: no limit
   std::vector<PictureCost> pictures;  ///< of one group; empty: text only
@@ -31,6 +33,7 @@ struct Workload {
   bool decode_ahead = true;  ///< the next group's pictures are decoded while this one is asked
   bool decoded = false;      ///< this group's pictures were decoded while the one before was asked
   bool release_vision = false;  ///< its weights are held while pictures are encoded, and only then
+  bool continues = false;       ///< a KV cache is held, which the group takes over or drops
   bool kv_quantised = false;    ///< where the geometry has a figure for it
   std::optional<std::vector<PictureCost>> ahead;  ///< those; empty: as this group's
   Bytes allocator_cache = 32_MiB;  ///< most that the engine's allocator keeps for reuse
@@ -82,7 +85,9 @@ struct PhasePlan {
   std::vector<PlanPart> parts;  ///< none of size 0
 
   Bytes total() const;  ///< of the memory that the budget holds down
-  Bytes host() const;   ///< of the host's, where the budget is a device's; else 0
+  /// Of that, the parts of these kinds.
+  Bytes of(std::initializer_list<PartKind> kinds) const;
+  Bytes host() const;  ///< of the host's, where the budget is a device's; else 0
 };
 
 /// The memory arithmetic of a run. Phases do not overlap, so the peak is that of the worst phase.

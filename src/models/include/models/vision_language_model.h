@@ -18,6 +18,10 @@ namespace mx = mlx::core;
 /// A picture after a family's own processing, on the host. Families derive from it.
 struct PreparedPicture {
   virtual ~PreparedPicture() = default;
+
+  /// Frees what only `encode` reads; what `expand` reads stays.
+  virtual void drop_pixels() {}
+
   std::uint32_t features = 0;     ///< rows that the model makes of it: its image tokens
   std::uint32_t tiles = 0;        ///< that the vision tower sees
   std::uint32_t whole_tiles = 0;  ///< that it would see without a limit
@@ -54,6 +58,11 @@ class VisionLanguageModel : public engine::LanguageModel {
   virtual std::int32_t image_token() const = 0;
   /// Rows of the embedding.
   virtual std::int32_t vocabulary() const = 0;
+
+  /// Whether the family cannot be asked without a picture; then it is not asked, and no other
+  /// picture takes its place.
+  virtual bool needs_picture() const { return false; }
+
   /// What loading has to say: keys and tensors that were not used.
   virtual const std::vector<std::string>& notices() const = 0;
 

@@ -24,7 +24,11 @@ void for_each_answer_line(const run::JournalReader& journal,
 void for_each_memory_line(const run::JournalReader& journal,
                           const std::function<void(const std::string&)>& line);
 
-/// Writes summary.json, answers.jsonl and memory.jsonl into the run's folder, each whole or not at
+/// What the replaced tool's --save-results wrote, under its own scoring: docs/reference/records.md.
+Json legacy_results_json(const run::JournalReader& journal);
+
+/// Writes summary.json, answers.jsonl and memory.jsonl (and vqa_results.json where the
+/// specification asks for the replaced tool's) into the run's folder, each whole or not at
 /// all, from the journal alone. `metric` empty: the run's own. Memory: one record at a time.
 /// Throws ResourceError("E-DISK-FULL", "E-WRITE").
 run::RunResults rebuild_exports(const run::JournalReader& journal, const std::string& metric = {});

@@ -32,6 +32,7 @@ struct Progress {
   std::optional<Bytes> used;              ///< by the counter that the budget is held against
   std::optional<Bytes> peak;              ///< of this stretch
   std::string counter;                    ///< its name: "footprint", "device"
+  std::string measure = "accuracy";       ///< what the tally's mean is called
   const scoring::Tally* tally = nullptr;  ///< valid during the call
 };
 
@@ -44,7 +45,9 @@ class Observer {
   virtual void on_loaded(const ModelRecord& /*model*/) {}
 
   /// After each answer, as it arrives; it becomes durable with its group.
-  virtual void on_answer(const AnswerRecord& /*answer*/, const Progress& /*progress*/) {}
+  virtual void on_answer(const ItemRecord& /*item*/,
+                         const AnswerRecord& /*answer*/,
+                         const Progress& /*progress*/) {}
 
   /// After each commit.
   virtual void on_progress(const Progress& /*progress*/) {}

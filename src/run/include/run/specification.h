@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "datasets/dialogue.h"
 
 namespace headroom::run {
 
@@ -24,16 +25,25 @@ struct ItemRange {
 ItemRange parse_range(std::string_view text);
 std::string to_string(const ItemRange& range);
 
+/// Why a model was not asked, or not to its end.
+struct NotRun {
+  std::string code;    ///< of the error: "E-MODEL-NOT-CACHED"
+  std::string reason;  ///< its message
+
+  bool operator==(const NotRun&) const = default;
+};
+
 /// One model of a run, resolved.
 struct ModelSpec {
   std::string word;      ///< as the user wrote it: "demo", "org/name@rev"
   std::string name;      ///< for tables, folders and exports: "demo", "org/name"
   std::string engine;    ///< "mlx"
-  std::string folder;    ///< absolute
+  std::string folder;    ///< absolute; empty: the word could not be resolved, see not_run
   std::string revision;  ///< of the Hugging Face snapshot; empty: a plain folder
   std::string hash;      ///< of model_fingerprint(folder), see model_hash.h
   std::map<std::string, std::string> files;  ///< of the same, to name what changed
   std::string dtype;                         ///< empty: the engine's default
+  std::optional<NotRun> not_run;             ///< the run went on without this model
 
   bool operator==(const ModelSpec&) const = default;
 };
@@ -54,18 +64,26 @@ struct DataSpec {
 /// Everything that decides what a run asks and how: the resolved configuration, stored with the run
 /// and enough to repeat it. No secret (key, token, password) is ever a member.
 struct Specification {
-  std::string test = "vqa";
+  std::string test = "vqa";       ///< or "describe" or "context"
   std::vector<ModelSpec> models;  ///< at least one; names are unique
   DataSpec data;
-  std::string metric;  ///< scorer's name
+  std::string metric;                       ///< scorer's name
+  std::vector<datasets::ScriptTurn> turns;  ///< what "context" asks about each picture
 
   // Which items, in which order.
   std::optional<ItemRange> limit;
   std::vector<std::string> sample_ids;  ///< empty: all
+  bool in_sample_order = false;         ///< asked as sample_ids lists them, not as the data does
   bool shuffle = false;                 ///< draw the order (and so what `limit` takes) by `seed`
   std::uint64_t seed = 42;
 
+  // Of the test "describe".
+  std::optional<ItemRange> pictures;  ///< of the data; empty: all
+  std::string prompt;                 ///< what is asked about every picture
+  bool text_only = false;             ///< the prompts without a picture are asked, too
+
   // How they are asked.
+  std::string system;  ///< a system message in front of every conversation; empty: none
   std::uint32_t max_tokens = 100;
   std::uint32_t top_log_probs = 0;
   std::uint32_t max_image_side = 1024;  ///< 0: no limit
@@ -87,6 +105,7 @@ struct Specification {
   double question_timeout = 300;  ///< a group's deadline is this times its questions
 
   std::string out;                              ///< folder that run folders are made in
+  bool legacy_results = false;                  ///< also write the replaced tool's JSON
   std::optional<double> fail_under;             ///< percent
   std::vector<std::string> command;             ///< the arguments, secrets replaced by "***"
   std::map<std::string, std::string> versions;  ///< "headroom", "mlx", "sqlite", …

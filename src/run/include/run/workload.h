@@ -35,9 +35,13 @@ struct WorkloadFacts {
 };
 
 /// One pass over the selected items; looks at each picture file's header, decodes nothing.
-WorkloadFacts survey_workload(const datasets::Dataset& dataset, const Selection& selection);
+/// `answer_tokens`: of an earlier answer in a history, the run's most new tokens; only dialogues
+/// have such parts.
+WorkloadFacts survey_workload(const datasets::Dataset& dataset,
+                              const Selection& selection,
+                              std::uint32_t answer_tokens = 0);
 
-/// The same from what a journal holds.
+/// The same from what a journal holds, with the most new tokens of its specification.
 WorkloadFacts survey_workload(const JournalReader& journal);
 
 /// The size of a picture after orientation, and what decoding it holds, rounded up by at most a
@@ -46,8 +50,9 @@ WorkloadFacts survey_workload(const JournalReader& journal);
 worker::PictureSize picture_size(const datasets::Picture& picture, std::string* why = nullptr);
 
 /// Tokens of the texts of a conversation and of the template around them, from above for ordinary
-/// text: a third of the bytes, and 16 for each message.
-std::uint32_t estimate_text_tokens(const Conversation& conversation);
+/// text: a third of the bytes, 16 for each message, and `answer_tokens` for each answer that is not
+/// there yet.
+std::uint32_t estimate_text_tokens(const Conversation& conversation, std::uint32_t answer_tokens);
 
 /// Costs of pictures, asked for once for each size and decode.
 class PictureCosts {

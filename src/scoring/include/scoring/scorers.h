@@ -9,7 +9,8 @@
 
 namespace headroom::scoring {
 
-/// "exact" and "vqa-accuracy", in the order in which help shows them.
+/// "exact", "vqa-accuracy", "vqa-simple", "legacy-vqa", "legacy-simple", "fact-recall" and
+/// "turn-facts", in the order in which help shows them.
 std::vector<std::string> scorer_names();
 
 /// Throws UsageError("E-METRIC") for another name, listing scorer_names().
@@ -23,9 +24,18 @@ std::vector<std::string> scorer_names();
 ///               over the annotators of min(1, matches among the others / 3). A single reference
 ///               leaves no other annotator (the formula would be 0 for ever): then 1 iff equal
 ///               after normalisation.
+/// vqa-simple    Right iff the answer equals one_reference() after the evaluator's normalisation.
+/// legacy-vqa    The replaced tool's "VQA accuracy" (legacy.h); correct iff legacy-simple is.
+/// legacy-simple Its "simple accuracy": substrings.
+/// fact-recall   Of the truth's facts, the part that the answer tells (description.h).
+/// turn-facts    The share of the references that the answer tells (fact_words.h: words side by
+///               side). Of the question type "people": 1 iff the answer says yes or no as the
+///               reference does, unparsed when it says neither; of "sentence": the best token F1
+///               with a reference.
 ///
-/// Verdict: kCorrect iff value >= 0.5 (for VQA accuracy: at least two annotators said so), else
-/// kWrong with its partial credit. Accuracies are means of values, not counts of verdicts.
+/// Verdict, but for the legacy ones: kCorrect iff value >= 0.5 (for VQA accuracy: at least two
+/// annotators said so; for facts: iff every fact is told), else kWrong with its partial credit.
+/// Accuracies are means of values, not counts of verdicts.
 std::unique_ptr<Scorer> make_scorer(std::string_view name);
 
 }  // namespace headroom::scoring

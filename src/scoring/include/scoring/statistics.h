@@ -28,6 +28,9 @@ struct Estimate {
 /// confidence outside (0, 1).
 double student_t(std::size_t degrees, double confidence);
 
+/// P(|T| > t) of Student's t, for t >= 0 and degrees >= 1.
+double student_t_beyond(double t, std::size_t degrees);
+
 /// Collects values that belong to clusters (the questions about one picture are not independent)
 /// and gives their mean: SE = sqrt(C/(C-1) * sum over clusters of (sum of deviations)^2) / n,
 /// interval by t with C-1 degrees of freedom. With one value a cluster this is the plain s/sqrt(n).

@@ -94,6 +94,9 @@ struct AskLimits {
   std::uint32_t prefill_chunk = 0;  ///< most new tokens of one forward pass; 0: no limit
   bool share_prefix = true;         ///< hold the pictures' prefix for all questions
   std::optional<Bytes> memory;      ///< the guard's limit on active bytes
+  /// From so many active bytes on, an evaluation waits for running work: on a GPU what was queued is
+  /// held until it has run. Empty: from `memory` on.
+  std::optional<Bytes> throttle;
   double deadline_seconds = 0;      ///< for the whole group; 0: none
   /// The vision tower's weights are not held between this group's encode and the next encode.
   bool release_vision = false;
@@ -101,6 +104,8 @@ struct AskLimits {
   std::uint32_t max_tiles = 0;
   /// Of a number in the KV cache: 0: the model's dtype; 8: quantised. Changes answers.
   std::uint32_t kv_bits = 0;
+  /// Keep the KV cache of this group's only sequence: the next ask may continue it.
+  bool hold = false;
 };
 
 /// ask -> AskDone, after one `answer` notification for each item, in any order.
@@ -161,6 +166,7 @@ struct AskDone {
   std::uint32_t answered = 0;
   std::uint32_t failed = 0;
   std::optional<Bytes> walked_peak;  ///< most active bytes that a step was foreseen to reach
+  Bytes held;                        ///< KV cache kept for the next turn (AskLimits::hold)
   memory::Reading reading;
 };
 

@@ -1,0 +1,102 @@
+#include "new_run.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <optional>
+
+#include "asking.h"
+#include "base/grouped.h"
+#include "commands.h"
+#include "inputs.h"
+#include "memory/system_source.h"
+#include "run/folder.h"
+#include "run/grouping.h"
+#include "run/resume.h"
+
+namespace headroom::cli {
+
+namespace {
+
+/// A model that was refused before its first answer leaves no run behind.
+void discard_unanswered(std::optional<run::Journal>& journal, const std::filesystem::path& folder) {
+  if (answers_of_all(*journal) > 0) {
+    return;
+  }
+  journal.reset();
+  std::error_code ignored;
+  std::filesystem::remove_all(folder, ignored);
+}
+
+/// Refuses what cannot fit before a run folder is made: throws for the only model, or when there is
+/// none that can be asked; else the model is kept with the reason.
+void require_fits(Context& context, run::Specification& spec, Asking& asking) {
+  memory::SystemMemorySource source(context.clock);
+  std::exception_ptr first;
+  bool askable = false;
+  for (run::ModelSpec& model : spec.models) {
+    if (model.not_run) {
+      continue;
+    }
+    try {
+      if (spec.governor) {
+        memory::require_fit(fit(spec, model, asking.facts, *asking.backend, source).admission);
+      }
+      askable = true;
+    } catch (const Error& error) {
+      if (spec.models.size() == 1 || !concerns_one_model(error)) {
+        throw;
+      }
+      first = first ? first : std::current_exception();
+      model.not_run = run::NotRun{error.code(), error.what()};
+    }
+  }
+  if (first && !askable) {
+    std::rethrow_exception(first);
+  }
+  for (const run::ModelSpec& model : spec.models) {
+    if (model.not_run) {
+      context.log.warning(
+          "run",
+          fmt::format(
+              "{}: not run: {} [{}]", model.name, model.not_run->reason, model.not_run->code));
+    }
+  }
+}
+
+}  // namespace
+
+ExitCode ask_new_run(Context& context, run::Specification spec, const datasets::Dataset& dataset) {
+  const run::Selection selection = run::select(dataset, spec);
+  Asking asking;
+  asking.facts = run::survey_workload(dataset, selection, spec.max_tokens);
+  asking.fail_under = spec.fail_under;
+  asking.backend = make_backend(context);
+  require_fits(context, spec, asking);
+
+  const run::RunFolder folder = run::create_run_folder(spec.out, spec, context.clock);
+  std::optional<run::Journal> journal =
+      run::Journal::create(folder.path, folder.id, spec, context.clock);
+  run::register_items(*journal, dataset, selection);
+  if (context.console.options().verbosity >= 0) {
+    context.console.note(fmt::format("data {}: {} in {}; run {}",
+                                     spec.data.word,
+                                     counted(selection.positions.size(), "question"),
+                                     counted(selection.groups, "group"),
+                                     folder.path.string()));
+    for (const std::string& notice : selection.notices) {
+      context.console.note(fmt::format("data {}: {}", spec.data.word, notice));
+    }
+  }
+  try {
+    return ask_all(context, *journal, spec, std::move(asking));
+  } catch (const UsageError&) {
+    discard_unanswered(journal, folder.path);
+    throw;
+  } catch (const BudgetError&) {
+    discard_unanswered(journal, folder.path);
+    throw;
+  }
+}
+
+}  // namespace headroom::cli

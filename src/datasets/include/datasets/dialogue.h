@@ -1,0 +1,50 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "datasets/item.h"
+#include "datasets/picture_set.h"
+
+namespace headroom::datasets {
+
+/// One turn of a dialogue about a picture.
+struct ScriptTurn {
+  std::string text;
+  /// What of the picture's facts its answer is scored against: "items", "colors", "people",
+  /// "summary" or "question" (the picture's own question of this text); empty: nothing.
+  std::string fact;
+
+  bool operator==(const ScriptTurn&) const = default;
+};
+
+/// The conditions under which the same turns are put.
+inline constexpr std::string_view kHistoryArm = "history";  ///< picture and history
+inline constexpr std::string_view kTextArm = "text";        ///< history as text, no picture
+inline constexpr std::string_view kNoneArm = "none";        ///< neither
+
+/// A forensic description, then its colours, its people and its summary.
+std::vector<ScriptTurn> default_script();
+
+/// Throws UsageError("E-TURNS") that begins with `where`: fewer than two turns, a turn without
+/// text, an unknown fact (with the nearest spelling).
+void check_script(const std::vector<ScriptTurn>& script, const std::string& where);
+
+/// Dialogues about pictures, turn by turn. Of each picture, in this order:
+///   history  the first turn with the picture, then each follow-up after all that was said before
+///   text     the follow-ups with the same history as text: the first turn's answer is that of the
+///            arm `history`, the picture is not there
+///   none     the follow-ups alone
+/// Ids are PICTURE/ARM/TURN, dialogues PICTURE/ARM; turns count from 1, those of a follow-up
+/// from 2. Truths are for the scorer "turn-facts"; a turn whose fact the data do not have has no
+/// references. Items of a picture that is not there keep its defect in the arm `history`.
+Dataset dialogue_dataset(PictureSet pictures, std::vector<ScriptTurn> script);
+
+/// Items of each picture in all arms together.
+std::size_t items_a_picture(const std::vector<ScriptTurn>& script);
+
+/// "0" of the dialogue "0/text" in the arm "text".
+std::string picture_of_dialogue(const Item& item);
+
+}  // namespace headroom::datasets

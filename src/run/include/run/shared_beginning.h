@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/conversation.h"
+
+namespace headroom::run {
+
+/// How the prompts of a group begin.
+struct SharedBeginning {
+  std::uint32_t text_tokens = 0;  ///< that all of them begin with, estimated from below
+  bool with_pictures = true;      ///< all of the pictures come before the first difference
+};
+
+/// Of conversations that are asked together; one alone shares nothing. Whole equal conversations
+/// count as different at their end.
+SharedBeginning shared_beginning(const std::vector<const Conversation*>& conversations);
+
+}  // namespace headroom::run

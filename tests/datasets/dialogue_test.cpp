@@ -1,0 +1,138 @@
+#include "datasets/dialogue.h"
+
+#include <gtest/gtest.h>
+
+#include "base/errors.h"
+
+namespace headroom::datasets {
+namespace {
+
+PictureSet one_picture() {
+  PictureSet set;
+  set.label = "scenes";
+  PictureEntry entry;
+  entry.id = "0";
+  entry.picture.path = "/pictures/0.png";
+  entry.facts.items = {
+      {"triangle", "blue", "top left"}, {"circle", "black", ""}, {"triangle", "blue", "top right"}};
+  entry.facts.colors = {"black", "blue"};
+  entry.facts.people = false;
+  entry.facts.summary = "Two triangles and a circle.";
+  entry.facts.questions = {{"How many?", "3"}};
+  set.entries = {entry};
+  return set;
+}
+
+std::vector<Item> items_of(const PictureSet& set, const std::vector<ScriptTurn>& script) {
+  std::vector<Item> items;
+  const auto reader = dialogue_dataset(set, script).open();
+  while (std::optional<Item> item = reader->next()) {
+    items.push_back(std::move(*item));
+  }
+  return items;
+}
+
+const std::vector<ScriptTurn> kScript = {
+    {"Describe.", "items"}, {"Colors?", "colors"}, {"Sum up.", ""}};
+
+TEST(DialogueDataset, HasEachArmTurnByTurn) {
+  const std::vector<Item> items = items_of(one_picture(), kScript);
+  ASSERT_EQ(items.size(), items_a_picture(kScript));
+  std::vector<std::string> ids;
+  for (const Item& item : items) {
+    ids.push_back(item.id);
+    EXPECT_EQ(item.dialogue, "0/" + item.arm);
+    EXPECT_EQ(picture_of_dialogue(item), "0");
+    EXPECT_EQ(item.pictures.empty(), item.arm != kHistoryArm) << item.id;
+  }
+  EXPECT_EQ(ids,
+            (std::vector<std::string>{"0/history/1",
+                                      "0/history/2",
+                                      "0/history/3",
+                                      "0/text/2",
+                                      "0/text/3",
+                                      "0/none/2",
+                                      "0/none/3"}));
+}
+
+TEST(DialogueDataset, TheHistoryHasThePictureOnceAndTheModelsOwnAnswers) {
+  const Conversation third = items_of(one_picture(), kScript).at(2).conversation;
+  EXPECT_EQ(third,
+            (Conversation{{"user", {Part::of_image(0), Part::of_text("Describe.")}},
+                          {"assistant", {Part::of_answer("0/history/1")}},
+                          {"user", {Part::of_text("Colors?")}},
+                          {"assistant", {Part::of_answer("0/history/2")}},
+                          {"user", {Part::of_text("Sum up.")}}}));
+}
+
+TEST(DialogueDataset, TheTextArmHasTheDescriptionAndItsOwnAnswersButNoPicture) {
+  const Conversation third = items_of(one_picture(), kScript).at(4).conversation;
+  EXPECT_EQ(third,
+            (Conversation{{"user", {Part::of_text("Describe.")}},
+                          {"assistant", {Part::of_answer("0/history/1")}},
+                          {"user", {Part::of_text("Colors?")}},
+                          {"assistant", {Part::of_answer("0/text/2")}},
+                          {"user", {Part::of_text("Sum up.")}}}));
+}
+
+TEST(DialogueDataset, TheNoneArmHasTheFollowUpAlone) {
+  EXPECT_EQ(items_of(one_picture(), kScript).at(6).conversation,
+            (Conversation{{"user", {Part::of_text("Sum up.")}}}));
+}
+
+struct FactCase {
+  const char* fact;
+  const char* text;
+  std::vector<std::string> references;
+};
+
+TEST(DialogueDataset, ATurnIsScoredAgainstTheFactThatItNames) {
+  const std::vector<FactCase> cases = {{"items", "?", {"blue triangle", "black circle"}},
+                                       {"summary", "?", {"blue triangle", "black circle"}},
+                                       {"colors", "?", {"black", "blue"}},
+                                       {"people", "?", {"no"}},
+                                       {"question", "How many?", {"3"}},
+                                       {"question", "Why?", {}},
+                                       {"", "?", {}}};
+  for (const FactCase& row : cases) {
+    const std::vector<Item> items =
+        items_of(one_picture(), {{"Describe.", ""}, {row.text, row.fact}});
+    EXPECT_EQ(items.at(1).truth.references, row.references) << row.fact << ' ' << row.text;
+  }
+}
+
+TEST(DialogueDataset, ASummaryWithoutItemsIsComparedAsASentence) {
+  PictureSet set = one_picture();
+  set.entries[0].facts.items.clear();
+  const Item item = items_of(set, {{"Describe.", ""}, {"Sum up.", "summary"}}).at(1);
+  EXPECT_EQ(item.truth.question_type, "sentence");
+  EXPECT_EQ(item.truth.references, std::vector<std::string>{"Two triangles and a circle."});
+}
+
+TEST(DialogueDataset, WithoutFactsNothingIsScored) {
+  PictureSet set = one_picture();
+  set.entries[0].facts = {};
+  for (const Item& item : items_of(set, default_script())) {
+    EXPECT_TRUE(item.truth.references.empty()) << item.id;
+  }
+}
+
+TEST(DialogueScript, IsRefusedNamingTheTurnAndTheNearestFact) {
+  const std::vector<std::pair<std::vector<ScriptTurn>, std::string>> cases = {
+      {{{"Describe.", ""}}, "1 turns"},
+      {{{"Describe.", ""}, {"", ""}}, "turn 2 has no text"},
+      {{{"Describe.", ""}, {"Colors?", "colours"}}, "did you mean 'colors'"}};
+  for (const auto& [script, words] : cases) {
+    try {
+      check_script(script, "mine.toml");
+      ADD_FAILURE() << "accepted, expected: " << words;
+    } catch (const UsageError& error) {
+      EXPECT_EQ(error.code(), "E-TURNS");
+      EXPECT_NE(std::string(error.what()).find(words), std::string::npos) << error.what();
+    }
+  }
+  EXPECT_NO_THROW(check_script(default_script(), ""));
+}
+
+}  // namespace
+}  // namespace headroom::datasets

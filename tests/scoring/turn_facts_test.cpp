@@ -1,0 +1,106 @@
+#include <gtest/gtest.h>
+
+#include "scoring/fact_words.h"
+#include "scoring/scorers.h"
+
+namespace headroom::scoring {
+namespace {
+
+struct Telling {
+  const char* answer;
+  const char* fact;
+  bool told;
+};
+
+class Tells : public ::testing::TestWithParam<Telling> {};
+
+TEST_P(Tells, WordsSideBySide) {
+  const Telling& row = GetParam();
+  EXPECT_EQ(tells(fact_words(row.answer), fact_words(row.fact)), row.told);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Facts,
+    Tells,
+    ::testing::Values(Telling{"A blue triangle in the top left.", "blue triangle", true},
+                      Telling{"A triangle, blue.", "blue triangle", false},
+                      Telling{"a blue circle and a red triangle", "blue triangle", false},
+                      Telling{"Two BLUE triangles", "blue triangle", true},
+                      Telling{"two boxes", "box", true},
+                      Telling{"a blueish wall", "blue", false},
+                      Telling{"grey and black", "gray", true},
+                      Telling{"there are three shapes", "3", true},
+                      Telling{"blue-green", "blue", true},
+                      Telling{"", "blue", false},
+                      Telling{"blue", "", false},
+                      Telling{"der große Hund", "große hund", true}));
+
+struct Saying {
+  const char* answer;
+  std::optional<bool> people;
+};
+
+class People : public ::testing::TestWithParam<Saying> {};
+
+TEST_P(People, ByTheWordsOfTheAnswer) {
+  EXPECT_EQ(tells_people(GetParam().answer), GetParam().people) << GetParam().answer;
+}
+
+INSTANTIATE_TEST_SUITE_P(Facts,
+                         People,
+                         ::testing::Values(Saying{"No, there were no people in the image.", false},
+                                           Saying{"Yes.", true},
+                                           Saying{"Yes, a man who does not wear a hat.", true},
+                                           Saying{"There were not any people.", false},
+                                           Saying{"I cannot see an image.", std::nullopt},
+                                           Saying{"The image is not clear.", std::nullopt},
+                                           Saying{"None.", false},
+                                           Saying{"There is a scene without persons", false},
+                                           Saying{"I can't see anybody.", false},
+                                           Saying{"Nobody is visible", false},
+                                           Saying{"Two women in red coats", true},
+                                           Saying{"A blue triangle", std::nullopt},
+                                           Saying{"", std::nullopt}));
+
+TEST(TokenF1, IsTheHarmonicMeanOfPrecisionAndRecallOfWords) {
+  EXPECT_DOUBLE_EQ(token_f1("a blue circle", "A blue circle."), 1.0);
+  EXPECT_DOUBLE_EQ(token_f1("blue circle", "red square"), 0.0);
+  // 2 of 3 and 2 of 4 words: 2 * (2/3 * 2/4) / (2/3 + 2/4).
+  EXPECT_DOUBLE_EQ(token_f1("the blue circle", "a small blue circle"), 4.0 / 7.0);
+  // A word counts as often as both have it.
+  EXPECT_DOUBLE_EQ(token_f1("blue blue blue", "blue"), 0.5);
+  EXPECT_DOUBLE_EQ(token_f1("", ""), 1.0);
+  EXPECT_DOUBLE_EQ(token_f1("", "blue"), 0.0);
+}
+
+TEST(TurnFactsScorer, IsTheShareOfTheReferencesThatAreTold) {
+  const auto scorer = make_scorer("turn-facts");
+  const Truth truth{{"black", "teal", "blue", "red"}, "", "colors", {}, {}};
+  const std::optional<Score> score = scorer->score(truth, "Black, teal and blue.");
+  ASSERT_TRUE(score);
+  EXPECT_DOUBLE_EQ(score->value, 0.75);
+  EXPECT_EQ(score->verdict, Verdict::kWrong);
+  EXPECT_EQ(score->extracted, "black, teal, blue");
+  EXPECT_EQ(scorer->score(truth, "black teal blue red")->verdict, Verdict::kCorrect);
+}
+
+TEST(TurnFactsScorer, OfPeopleIsRightOrWrongOrUnparsed) {
+  const auto scorer = make_scorer("turn-facts");
+  const Truth truth{{"no"}, "", "people", {}, {}};
+  EXPECT_EQ(scorer->score(truth, "No, there were none.")->verdict, Verdict::kCorrect);
+  EXPECT_EQ(scorer->score(truth, "Yes, a woman")->verdict, Verdict::kWrong);
+  EXPECT_EQ(scorer->score(truth, "A red circle")->verdict, Verdict::kUnparsed);
+}
+
+TEST(TurnFactsScorer, OfASentenceIsItsTokenF1) {
+  const auto scorer = make_scorer("turn-facts");
+  const Truth truth{{"a small blue circle"}, "", "sentence", {}, {}};
+  EXPECT_DOUBLE_EQ(scorer->score(truth, "the blue circle")->value, 4.0 / 7.0);
+}
+
+TEST(TurnFactsScorer, HasNoScoreWithoutFacts) {
+  EXPECT_FALSE(make_scorer("turn-facts")->score(Truth{}, "blue"));
+}
+
+}  // namespace
+}  // namespace headroom::scoring
