@@ -95,6 +95,7 @@ void set_limits(worker::AskLimits& limits, const memory::GroupLimits& decided) {
   limits.share_prefix = decided.share_prefix;
   limits.memory = decided.memory;
   limits.throttle = decided.throttle;
+  limits.cache = decided.cache;
   limits.release_vision = decided.release_vision;
   limits.max_tiles = decided.max_tiles;
   limits.kv_bits = decided.kv_bits;
