@@ -8,6 +8,7 @@
 #include "records.h"
 #include "scoring/profile.h"
 #include "scoring/scorers.h"
+#include "values_json.h"
 
 namespace headroom::report {
 
@@ -16,27 +17,6 @@ namespace {
 using run::JournalReader;
 
 constexpr const char* kMemorySchema = "headroom.memory/1";
-
-template <typename T>
-Json or_null(const std::optional<T>& value) {
-  return value ? Json(*value) : Json();
-}
-
-Json bytes_or_null(const std::optional<Bytes>& bytes) {
-  return bytes ? Json(bytes->count()) : Json();
-}
-
-Json mean_or_null(const std::optional<scoring::Estimate>& estimate) {
-  return estimate ? Json(estimate->mean) : Json();
-}
-
-Json interval_json(const std::optional<scoring::Estimate>& estimate) {
-  if (!estimate || !estimate->interval) {
-    return {};
-  }
-  const scoring::Interval interval = scoring::within_unit(*estimate->interval);
-  return Json::array({interval.low, interval.high});
-}
 
 Json outcomes_json(const run::ModelResults& model) {
   Json outcomes = Json::object();
@@ -77,7 +57,7 @@ Json division_json(const std::map<std::string, scoring::Estimate>& division) {
   for (const auto& [type, estimate] : division) {
     by_type[type] = {{"count", estimate.count},
                      {"accuracy", estimate.mean},
-                     {"interval", interval_json(estimate)}};
+                     {"interval", unit_interval_json(estimate)}};
   }
   return by_type;
 }
@@ -124,11 +104,11 @@ Json model_json(const run::ModelResults& model) {
       {"unscored", counts.unscored},
       {"accuracy", mean_or_null(model.accuracy)},
       {"accuracy_answered", mean_or_null(model.accuracy_answered)},
-      {"interval", interval_json(model.accuracy)},
+      {"interval", unit_interval_json(model.accuracy)},
       {"accuracy_count", model.accuracy ? model.accuracy->count : 0},
       {"clusters", model.accuracy ? model.accuracy->clusters : 0},
       {"second_accuracy", mean_or_null(model.second_accuracy)},
-      {"second_interval", interval_json(model.second_accuracy)},
+      {"second_interval", unit_interval_json(model.second_accuracy)},
       {"by_answer_type", division_json(model.by_answer_type)},
       {"by_question_type", division_json(model.by_question_type)},
       {"pictures",
@@ -248,6 +228,7 @@ Json answer_json(const std::string& model,
                  {"stopped", given.stopped},
                  {"prompt_tokens", given.prompt_tokens},
                  {"image_tokens", given.image_tokens},
+                 {"prefilled_tokens", given.prefilled_tokens},
                  {"seconds",
                   {{"preprocess", given.seconds.preprocess},
                    {"encode", given.seconds.encode},
@@ -284,7 +265,7 @@ Json summary_json(const run::RunResults& results) {
             {"hash", results.run.data_hash},
             {"items", results.run.items}}},
           {"metric", results.metric},
-          {"second_metric", results.second_metric.empty() ? Json() : Json(results.second_metric)},
+          {"second_metric", or_null(results.second_metric)},
           {"profile", scoring::profile_of(results.metric)},
           {"best", best_json(results)},
           {"versions", results.run.spec.versions},
