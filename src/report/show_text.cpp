@@ -189,11 +189,13 @@ std::string answer_lines(const std::string& model,
   if (!given.error.empty()) {
     text += fmt::format("  error      {} [{}]\n", given.error, given.error_code);
   }
-  text += fmt::format("  tokens     {} generated{}, {} in the prompt, {} of them picture\n",
-                      given.token_ids.size(),
-                      given.stopped ? " (stopped by itself)" : "",
-                      given.prompt_tokens,
-                      given.image_tokens);
+  text += fmt::format(
+      "  tokens     {} generated{}, {} in the prompt: {} of pictures, {} prefilled for it\n",
+      given.token_ids.size(),
+      given.stopped ? " (stopped by itself)" : "",
+      given.prompt_tokens,
+      given.image_tokens,
+      given.prefilled_tokens);
   text += fmt::format("  time       preprocess {}, encode {}, prefill {}, decode {}; {}\n",
                       duration_text(given.seconds.preprocess),
                       duration_text(given.seconds.encode),

@@ -88,6 +88,38 @@ TEST_F(ContextTest, AnswersOfTheHistoryEqualTheGoldenConversationsIdForId) {
   }
 }
 
+/// A turn's prompt is the one before, its answer (whose last token ended it) and the new question.
+TEST_F(ContextTest, AFollowUpPrefillsOnlyWhatIsNew) {
+  const Finished finished = run(command({"--limit", "3"}));
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  const std::map<std::string, Json> given = answers(only_run());
+  for (const char* const picture : {"0", "1", "2"}) {
+    const std::string dialogue = std::string(picture) + "/history/";
+    const Json& first = given.at(dialogue + "1");
+    EXPECT_EQ(first["prefilled_tokens"], first["prompt_tokens"]);
+    for (int turn = 2; turn <= 4; ++turn) {
+      const Json& before = given.at(dialogue + std::to_string(turn - 1));
+      const Json& answer = given.at(dialogue + std::to_string(turn));
+      const auto prompt = answer["prompt_tokens"].get<std::size_t>();
+      const std::size_t held =
+          before["prompt_tokens"].get<std::size_t>() + before["token_ids"].size();
+      const auto prefilled = answer["prefilled_tokens"].get<std::size_t>();
+      EXPECT_GT(prefilled, 0U) << dialogue << turn;
+      EXPECT_LE(prefilled, prompt - held + 2) << dialogue << turn;
+    }
+  }
+}
+
+TEST_F(ContextTest, ShowSaysHowManyTokensWereFilledIn) {
+  ASSERT_EQ(run(command({"--limit", "1"})).status, 0);
+  const Finished shown = run({{"show", "last", "0/history/2"}, folder_.path(), {}, {}, false});
+  ASSERT_EQ(shown.status, 0) << shown.err;
+  const Json answer = answers(only_run()).at("0/history/2");
+  EXPECT_NE(shown.out.find(answer["prefilled_tokens"].dump() + " prefilled for it"),
+            std::string::npos)
+      << shown.out;
+}
+
 TEST_F(ContextTest, HistoryTellsTheFactsAndWithoutItTheyAreNotKnown) {
   const Finished finished = run(command({"--json"}));
   ASSERT_EQ(finished.status, 0) << finished.err;
