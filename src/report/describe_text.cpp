@@ -105,11 +105,9 @@ std::string facts_line(const DescribeResults& describe) {
   if (describe.pictures_with_facts == 0) {
     return "the data hold none: not compared";
   }
-  std::string text = share(describe.facts.told, describe.facts.facts, "items told");
-  if (describe.facts_of_described != describe.facts.facts) {
-    text += fmt::format(", {} of the pictures described",
-                        share(describe.facts.told, describe.facts_of_described, "items"));
-  }
+  std::string text = fmt::format("{} of the pictures asked about, {} of those described",
+                                 share(describe.facts.told, describe.facts.facts, "items told"),
+                                 share(describe.facts.told, describe.facts_of_described, "items"));
   if (describe.facts.with_place > 0) {
     text += "; at the right place " +
             share(describe.facts.placed, describe.facts.with_place, "of the told with a place");

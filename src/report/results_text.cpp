@@ -22,14 +22,6 @@ std::string speed_cell(const ModelResults& model) {
   return model.questions_per_second ? fmt::format("{:.1f}", *model.questions_per_second) : "–";
 }
 
-std::size_t scored_of(const ModelResults& model) {
-  return model.accuracy ? model.accuracy->count : 0;
-}
-
-std::string mean_text(const std::optional<scoring::Estimate>& estimate) {
-  return estimate ? percent(estimate->mean) : "–";
-}
-
 /// `second`: whether a second metric has a column.
 void add_row(Table& table, const ModelResults& model, bool second, const Style& style) {
   const std::uint64_t ended = model.items - model.pending;
@@ -37,21 +29,20 @@ void add_row(Table& table, const ModelResults& model, bool second, const Style& 
   std::vector<std::string> row{toned(model.model.spec.name, Tone::kStrong, style)};
   if (model.model.spec.not_run && model.pending == model.items) {
     row.push_back(toned("not run", Tone::kBad, style));
-    row.insert(row.end(), model.context ? 0 : second ? 3 : 2, "–");
+    row.insert(row.end(), model.context ? 0 : second ? 2 : 1, "–");
     row.push_back(fmt::format("0/{}", grouped(model.items)));
     row.insert(row.end(), 2, "–");
     table.add(std::move(row));
     return;
   }
   if (model.context) {
-    row.push_back(accuracy_text(model.context->arms.front().follow_ups.score));
+    row.push_back(counted_share_text(model.context->arms.front().follow_ups.score));
   } else {
-    row.push_back(accuracy_text(model.accuracy));
-    row.push_back(mean_text(model.accuracy_answered));
+    row.push_back(counted_share_text(model.accuracy));
+    row.push_back(counted_mean_text(model.accuracy_answered));
     if (second) {
-      row.push_back(mean_text(model.second_accuracy));
+      row.push_back(counted_mean_text(model.second_accuracy));
     }
-    row.push_back(fmt::format("{}/{}", grouped(model.counts.correct), grouped(scored_of(model))));
   }
   row.push_back(toned(fmt::format("{}/{}", grouped(model.counts.answered()), grouped(ended)),
                       all ? Tone::kPlain : Tone::kWarning,
@@ -63,8 +54,10 @@ void add_row(Table& table, const ModelResults& model, bool second, const Style& 
 
 std::string counts_line(const ModelResults& model) {
   const scoring::Counts& counts = model.counts;
-  std::string text =
-      fmt::format("{} correct, {} wrong", grouped(counts.correct), grouped(counts.wrong));
+  std::string text = fmt::format("{} of {} correct, {} wrong",
+                                 grouped(counts.correct),
+                                 grouped(counts.total - counts.unscored),
+                                 grouped(counts.wrong));
   if (counts.unparsed > 0) {
     text += fmt::format(", {} unparsed", grouped(counts.unparsed));
   }
@@ -115,13 +108,15 @@ std::string question_line(const ModelResults& model) {
   const auto phase = [](const char* name, const run::PhaseTime& time) {
     return fmt::format("{} {:.3f}/{:.3f}/{:.3f}", name, time.mean, time.median, time.p95);
   };
-  return fmt::format("mean/median/p95 of {}, in s: {}, {}, {}, {}, {}",
-                     counted(times.count, "answer"),
-                     phase("preprocess", times.preprocess),
-                     phase("encode", times.encode),
-                     phase("prefill", times.prefill),
-                     phase("decode", times.decode),
-                     phase("together", times.together));
+  return fmt::format(
+      "mean/median/p95 of {}, a group's time divided among its questions, in s: {}, {}, {}, {}, "
+      "{}",
+      counted(times.count, "answer"),
+      phase("preprocess", times.preprocess),
+      phase("encode", times.encode),
+      phase("prefill", times.prefill),
+      phase("decode", times.decode),
+      phase("together", times.together));
 }
 
 std::string pictures_line(const ModelResults& model) {
@@ -145,14 +140,12 @@ std::string results_text(const run::RunResults& results, const Style& style) {
                                  scoring::profile_of(results.metric));
   const bool context = results.run.spec.test == "context";
   const bool second = !context && !results.second_metric.empty();
-  std::vector<std::string> head{"model", "accuracy [95 %]", "of answered"};
+  std::vector<std::string> head{"model", "accuracy [95 %] of asked", "of answered"};
   if (second) {
     head.push_back(results.second_metric);
   }
   if (context) {
-    head = {"model", "follow-ups with history [95 %]"};
-  } else {
-    head.emplace_back("correct");
+    head = {"model", "facts told with history [95 %]"};
   }
   head.insert(head.end(), {"answered", "questions/s", "memory peak"});
   Table table;

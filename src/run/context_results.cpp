@@ -100,6 +100,9 @@ class TurnSums {
     if (!said.answer) {
       return;
     }
+    if (said.has_facts) {
+      score_answered_.add(said.score, picture);
+    }
     const Said* const with = find(spoken, picture, datasets::kHistoryArm, turn);
     if (arm != datasets::kHistoryArm && with != nullptr && with->answer) {
       agreement_.add(scoring::token_f1(*said.answer, *with->answer), picture);
@@ -115,6 +118,7 @@ class TurnSums {
       results_.question.clear();
     }
     results_.score = score_.estimate();
+    results_.score_answered = score_answered_.estimate();
     results_.agreement = agreement_.estimate();
     results_.consistency = consistency_.estimate();
     return std::move(results_);
@@ -123,6 +127,7 @@ class TurnSums {
  private:
   TurnResults results_;
   scoring::ClusteredMean score_;
+  scoring::ClusteredMean score_answered_;
   scoring::ClusteredMean agreement_;
   scoring::ClusteredMean consistency_;
 };
@@ -213,8 +218,7 @@ ContextGain gain_over(const Spoken& spoken, const ArmResults& other, bool by_fac
   }
   gain.difference = differences.estimate();
   if (gain.difference && gain.difference->interval) {
-    scoring::Interval& interval = *gain.difference->interval;
-    interval = {std::max(interval.low, -1.0), std::min(interval.high, 1.0)};
+    gain.difference->interval = scoring::within_difference(*gain.difference->interval);
   }
   return gain;
 }

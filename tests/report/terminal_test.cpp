@@ -47,12 +47,13 @@ TEST(ResultsText, HasEveryFigureWithItsUnitAndDenominator) {
   const std::string text = results_text(run::results_of(finished.journal), {});
   expect_holds(text,
                {"90.0 % [",
-                "94.7 %",
-                "18/20",
+                "] of 20 ",
+                "94.7 % of 19 ",
                 "19/20",
                 "9.5",
                 "60.0 MiB of 512.0 MiB",
-                "18 correct, 1 wrong, 1 not answered (image 1)",
+                "18 of 20 correct, 1 wrong, 1 not answered (image 1)",
+                "mean/median/p95 of 19 answers, a group's time divided among its questions, in s: ",
                 "budget 512.0 MiB: kept",
                 "questions/s",
                 "3 clean-ups"});

@@ -30,6 +30,8 @@ struct TurnResults {
   std::uint64_t answered = 0;
   /// Score against the facts over the ended items that have any; no answer counts 0.
   std::optional<scoring::Estimate> score;
+  /// The same over the answered ones.
+  std::optional<scoring::Estimate> score_answered;
   /// Token F1 of the answers with those of the arm `history` to the same turns; over pairs of
   /// answers. Nothing in that arm itself.
   std::optional<scoring::Estimate> agreement;
