@@ -219,7 +219,7 @@ datasets::DescribeOptions describe_options(const run::Specification& spec) {
 
 /// The flags that only `describe` has.
 void read_describe(const Settings& settings, run::Specification& spec) {
-  spec.test = "describe";
+  spec.test = run::TestKind::kDescribe;
   spec.prompt = settings.text("prompt");
   spec.text_only = !settings.on("no-text-only");
   if (settings.given("limit")) {
@@ -274,11 +274,11 @@ OpenedData open_dialogues(Context& context, const std::vector<datasets::ScriptTu
 /// counts.
 datasets::Dataset reopen_data(Context& context, const run::Specification& run) {
   const run::DataSpec& spec = run.data;
-  if (run.test == "describe") {
+  if (run.test == run::TestKind::kDescribe) {
     return datasets::describe_dataset(datasets::open_picture_set(spec.argument, spec.pictures),
                                       describe_options(run));
   }
-  if (run.test == "context") {
+  if (run.test == run::TestKind::kContext) {
     return datasets::dialogue_dataset(datasets::open_picture_set(spec.argument, spec.pictures),
                                       run.turns);
   }

@@ -274,7 +274,7 @@ Json summary_json(const run::RunResults& results) {
   }
   return {{"schema", "headroom.summary/1"},
           {"run", results.run.id},
-          {"test", results.run.spec.test},
+          {"test", run::to_string(results.run.spec.test)},
           {"state", run::to_string(results.run.state)},
           {"created", results.run.created},
           {"updated", results.run.updated},

@@ -134,7 +134,7 @@ std::string pictures_line(const ModelResults& model) {
 }  // namespace
 
 std::string results_text(const run::RunResults& results, const Style& style) {
-  if (results.run.spec.test == "describe") {
+  if (results.run.spec.test == run::TestKind::kDescribe) {
     return describe_text(results, style);
   }
   std::string text = fmt::format("{} · {} · {} · scored by {}, profile {}\n\n",
@@ -143,7 +143,7 @@ std::string results_text(const run::RunResults& results, const Style& style) {
                                  counted(results.run.items, "question"),
                                  results.metric,
                                  scoring::profile_of(results.metric));
-  const bool context = results.run.spec.test == "context";
+  const bool context = results.run.spec.test == run::TestKind::kContext;
   const bool second = !context && !results.second_metric.empty();
   std::vector<std::string> head{"model", "accuracy [95 %]", "of answered"};
   if (second) {

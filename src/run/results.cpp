@@ -221,10 +221,10 @@ RunResults results_of(const JournalReader& journal, const std::string& metric) {
     one.model = std::move(model);
     score_answers(journal, *scorer, second.get(), one);
     add_speed(journal, one);
-    if (results.run.spec.test == "describe") {
+    if (results.run.spec.test == TestKind::kDescribe) {
       one.describe = describe_results(journal, one.model.no);
     }
-    if (results.run.spec.test == "context") {
+    if (results.run.spec.test == TestKind::kContext) {
       one.context = context_results(journal, one.model.no, *scorer);
     }
     results.models.push_back(std::move(one));

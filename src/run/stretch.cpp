@@ -160,7 +160,7 @@ void Stretch::count_earlier_answers() {
   progress_.budget = governor_.budget().limit;
   progress_.counter = memory::to_string(governor_.budget().counter);
   progress_.tally = &tally_;
-  if (spec_.test == "describe") {
+  if (spec_.test == TestKind::kDescribe) {
     progress_.measure = "facts told";
   }
   parts_.journal.for_each_answer(

@@ -36,7 +36,7 @@ datasets::PictureSet pictures(int count, bool facts) {
 struct Talk {
   explicit Talk(int count, const std::function<void(FakeBackend&)>& set_up, bool facts = true) {
     Specification spec = test::spec_of();
-    spec.test = "context";
+    spec.test = TestKind::kContext;
     spec.metric = "turn-facts";
     spec.turns = kScript;
     journal.emplace(world.begin(datasets::dialogue_dataset(pictures(count, facts), kScript), spec));
@@ -119,7 +119,7 @@ TEST(ContextResults, AnArmThatNeedsAPictureIsUnsupportedAndHasNoGain) {
 
   RunWorld world;
   Specification spec = test::spec_of();
-  spec.test = "context";
+  spec.test = TestKind::kContext;
   spec.metric = "turn-facts";
   Journal journal = world.begin(datasets::dialogue_dataset(pictures(2, true), kScript), spec);
   Blind backend;

@@ -39,7 +39,7 @@ std::vector<datasets::Item> items() {
 
 Specification describe_spec() {
   Specification spec = test::spec_of();
-  spec.test = "describe";
+  spec.test = TestKind::kDescribe;
   spec.metric = "fact-recall";
   return spec;
 }

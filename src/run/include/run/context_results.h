@@ -10,7 +10,7 @@
 #include "scoring/score.h"
 #include "scoring/statistics.h"
 
-/// What a run of the test "context" says: how much a model takes from the history of a dialogue.
+/// What a run of TestKind::kContext says: how much a model takes from the history of a dialogue.
 namespace headroom::run {
 
 /// Whether a model can do what an arm asks for.

@@ -50,7 +50,7 @@ struct MemoryMarks {
   std::optional<Bytes> after_clean_up;  ///< the model unloaded
 };
 
-/// What the test "describe" says of one model: a pure function of the journal.
+/// What TestKind::kDescribe says of one model: a pure function of the journal.
 struct DescribeResults {
   std::uint64_t pictures = 0;   ///< of the run
   std::uint64_t described = 0;  ///< of them, answered

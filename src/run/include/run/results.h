@@ -90,8 +90,8 @@ struct ModelResults {
   std::string unload_text;                  ///< what the last unload proved
   std::vector<std::string> unanswered_ids;  ///< at most 1,000, in order
   std::vector<FailureReason> reasons;       ///< the first 5 different ones, by first item
-  std::optional<DescribeResults> describe;  ///< of the test "describe"
-  std::optional<ContextResults> context;    ///< of the test "context"
+  std::optional<DescribeResults> describe;  ///< of TestKind::kDescribe
+  std::optional<ContextResults> context;    ///< of TestKind::kContext
 
   bool finished() const { return pending == 0; }
 
