@@ -141,7 +141,7 @@ class SupportCount {
       return Support::kSupported;
     }
     if (ended_ == 0) {
-      return Support::kPending;
+      return Support::kNotAsked;
     }
     return needed_ == ended_ ? Support::kUnsupported : Support::kFailed;
   }
@@ -233,20 +233,6 @@ bool has_facts(const Spoken& spoken) {
 }
 
 }  // namespace
-
-std::string_view to_string(Support support) {
-  switch (support) {
-    case Support::kSupported:
-      return "supported";
-    case Support::kUnsupported:
-      return "unsupported";
-    case Support::kFailed:
-      return "failed";
-    case Support::kPending:
-      return "pending";
-  }
-  return "unknown";
-}
 
 ContextResults context_results(const JournalReader& journal,
                                std::uint32_t model,

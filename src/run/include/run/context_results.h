@@ -7,20 +7,12 @@
 #include <vector>
 
 #include "run/journal.h"
+#include "run/support.h"
 #include "scoring/score.h"
 #include "scoring/statistics.h"
 
 /// What a run of TestKind::kContext says: how much a model takes from the history of a dialogue.
 namespace headroom::run {
-
-/// Whether a model can do what an arm asks for.
-enum class Support {
-  kSupported,
-  kUnsupported,  ///< every item that has ended did so for want of a picture (E-PICTURE-NEEDED)
-  kFailed,       ///< no item has an answer, for other reasons
-  kPending,      ///< none has ended
-};
-std::string_view to_string(Support support);
 
 /// Counts and means of one turn, or of the follow-ups together.
 struct TurnResults {
@@ -40,7 +32,9 @@ struct TurnResults {
 
 struct ArmResults {
   std::string arm;
-  Support support = Support::kPending;
+  /// kSupported: an item has an answer; kUnsupported: each that has ended did so for want of a
+  /// picture; kFailed: none has an answer, for other reasons; kNotAsked: none has ended.
+  Support support = Support::kNotAsked;
   TurnResults follow_ups;
   std::vector<TurnResults> turns;  ///< by turn
 };

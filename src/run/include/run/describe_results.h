@@ -9,20 +9,11 @@
 #include "base/bytes.h"
 #include "memory/budget.h"
 #include "run/journal.h"
+#include "run/support.h"
 #include "scoring/captions.h"
 #include "scoring/description.h"
 
 namespace headroom::run {
-
-/// Whether a model can be asked without a picture.
-enum class TextOnly {
-  kNotAsked,     ///< the prompts were left out, or have not all ended yet
-  kSupported,    ///< every prompt has an answer with words in it
-  kUnsupported,  ///< the model needs a picture, and says so
-  kFailed,       ///< anything else
-};
-/// "not asked", "supported", "unsupported", "failed".
-std::string_view to_string(TextOnly capability);
 
 /// What looks wrong with an answer without knowing what is right.
 enum class AnswerFlag {
@@ -56,7 +47,9 @@ struct DescribeResults {
   std::uint64_t described = 0;  ///< of them, answered
   std::uint64_t pending = 0;    ///< of them, not asked yet
 
-  TextOnly text_only = TextOnly::kNotAsked;
+  /// Whether the model can be asked without a picture. kNotAsked: the prompts were left out, or
+  /// have not all ended yet; kSupported: each of them has an answer with words in it.
+  Support text_only = Support::kNotAsked;
   std::string text_only_reason;  ///< why unsupported or failed
   std::uint64_t text_prompts = 0;
   std::uint64_t text_answered = 0;
