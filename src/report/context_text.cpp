@@ -14,29 +14,34 @@ using run::ContextResults;
 using run::TurnResults;
 using scoring::Estimate;
 
-/// "+0.42 [+0.31–+0.53], 72 pairs of 24 pictures".
-std::string difference_text(const Estimate& difference) {
+/// "+42.0 points [+31.0 to +53.0] over 70 of 72 pairs about 24 pictures; …".
+std::string difference_text(const Estimate& difference, const ContextGain& gain) {
   std::string text = fmt::format("{:+.1f} points", 100 * difference.mean);
   if (difference.interval) {
     text += fmt::format(
         " [{:+.1f} to {:+.1f}]", 100 * difference.interval->low, 100 * difference.interval->high);
   }
-  return text + fmt::format(" over {} about {}",
-                            counted(difference.count, "pair"),
-                            counted(difference.clusters, "picture"));
+  text += fmt::format(" over {} of {} about {}",
+                      grouped(difference.count),
+                      counted(gain.pairs, "pair"),
+                      counted(difference.clusters, "picture"));
+  return gain.left_out == 0
+             ? text
+             : text + fmt::format("; {} left out, an answer is missing", grouped(gain.left_out));
 }
 
 std::string gain_line(const ContextGain& gain, const ContextResults& results) {
   const std::string name = gain.over == "none" ? "history minus none" : "history minus text";
   if (gain.difference) {
-    return fmt::format("  gain     {}: {}\n", name, difference_text(*gain.difference));
+    return fmt::format("  gain     {}: {}\n", name, difference_text(*gain.difference, gain));
   }
   for (const ArmResults& arm : results.arms) {
     if (arm.arm == gain.over && arm.support == run::Support::kUnsupported) {
       return fmt::format("  gain     {}: unsupported, the model needs a picture\n", name);
     }
   }
-  return fmt::format("  gain     {}: no pair of answers\n", name);
+  return fmt::format(
+      "  gain     {}: none of {} has both answers\n", name, counted(gain.pairs, "pair"));
 }
 
 Json interval_json(const Estimate& estimate) {
@@ -89,7 +94,7 @@ std::string context_text(const ContextResults& results, const Style& style) {
         arm.support == run::Support::kSupported
             ? fmt::format("{}/{}", grouped(arm.follow_ups.answered), grouped(arm.follow_ups.items))
             : std::string(run::to_string(arm.support))};
-    const bool shown = arm.support != run::Support::kUnsupported;
+    const bool shown = arm.support == run::Support::kSupported;
     if (results.by_facts) {
       row.push_back(accuracy_text(shown ? arm.follow_ups.score : std::nullopt));
       for (std::size_t number = 1; number <= turns; ++number) {
@@ -133,7 +138,10 @@ Json context_json(const ContextResults& results) {
   }
   Json gains = Json::array();
   for (const ContextGain& gain : results.gains) {
-    gains.push_back({{"over", gain.over}, {"difference", estimate_json(gain.difference)}});
+    gains.push_back({{"over", gain.over},
+                     {"pairs", gain.pairs},
+                     {"left_out", gain.left_out},
+                     {"difference", estimate_json(gain.difference)}});
   }
   return {{"scored_by", results.by_facts ? "facts" : "consistency"},
           {"arms", std::move(arms)},

@@ -103,7 +103,7 @@ Json not_run_json(const std::optional<run::NotRun>& not_run) {
 }
 
 Json model_json(const run::ModelResults& model) {
-  const scoring::Counts& counts = model.counts;
+  const scoring::Counts& counts = model.judged;
   Json json = {
       {"name", model.model.spec.name},
       {"engine", model.model.engine.empty() ? model.model.spec.engine : model.model.engine},
@@ -116,7 +116,8 @@ Json model_json(const run::ModelResults& model) {
       {"not_run", not_run_json(model.model.spec.not_run)},
       {"total", model.items},
       {"pending", model.pending},
-      {"answered", counts.answered()},
+      {"answered", model.counts.answered()},
+      {"judged", counts.total},
       {"correct", counts.correct},
       {"wrong", counts.wrong},
       {"unparsed", counts.unparsed},

@@ -85,6 +85,7 @@ void add_flags(const worker::Answer& answer, DescribeResults& results) {
         break;
     }
   }
+  results.flagged_count += flagged.flags.empty() ? 0 : 1;
   if (!flagged.flags.empty() && results.flagged.size() < DescribeResults::kFlaggedListed) {
     results.flagged.push_back(std::move(flagged));
   }

@@ -42,8 +42,14 @@ struct ArmResults {
 /// The arm `history` minus another, follow-up by follow-up of the same picture.
 struct ContextGain {
   std::string over;  ///< "text", "none"
-  /// Mean difference, paired, with its interval clustered by picture, within -1..1. Nothing where
-  /// the other arm is unsupported, or no pair has ended.
+  /// Follow-ups of the run that both arms have, and the data know facts about where gains are of
+  /// scores.
+  std::uint64_t pairs = 0;
+  /// Of these, without an answer in one of the two arms, or (where gains are of consistency) to the
+  /// first turn: not compared. A missing answer says nothing about what the history is worth.
+  std::uint64_t left_out = 0;
+  /// Mean difference over the others, with its interval clustered by picture, within -1..1. Nothing
+  /// without any.
   std::optional<scoring::Estimate> difference;
 };
 

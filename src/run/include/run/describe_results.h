@@ -67,6 +67,7 @@ struct DescribeResults {
   std::uint64_t pictures_with_facts = 0;
 
   std::vector<FlaggedAnswer> flagged;  ///< the first kFlaggedListed, in order
+  std::uint64_t flagged_count = 0;     ///< answers with any flag, each counted once
   std::uint64_t empty = 0;
   std::uint64_t cut_off = 0;
   std::uint64_t repetitions = 0;
