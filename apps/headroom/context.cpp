@@ -9,7 +9,7 @@ ExitCode run_context(Context& context) {
   std::vector<run::ModelSpec> models = resolve_models(context, Unresolved::kKeep);
   const OpenedData data = open_dialogues(context, script);
   run::Specification spec = specification(context, std::move(models), data);
-  spec.test = "context";
+  spec.test = run::TestKind::kContext;
   spec.turns = script;
   if (spec.limit) {  // given in pictures, each of which has as many items
     const std::uint64_t each = datasets::items_a_picture(script);

@@ -310,6 +310,16 @@ constexpr std::array kFlags{
          "",
          "Exit with 4 when a model tells less than PERCENT of a picture's facts, on average",
          kDescribe},
+    Flag{"fail-under",
+         0,
+         "",
+         FlagType::kNumber,
+         "PERCENT",
+         "",
+         "Exit with 4 when a model's follow-ups with history tell less than PERCENT of the facts, "
+         "on "
+         "average",
+         kContext},
     Flag{"save-results",
          0,
          "",

@@ -219,7 +219,7 @@ datasets::DescribeOptions describe_options(const run::Specification& spec) {
 
 /// The flags that only `describe` has.
 void read_describe(const Settings& settings, run::Specification& spec) {
-  spec.test = "describe";
+  spec.test = run::TestKind::kDescribe;
   spec.prompt = settings.text("prompt");
   spec.text_only = !settings.on("no-text-only");
   if (settings.given("limit")) {
@@ -274,11 +274,11 @@ OpenedData open_dialogues(Context& context, const std::vector<datasets::ScriptTu
 /// counts.
 datasets::Dataset reopen_data(Context& context, const run::Specification& run) {
   const run::DataSpec& spec = run.data;
-  if (run.test == "describe") {
+  if (run.test == run::TestKind::kDescribe) {
     return datasets::describe_dataset(datasets::open_picture_set(spec.argument, spec.pictures),
                                       describe_options(run));
   }
-  if (run.test == "context") {
+  if (run.test == run::TestKind::kContext) {
     return datasets::dialogue_dataset(datasets::open_picture_set(spec.argument, spec.pictures),
                                       run.turns);
   }
@@ -359,7 +359,7 @@ void take_questions(const Settings& settings, const OpenedData& data, run::Speci
   }
 }
 
-/// What only questions with answers have: order, metric and what becomes of the accuracy.
+/// What only questions with answers have: order, metric and the old tool's file.
 void take_scoring(const Settings& settings, run::Specification& spec) {
   spec.metric = scoring::metrics_of(settings.text("profile"), spec.metric).front();
   if (settings.given("metric")) {
@@ -374,7 +374,6 @@ void take_scoring(const Settings& settings, run::Specification& spec) {
   spec.shuffle = settings.on("shuffle");
   spec.seed = static_cast<std::uint64_t>(settings.integer("seed"));
   spec.legacy_results = settings.on("save-results");
-  spec.fail_under = read_fail_under(settings);
 }
 
 }  // namespace
@@ -390,7 +389,6 @@ run::Specification specification(Context& context,
   const Command command = settings.command().bit;
   if (command == kDescribe) {
     read_describe(settings, spec);
-    spec.fail_under = read_fail_under(settings);
   } else if (settings.given("limit")) {
     settings.blame_origin("limit", [&] { spec.limit = run::parse_range(settings.text("limit")); });
   }
@@ -417,6 +415,7 @@ run::Specification specification(Context& context,
   if (command == kVqa) {
     take_scoring(settings, spec);
   }
+  spec.fail_under = read_fail_under(settings);
   spec.top_log_probs = narrow(context, "log-probs");
   spec.governor = settings.text("governor") != "off";
   spec.cleanup = settings.text("cleanup");

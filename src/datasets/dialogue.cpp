@@ -195,6 +195,10 @@ Dataset dialogue_dataset(PictureSet pictures, std::vector<ScriptTurn> script) {
 
 std::size_t items_a_picture(const std::vector<ScriptTurn>& script) { return 3 * script.size() - 2; }
 
+bool is_judged(const Item& item) {
+  return item.turn == 0 || item.arm.empty() || (item.arm == kHistoryArm && item.turn > 1);
+}
+
 std::string picture_of_dialogue(const Item& item) {
   return item.dialogue.substr(0, item.dialogue.size() - item.arm.size() - 1);
 }

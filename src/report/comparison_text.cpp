@@ -60,7 +60,7 @@ std::string division_text(const run::RunResults& results,
     for (const run::ModelResults& model : results.models) {
       const auto found = (model.*division).find(type);
       if (found != (model.*division).end()) {
-        row.push_back(accuracy_text(found->second));
+        row.push_back(counted_share_text(found->second));
       } else if (!(model.*division).empty()) {
         row.emplace_back("–");
       }

@@ -28,9 +28,9 @@ std::string f1_text(const std::optional<Estimate>& estimate) {
   return text + " of " + counted(estimate->count, "answer");
 }
 
-/// "+42.1 points [+31.0 to +53.2] over 72 pairs about 24 pictures": points of 100 of facts told, or
-/// of token F1.
-std::string difference_text(const Estimate& difference, bool by_facts) {
+/// "+42.0 points [+31.0 to +53.0] over 70 of 72 pairs about 24 pictures; …": points of 100 of facts
+/// told, or of token F1.
+std::string difference_text(const Estimate& difference, const ContextGain& gain, bool by_facts) {
   const double scale = by_facts ? 100 : 1;
   const int places = by_facts ? 1 : 3;
   std::string text =
@@ -42,23 +42,28 @@ std::string difference_text(const Estimate& difference, bool by_facts) {
                         scale * difference.interval->high,
                         places);
   }
-  return text + fmt::format(" over {} about {}",
-                            counted(difference.count, "pair"),
-                            counted(difference.clusters, "picture"));
+  text += fmt::format(" over {} of {} about {}",
+                      grouped(difference.count),
+                      counted(gain.pairs, "pair"),
+                      counted(difference.clusters, "picture"));
+  return gain.left_out == 0
+             ? text
+             : text + fmt::format("; {} left out, an answer is missing", grouped(gain.left_out));
 }
 
 std::string gain_line(const ContextGain& gain, const ContextResults& results) {
   const std::string name = gain.over == "none" ? "history minus none" : "history minus text";
   if (gain.difference) {
     return fmt::format(
-        "  gain     {}: {}\n", name, difference_text(*gain.difference, results.by_facts));
+        "  gain     {}: {}\n", name, difference_text(*gain.difference, gain, results.by_facts));
   }
   for (const ArmResults& arm : results.arms) {
     if (arm.arm == gain.over && arm.support == run::Support::kUnsupported) {
       return fmt::format("  gain     {}: unsupported, the model needs a picture\n", name);
     }
   }
-  return fmt::format("  gain     {}: no pair of answers\n", name);
+  return fmt::format(
+      "  gain     {}: none of {} has both answers\n", name, counted(gain.pairs, "pair"));
 }
 
 /// `interval`: of the same, as values of its kind can be.
@@ -123,7 +128,7 @@ std::string facts_table(const ContextResults& results, const Style& style) {
   for (const ArmResults& arm : results.arms) {
     std::vector<std::string> row = {"  " + toned(arm.arm, Tone::kStrong, style),
                                     answered_cell(arm)};
-    const bool shown = arm.support != run::Support::kUnsupported;
+    const bool shown = arm.support == run::Support::kSupported;
     row.push_back(shown ? counted_share_text(arm.follow_ups.score) : "–");
     row.push_back(shown ? counted_mean_text(arm.follow_ups.score_answered) : "–");
     for (const TurnResults& column : columns) {
@@ -185,7 +190,10 @@ Json context_json(const ContextResults& results) {
   }
   Json gains = Json::array();
   for (const ContextGain& gain : results.gains) {
-    gains.push_back({{"over", gain.over}, {"difference", difference_json(gain.difference)}});
+    gains.push_back({{"over", gain.over},
+                     {"pairs", gain.pairs},
+                     {"left_out", gain.left_out},
+                     {"difference", difference_json(gain.difference)}});
   }
   return {{"scored_by", results.by_facts ? "facts" : "consistency"},
           {"arms", std::move(arms)},

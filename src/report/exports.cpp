@@ -83,7 +83,7 @@ Json not_run_json(const std::optional<run::NotRun>& not_run) {
 }
 
 Json model_json(const run::ModelResults& model) {
-  const scoring::Counts& counts = model.counts;
+  const scoring::Counts& counts = model.judged;
   Json json = {
       {"name", model.model.spec.name},
       {"engine", model.model.engine.empty() ? model.model.spec.engine : model.model.engine},
@@ -96,7 +96,8 @@ Json model_json(const run::ModelResults& model) {
       {"not_run", not_run_json(model.model.spec.not_run)},
       {"total", model.items},
       {"pending", model.pending},
-      {"answered", counts.answered()},
+      {"answered", model.counts.answered()},
+      {"judged", counts.total},
       {"correct", counts.correct},
       {"wrong", counts.wrong},
       {"unparsed", counts.unparsed},
@@ -255,7 +256,7 @@ Json summary_json(const run::RunResults& results) {
   }
   return {{"schema", "headroom.summary/1"},
           {"run", results.run.id},
-          {"test", results.run.spec.test},
+          {"test", run::to_string(results.run.spec.test)},
           {"state", run::to_string(results.run.state)},
           {"created", results.run.created},
           {"updated", results.run.updated},

@@ -47,7 +47,7 @@ Json run_json(const std::filesystem::path& folder) {
     json["created"] = run.created;
     json["updated"] = run.updated;
     json["state"] = to_string(run::present_state(run, folder));
-    json["test"] = run.spec.test;
+    json["test"] = to_string(run.spec.test);
     json["data"] = run.spec.data.label;
     json["models"] = Json::array();
     for (const run::ModelSpec& model : run.spec.models) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "comparison.h"
+#include "datasets/dialogue.h"
 #include "run/folder.h"
 #include "run/question_times.h"
 #include "scoring/profile.h"
@@ -64,14 +65,11 @@ std::map<std::string, scoring::Estimate> estimates_of(
 /// Accuracies of the scored questions in their several divisions.
 class Divisions {
  public:
-  /// `score`: nothing when there is no answer, which counts as 0.
+  /// Of an item that can be scored. `score`: nothing when there is no answer, which counts as 0.
   void add(const ItemRecord& item,
            const std::optional<scoring::Score>& score,
            const std::optional<scoring::Score>& second) {
     const scoring::Truth& truth = item.item.truth;
-    if (truth.references.empty()) {
-      return;
-    }
     const std::string cluster = std::to_string(item.place.cluster);
     const double value = score ? score->value : 0.0;
     if (!truth.answer_type.empty()) {
@@ -110,7 +108,8 @@ void score_answers(const JournalReader& journal,
                    const scoring::Scorer& scorer,
                    const scoring::Scorer* second,
                    ModelResults& results) {
-  scoring::Tally tally;
+  scoring::Tally all;
+  scoring::Tally judged;
   Divisions divisions;
   TimeTally times;
   results.earlier_answers.resize(results.model.earlier.size());
@@ -126,7 +125,15 @@ void score_answers(const JournalReader& journal,
         const bool known = scorer.can_score(item.item.truth);
         const std::optional<scoring::Score> score = score_of(scorer, item, *answer);
         const std::string cluster = std::to_string(item.place.cluster);
-        tally.add(answer->answer.outcome, known, score, cluster);
+        all.add(answer->answer.outcome, known, score, cluster);
+        const bool is_judged = datasets::is_judged(item.item);
+        if (is_judged) {
+          judged.add(answer->answer.outcome, known, score, cluster);
+        }
+        if (is_judged && known) {
+          divisions.add(
+              item, score, second != nullptr ? score_of(*second, item, *answer) : std::nullopt);
+        }
         if (answer->answer.outcome != Outcome::kAnswered) {
           add_reason(answer->answer, results.reasons);
           results.unsupported +=
@@ -134,15 +141,14 @@ void score_answers(const JournalReader& journal,
         }
         add_phases(results.phases, answer->answer.seconds);
         count_earlier(answer->asked_at, results);
-        divisions.add(
-            item, score, second != nullptr ? score_of(*second, item, *answer) : std::nullopt);
         if (answer->answer.outcome == Outcome::kAnswered) {
           times.add(answer->answer.seconds);
         }
       });
-  results.counts = tally.counts();
-  results.accuracy = tally.accuracy();
-  results.accuracy_answered = tally.accuracy_answered();
+  results.counts = all.counts();
+  results.judged = judged.counts();
+  results.accuracy = judged.accuracy();
+  results.accuracy_answered = judged.accuracy_answered();
   divisions.put(results, second != nullptr);
   results.times = times.result();
 }
@@ -221,10 +227,10 @@ RunResults results_of(const JournalReader& journal, const std::string& metric) {
     one.model = std::move(model);
     score_answers(journal, *scorer, second.get(), one);
     add_speed(journal, one);
-    if (results.run.spec.test == "describe") {
+    if (results.run.spec.test == TestKind::kDescribe) {
       one.describe = describe_results(journal, one.model.no);
     }
-    if (results.run.spec.test == "context") {
+    if (results.run.spec.test == TestKind::kContext) {
       one.context = context_results(journal, one.model.no, *scorer);
     }
     results.models.push_back(std::move(one));

@@ -80,6 +80,17 @@ TEST(DialogueDataset, TheNoneArmHasTheFollowUpAlone) {
             (Conversation{{"user", {Part::of_text("Sum up.")}}}));
 }
 
+TEST(DialogueDataset, IsAboutTheFollowUpsWithHistory) {
+  std::vector<std::string> judged;
+  for (const Item& item : items_of(one_picture(), kScript)) {
+    if (is_judged(item)) {
+      judged.push_back(item.id);
+    }
+  }
+  EXPECT_EQ(judged, (std::vector<std::string>{"0/history/2", "0/history/3"}));
+  EXPECT_TRUE(is_judged(Item())) << "a question that is in no arm";
+}
+
 struct FactCase {
   const char* fact;
   const char* text;

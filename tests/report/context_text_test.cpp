@@ -41,9 +41,9 @@ run::RunResults context_run() {
   text.turns = {turn(2, estimate(4, 0.5, 0.4, 0.6)), turn(3, estimate(3, 0.25, 0.1, 0.4))};
   run::ArmResults none{"none", Support::kUnsupported, turn(0, estimate(8, 0, 0, 0)), {}};
   context.arms = {history, text, none};
-  context.gains = {{"text", estimate(8, 0.55, 0.3, 0.8)}, {"none", std::nullopt}};
+  context.gains = {{"text", 8, 1, estimate(7, 0.55, 0.3, 0.8)}, {"none", 8, 8, std::nullopt}};
   run::RunResults results;
-  results.run.spec.test = "context";
+  results.run.spec.test = run::TestKind::kContext;
   results.metric = "turn-facts";
   run::ModelResults& model = results.models.emplace_back();
   model.model.spec.name = "demo";
@@ -71,9 +71,10 @@ TEST(ContextText, NamesTokenF1WithItsDenominatorAndNoPercent) {
 
 TEST(ContextText, GivesGainsInPointsOrSaysWhyThereIsNone) {
   const std::string text = results_text(context_run(), {});
-  expect_holds(text,
-               "gain     history minus text: +55.0 points [+30.0 to +80.0] over 8 pairs about 4 "
-               "pictures\n");
+  expect_holds(
+      text,
+      "gain     history minus text: +55.0 points [+30.0 to +80.0] over 7 of 8 pairs about 4 "
+      "pictures; 1 left out, an answer is missing\n");
   expect_holds(text, "gain     history minus none: unsupported, the model needs a picture\n");
 }
 
@@ -81,7 +82,7 @@ TEST(ContextText, WithoutFactsGainsAreOfTokenF1) {
   run::RunResults results = context_run();
   results.models[0].context->by_facts = false;
   const std::string text = results_text(results, {});
-  expect_holds(text, "history minus text: +0.550 token F1 [+0.300 to +0.800] over 8 pairs");
+  expect_holds(text, "history minus text: +0.550 token F1 [+0.300 to +0.800] over 7 of 8 pairs");
   expect_holds(text, "agreement with itself, not truth");
   EXPECT_EQ(text.find("turn 2"), std::string::npos) << text;
 }

@@ -19,15 +19,16 @@ run::RunResults describe_run() {
   describe.facts_of_described = 3;
   describe.captioned = 3;
   describe.captions = scoring::CaptionScores{2, {0.8, 0.7, 0.6, 0.5}, 0.75, 3.25};
-  describe.text_only = run::TextOnly::kSupported;
+  describe.text_only = run::Support::kSupported;
   describe.text_prompts = 3;
   describe.text_answered = 3;
   describe.generated_tokens = 50;
   describe.decode_seconds = 2;
   describe.cut_off = 1;
+  describe.flagged_count = 1;
   describe.flagged = {{"p1", {run::AnswerFlag::kCutOff}, ""}};
   run::RunResults results;
-  results.run.spec.test = "describe";
+  results.run.spec.test = run::TestKind::kDescribe;
   results.run.spec.prompt = "Describe the image.";
   run::ModelResults& model = results.models.emplace_back();
   model.model.spec.name = "demo";
@@ -45,9 +46,10 @@ TEST(DescribeText, GivesFactsOfAllPicturesAndOfThoseDescribed) {
   const std::string text = results_text(describe_run(), {});
   expect_holds(
       text,
-      "facts     2 of 4 items told (50.0 %) of the pictures asked about, 2 of 3 items "
+      "facts     2 of 4 items told (50.0 %) of 3 pictures asked about, 2 of 3 items "
       "(66.7 %) of those described; at the right place 1 of 2 of the told with a place (50.0 %)\n");
   expect_holds(text, "pictures  2 of 3 pictures described");
+  expect_holds(text, "1/5");  // flagged of answers, prompts without a picture included
 }
 
 TEST(DescribeText, GivesCaptionScoresWithTheirDenominator) {

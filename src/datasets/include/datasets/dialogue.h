@@ -44,6 +44,11 @@ Dataset dialogue_dataset(PictureSet pictures, std::vector<ScriptTurn> script);
 /// Items of each picture in all arms together.
 std::size_t items_a_picture(const std::vector<ScriptTurn>& script);
 
+/// Whether an item is what a test is about, rather than a condition beside it that it is compared
+/// with: any item that belongs to no arm of dialogues; of these, the follow-ups in the arm
+/// `history`.
+bool is_judged(const Item& item);
+
 /// "0" of the dialogue "0/text" in the arm "text".
 std::string picture_of_dialogue(const Item& item);
 
