@@ -13,7 +13,7 @@ namespace headroom::report {
 
 namespace {
 
-using Estimates = std::map<std::string, scoring::Estimate>;
+using Types = std::map<std::string, run::TypeAccuracy>;
 
 /// The difference that words are about, as a share.
 constexpr double kPoints = 0.05;
@@ -24,11 +24,11 @@ std::string points(double share) { return fmt::format("{:+.1f}", share * 100); }
 
 /// Types with the most questions first.
 std::vector<std::pair<std::string, std::size_t>> types_by_count(
-    const run::RunResults& results, Estimates run::ModelResults::* division) {
+    const run::RunResults& results, Types run::ModelResults::* division) {
   std::map<std::string, std::size_t> counts;
   for (const run::ModelResults& model : results.models) {
-    for (const auto& [type, estimate] : model.*division) {
-      counts[type] = std::max(counts[type], estimate.count);
+    for (const auto& [type, accuracy] : model.*division) {
+      counts[type] = std::max(counts[type], accuracy.asked.count);
     }
   }
   std::vector<std::pair<std::string, std::size_t>> types(counts.begin(), counts.end());
@@ -37,8 +37,17 @@ std::vector<std::pair<std::string, std::size_t>> types_by_count(
   return types;
 }
 
+/// "63.1 % [58.3–67.6] of 20"; where not all were answered also "66.4 % of 19 answered".
+std::string type_cell(const run::TypeAccuracy& accuracy) {
+  const std::size_t answered = accuracy.answered ? accuracy.answered->count : 0;
+  const std::string text = counted_share_text(accuracy.asked);
+  return answered == accuracy.asked.count
+             ? text
+             : fmt::format("{}, {} answered", text, counted_mean_text(accuracy.answered));
+}
+
 std::string division_text(const run::RunResults& results,
-                          Estimates run::ModelResults::* division,
+                          Types run::ModelResults::* division,
                           const std::string& title,
                           const Style& style) {
   auto types = types_by_count(results, division);
@@ -60,7 +69,7 @@ std::string division_text(const run::RunResults& results,
     for (const run::ModelResults& model : results.models) {
       const auto found = (model.*division).find(type);
       if (found != (model.*division).end()) {
-        row.push_back(counted_share_text(found->second));
+        row.push_back(type_cell(found->second));
       } else if (!(model.*division).empty()) {
         row.emplace_back("–");
       }

@@ -52,12 +52,14 @@ Json earlier_json(const run::ModelResults& model) {
   return list;
 }
 
-Json division_json(const std::map<std::string, scoring::Estimate>& division) {
+Json division_json(const std::map<std::string, run::TypeAccuracy>& division) {
   Json by_type = Json::object();
-  for (const auto& [type, estimate] : division) {
-    by_type[type] = {{"count", estimate.count},
-                     {"accuracy", estimate.mean},
-                     {"interval", unit_interval_json(estimate)}};
+  for (const auto& [type, accuracy] : division) {
+    by_type[type] = {{"count", accuracy.asked.count},
+                     {"accuracy", accuracy.asked.mean},
+                     {"interval", unit_interval_json(accuracy.asked)},
+                     {"answered", accuracy.answered ? accuracy.answered->count : 0},
+                     {"accuracy_answered", mean_or_null(accuracy.answered)}};
   }
   return by_type;
 }

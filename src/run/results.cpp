@@ -51,15 +51,27 @@ void count_earlier(const std::string& asked_at, ModelResults& results) {
   }
 }
 
-std::map<std::string, scoring::Estimate> estimates_of(
-    const std::map<std::string, scoring::ClusteredMean>& means) {
-  std::map<std::string, scoring::Estimate> estimates;
-  for (const auto& [type, mean] : means) {
-    if (const auto estimate = mean.estimate()) {
-      estimates.emplace(type, *estimate);
+/// One type's scores.
+struct TypeMeans {
+  scoring::ClusteredMean asked;
+  scoring::ClusteredMean answered;
+
+  void add(const std::optional<scoring::Score>& score, const std::string& cluster) {
+    asked.add(score ? score->value : 0.0, cluster);
+    if (score) {
+      answered.add(score->value, cluster);
     }
   }
-  return estimates;
+};
+
+std::map<std::string, TypeAccuracy> accuracies_of(const std::map<std::string, TypeMeans>& types) {
+  std::map<std::string, TypeAccuracy> accuracies;
+  for (const auto& [type, means] : types) {
+    if (const auto asked = means.asked.estimate()) {
+      accuracies.emplace(type, TypeAccuracy{*asked, means.answered.estimate()});
+    }
+  }
+  return accuracies;
 }
 
 /// Accuracies of the scored questions in their several divisions.
@@ -71,12 +83,11 @@ class Divisions {
            const std::optional<scoring::Score>& second) {
     const scoring::Truth& truth = item.item.truth;
     const std::string cluster = std::to_string(item.place.cluster);
-    const double value = score ? score->value : 0.0;
     if (!truth.answer_type.empty()) {
-      by_answer_type_[truth.answer_type].add(value, cluster);
+      by_answer_type_[truth.answer_type].add(score, cluster);
     }
     if (!truth.question_type.empty()) {
-      by_question_type_[truth.question_type].add(value, cluster);
+      by_question_type_[truth.question_type].add(score, cluster);
     }
     second_.add(second ? second->value : 0.0, cluster);
     auto& [questions, right] = pictures_[item.place.cluster];
@@ -85,8 +96,8 @@ class Divisions {
   }
 
   void put(ModelResults& results, bool has_second) const {
-    results.by_answer_type = estimates_of(by_answer_type_);
-    results.by_question_type = estimates_of(by_question_type_);
+    results.by_answer_type = accuracies_of(by_answer_type_);
+    results.by_question_type = accuracies_of(by_question_type_);
     if (has_second) {
       results.second_accuracy = second_.estimate();
     }
@@ -98,8 +109,8 @@ class Divisions {
   }
 
  private:
-  std::map<std::string, scoring::ClusteredMean> by_answer_type_;
-  std::map<std::string, scoring::ClusteredMean> by_question_type_;
+  std::map<std::string, TypeMeans> by_answer_type_;
+  std::map<std::string, TypeMeans> by_question_type_;
   scoring::ClusteredMean second_;
   std::map<std::uint32_t, std::pair<std::uint64_t, std::uint64_t>> pictures_;
 };

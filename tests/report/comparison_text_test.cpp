@@ -79,6 +79,22 @@ TEST(ComparisonText, CorrectsForTheNumberOfComparisons) {
                "clustered by picture, Holm's correction for 2 comparisons, p = ");
 }
 
+TEST(ComparisonText, GivesATypesShareOfAllAskedAndOfTheAnswered) {
+  run::RunResults results = results_of({right_on(3, 4), right_on(1, 4)});
+  scoring::Estimate asked = *results.models[0].accuracy;
+  asked.interval.reset();
+  scoring::Estimate answered = asked;
+  answered.count = 3;
+  answered.mean = 1;
+  results.models[0].by_answer_type = {{"yes/no", {asked, answered}}};
+  results.models[1].by_answer_type = {{"yes/no", {asked, asked}}};
+  expect_holds(results_text(results, {}), "75.0 % of 4, 100.0 % of 3 answered  75.0 % of 4\n");
+  const Json type = summary_json(results).at("models").at(0).at("by_answer_type").at("yes/no");
+  EXPECT_EQ(type.at("count"), 4);
+  EXPECT_EQ(type.at("answered"), 3);
+  EXPECT_EQ(type.at("accuracy_answered"), 1.0);
+}
+
 TEST(ComparisonText, SaysWhenTheQuestionsAskedAreEnough) {
   std::vector<double> almost = right_on(500, 1000);
   almost[0] = 0;

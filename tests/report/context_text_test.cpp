@@ -47,6 +47,7 @@ run::RunResults context_run() {
   results.metric = "turn-facts";
   run::ModelResults& model = results.models.emplace_back();
   model.model.spec.name = "demo";
+  model.items = 24;
   model.context = context;
   return results;
 }
@@ -57,8 +58,8 @@ void expect_holds(const std::string& text, const std::string& part) {
 
 TEST(ContextText, GivesEachShareOfBothDenominators) {
   const std::string text = results_text(context_run(), {});
-  expect_holds(text, "8/8  90.0 % [80.0–100.0] of 8   90.0 % of 8");
-  expect_holds(text, "7/8   35.0 % [20.0–50.0] of 8   40.0 % of 7");
+  expect_holds(text, "8/8  90.0 % [80.0–100.0] of 8  90.0 % of 8");
+  expect_holds(text, "7/8   35.0 % [20.0–50.0] of 8  40.0 % of 7");
   expect_holds(text, "turn 2 (of 4)  turn 3 (of 4)");
   expect_holds(text, "25.0 % of 3\n");
 }

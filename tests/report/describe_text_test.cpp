@@ -32,6 +32,7 @@ run::RunResults describe_run() {
   results.run.spec.prompt = "Describe the image.";
   run::ModelResults& model = results.models.emplace_back();
   model.model.spec.name = "demo";
+  model.items = 24;
   model.measured_peak = 60_MiB;
   model.budget = 512_MiB;
   model.describe = describe;

@@ -76,7 +76,7 @@ TEST(TerminalPicture, SixelsAreSixRowsOfOneColourAfterTheOther) {
     rgb += std::string("\xff\0\0", 3) + std::string("\0\0\xff", 3);
   }
   const std::string text = sixel_pixels({rgb, 2, 7});
-  EXPECT_EQ(text.substr(0, 17), "\x1bP0;1;0q\"1;1;2;7");
+  EXPECT_EQ(text.substr(0, 17), "\x1bP0;1;0q\"1;1;2;7#");
   EXPECT_NE(text.find("#5;2;0;0;100#"), std::string::npos) << "the palette's blue";
   const std::string rows = "#5?~$#180~-#5?@$#180@-\x1b\\\n";
   EXPECT_EQ(text.substr(text.size() - rows.size()), rows);

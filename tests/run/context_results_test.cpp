@@ -150,7 +150,7 @@ TEST(ContextResults, TheRunsAccuracyIsOfTheFollowUpsWithHistory) {
   EXPECT_EQ(model.judged.unanswered(), 1U);
   EXPECT_EQ(model.counts.total, 28U) << "of all arms";
   EXPECT_EQ(model.counts.unanswered(), 2U);
-  EXPECT_EQ(model.by_question_type.at("colors").count, 4U);
+  EXPECT_EQ(model.by_question_type.at("colors").asked.count, 4U);
 }
 
 TEST(ContextResults, AnAccuracyBelowTheWantedIsThatWithHistory) {

@@ -136,8 +136,11 @@ TEST(Results, AreDividedByTypeAndPicture) {
   world.ask(journal, backend);
   const ModelResults results = results_of(journal).models.at(0);
   ASSERT_EQ(results.by_question_type.size(), 2U);
-  EXPECT_EQ(results.by_question_type.at("what").count, 3U);
-  EXPECT_DOUBLE_EQ(results.by_question_type.at("what").mean, 2.0 / 3.0) << "unanswered is wrong";
+  EXPECT_EQ(results.by_question_type.at("what").asked.count, 3U);
+  EXPECT_DOUBLE_EQ(results.by_question_type.at("what").asked.mean, 2.0 / 3.0)
+      << "unanswered is wrong";
+  EXPECT_EQ(results.by_question_type.at("what").answered->count, 2U);
+  EXPECT_DOUBLE_EQ(results.by_question_type.at("what").answered->mean, 1.0);
   EXPECT_EQ(results.pictures.count, 3U);
   EXPECT_EQ(results.pictures.all_right, 2U);
   EXPECT_EQ(results.pictures.none_right, 1U);

@@ -50,6 +50,12 @@ struct PictureCounts {
   std::uint64_t none_right = 0;
 };
 
+/// The accuracy of one type of question.
+struct TypeAccuracy {
+  scoring::Estimate asked;  ///< what was not answered counts as wrong
+  std::optional<scoring::Estimate> answered;
+};
+
 /// What a model did in a run: a pure function of the journal, re-computable at any time.
 struct ModelResults {
   ModelRecord model;
@@ -64,8 +70,8 @@ struct ModelResults {
   /// By RunResults::second_metric; nothing without one.
   std::optional<scoring::Estimate> second_accuracy;
   /// Accuracy by the data's own types, in alphabetic order; empty when it has none.
-  std::map<std::string, scoring::Estimate> by_answer_type;
-  std::map<std::string, scoring::Estimate> by_question_type;
+  std::map<std::string, TypeAccuracy> by_answer_type;
+  std::map<std::string, TypeAccuracy> by_question_type;
   PictureCounts pictures;
 
   /// Answered, divided by the time spent asking (loads excluded). Nothing before the first answer.
