@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "scoring/description.h"
 #include "scoring/fact_words.h"
 
 namespace headroom::scoring {
@@ -20,6 +21,15 @@ Score people_score(const Truth& truth, std::string_view answer) {
   const bool right =
       std::find(truth.references.begin(), truth.references.end(), word) != truth.references.end();
   return {right ? Verdict::kCorrect : Verdict::kWrong, right ? 1.0 : 0.0, word};
+}
+
+/// Items may be alike: each is told by a mention of its own.
+Score items_score(const Truth& truth, std::string_view answer) {
+  const FactRecall recall = recall_facts(truth.facts, answer);
+  const bool all = recall.told == recall.facts;
+  return {all ? Verdict::kCorrect : Verdict::kWrong,
+          static_cast<double>(recall.told) / static_cast<double>(recall.facts),
+          fmt::format("{} of {} items", recall.told, recall.facts)};
 }
 
 Score sentence_score(const Truth& truth, std::string_view answer) {
@@ -40,6 +50,9 @@ std::optional<Score> TurnFactsScorer::score(const Truth& truth, std::string_view
   }
   if (truth.question_type == kPeopleFact) {
     return people_score(truth, answer);
+  }
+  if (!truth.facts.empty()) {
+    return items_score(truth, answer);
   }
   if (truth.question_type == kSentenceFact) {
     return sentence_score(truth, answer);
