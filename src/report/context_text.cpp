@@ -30,6 +30,12 @@ std::string difference_text(const Estimate& difference, const ContextGain& gain)
              : text + fmt::format("; {} left out, an answer is missing", grouped(gain.left_out));
 }
 
+/// "88.9 % [41.1–100.0] of 9"; the dash without any.
+std::string score_cell(const std::optional<Estimate>& score) {
+  return score ? fmt::format("{} of {}", accuracy_text(score), grouped(score->count))
+               : accuracy_text(score);
+}
+
 std::string gain_line(const ContextGain& gain, const ContextResults& results) {
   const std::string name = gain.over == "none" ? "history minus none" : "history minus text";
   if (gain.difference) {
@@ -79,7 +85,7 @@ std::string context_text(const ContextResults& results, const Style& style) {
   std::vector<std::string> head = {"  arm", "follow-ups answered"};
   std::size_t turns = 0;
   if (results.by_facts) {
-    head.emplace_back("facts told [95 %]");
+    head.emplace_back("facts told [95 %] of follow-ups");
     for (const TurnResults& turn : results.arms.front().turns) {
       head.push_back(fmt::format("turn {}", turn.turn));
       ++turns;
@@ -96,7 +102,7 @@ std::string context_text(const ContextResults& results, const Style& style) {
             : std::string(run::to_string(arm.support))};
     const bool shown = arm.support == run::Support::kSupported;
     if (results.by_facts) {
-      row.push_back(accuracy_text(shown ? arm.follow_ups.score : std::nullopt));
+      row.push_back(score_cell(shown ? arm.follow_ups.score : std::nullopt));
       for (std::size_t number = 1; number <= turns; ++number) {
         std::string cell = "–";
         for (const TurnResults& turn : arm.turns) {
