@@ -111,8 +111,7 @@ TEST_F(CommandLine, WrongWordsGetTheNearestSpelling) {
       {{"vqa", "--memroy", "1GiB"}, "did you mean '--memory'?"},
       {{"vqa", "--max_tokns=5"}, "did you mean '--max-tokens'?"},
       {{"vqa", "--dtype", "float31"}, "did you mean 'float32'?"},
-      {{"runs", "--memory", "1GiB"},
-       "--memory does not belong here, but to vqa, "},
+      {{"runs", "--memory", "1GiB"}, "--memory does not belong here, but to vqa, "},
       {{"runs", "extra"}, "'extra' is one word too many"},
       {{"verify", "demo"}, "GOLDEN is missing"},
       {{"completions", "tcsh"}, "there are bash, zsh, fish"},
@@ -221,7 +220,8 @@ TEST_F(CommandLine, AWrongConfigurationIsNamedWithItsLine) {
 TEST_F(CommandLine, ATableOfTheCommandBeatsTheFilesOtherKeys) {
   write(".config/headroom/config.toml", "[vqa]\ndata = \"user.jsonl\"\n");
   EXPECT_NE(headroom({"vqa"}).err.find("user.jsonl"), std::string::npos);
-  EXPECT_NE(headroom({"plan"}).err.find("user.jsonl"), std::string::npos) << "it plans what vqa asks";
+  EXPECT_NE(headroom({"plan"}).err.find("user.jsonl"), std::string::npos)
+      << "it plans what vqa asks";
   write("headroom.toml",
         "data = \"all.jsonl\"\n[vqa]\ndata = \"own.jsonl\"\n[describe]\nprompt = \"What?\"\n");
   EXPECT_NE(headroom({"vqa"}).err.find("own.jsonl"), std::string::npos);
