@@ -46,9 +46,8 @@ ExitCode dispatch(Context& context) {
     case kVqa:
       return run_vqa(context);
     case kDescribe:
-      return run_describe(context);
     case kContext:
-      return run_context(context);
+      return run_about_pictures(context);
     case kResume:
       return run_resume(context);
     case kRuns:

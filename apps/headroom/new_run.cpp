@@ -8,7 +8,6 @@
 #include "asking.h"
 #include "base/grouped.h"
 #include "commands.h"
-#include "inputs.h"
 #include "memory/system_source.h"
 #include "run/folder.h"
 #include "run/grouping.h"

@@ -5,9 +5,11 @@
 #include "asking.h"
 #include "base/grouped.h"
 #include "commands.h"
+#include "data_inputs.h"
 #include "fitting.h"
-#include "inputs.h"
 #include "memory/system_source.h"
+#include "model_inputs.h"
+#include "new_specification.h"
 #include "run/grouping.h"
 
 namespace headroom::cli {

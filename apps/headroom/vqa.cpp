@@ -1,6 +1,8 @@
 #include "commands.h"
-#include "inputs.h"
+#include "data_inputs.h"
+#include "model_inputs.h"
 #include "new_run.h"
+#include "new_specification.h"
 
 namespace headroom::cli {
 

@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "base/errors.h"
+#include "base/grouped.h"
 #include "base/spelling.h"
+#include "prompt.h"
 
 namespace headroom::datasets {
 
@@ -16,29 +18,26 @@ namespace {
 
 const std::vector<std::string> kFacts = {"items", "colors", "people", "summary", "question"};
 
-std::vector<std::string> item_phrases(const PictureFacts& facts) {
-  std::vector<std::string> phrases;
+/// A picture may show several of one kind, each of which is to be told: "two blue triangles".
+void take_items(const PictureFacts& facts, scoring::Truth& truth) {
+  truth.facts = facts.items;
   for (const scoring::Fact& item : facts.items) {
-    std::string phrase =
-        item.attribute.empty() ? item.object : fmt::format("{} {}", item.attribute, item.object);
-    if (std::find(phrases.begin(), phrases.end(), phrase) == phrases.end()) {
-      phrases.push_back(std::move(phrase));
-    }
+    truth.references.push_back(
+        item.attribute.empty() ? item.object : fmt::format("{} {}", item.attribute, item.object));
   }
-  return phrases;
 }
 
 scoring::Truth truth_of(const ScriptTurn& turn, const PictureFacts& facts) {
   scoring::Truth truth;
   truth.question_type = turn.fact;
   if (turn.fact == "items") {
-    truth.references = item_phrases(facts);
+    take_items(facts, truth);
   } else if (turn.fact == "colors") {
     truth.references = facts.colors;
   } else if (turn.fact == "people" && facts.people) {
     truth.references = {*facts.people ? "yes" : "no"};
   } else if (turn.fact == "summary") {
-    truth.references = item_phrases(facts);
+    take_items(facts, truth);
     if (truth.references.empty() && !facts.summary.empty()) {
       truth.question_type = "sentence";
       truth.references = {facts.summary};
@@ -89,7 +88,7 @@ class DialogueReader final : public DatasetReader {
     return item;
   }
 
-  std::vector<std::string> notices() const override { return set_->notices; }
+  std::vector<std::string> notices() const override { return all_notices(*set_); }
 
  private:
   Item make(const PictureEntry& entry, std::string_view arm, std::size_t turn) const {
@@ -125,11 +124,14 @@ class DialogueReader final : public DatasetReader {
   }
 
   std::vector<Part> parts(std::string_view arm, std::size_t turn) const {
-    std::vector<Part> parts;
-    if (arm == kHistoryArm && turn == 1) {
-      parts.push_back(Part::of_image(0));
+    const std::string& text = script_->at(turn - 1).text;
+    if (turn > 1) {
+      return {Part::of_text(text)};
     }
-    parts.push_back(Part::of_text(script_->at(turn - 1).text));
+    std::vector<Part> parts = ask_about(1, text).conversation.front().parts;
+    if (arm != kHistoryArm) {
+      std::erase_if(parts, [](const Part& part) { return part.kind == Part::Kind::kImage; });
+    }
     return parts;
   }
 
@@ -157,15 +159,21 @@ std::vector<ScriptTurn> default_script() {
 void check_script(const std::vector<ScriptTurn>& script, const std::string& where) {
   if (script.size() < 2) {
     throw UsageError("E-TURNS",
-                     fmt::format("{}: {} turns; a dialogue has at least 2, the first about the "
-                                 "picture and a follow-up",
+                     fmt::format("{}: {}; a dialogue has at least 2, the first about the picture "
+                                 "and a follow-up",
                                  where,
-                                 script.size()));
+                                 counted(script.size(), "turn")));
   }
   for (std::size_t i = 0; i < script.size(); ++i) {
     const ScriptTurn& turn = script[i];
-    if (turn.text.empty()) {
+    if (is_blank(turn.text)) {
       throw UsageError("E-TURNS", fmt::format("{}: turn {} has no text", where, i + 1));
+    }
+    if (const Asked asked = ask_about(i == 0 ? 1 : 0, turn.text); !asked.defect.empty()) {
+      throw UsageError(
+          "E-TURNS",
+          fmt::format(
+              "{}: turn {}: {}; only the first turn has a picture", where, i + 1, asked.defect));
     }
     if (!turn.fact.empty() && std::find(kFacts.begin(), kFacts.end(), turn.fact) == kFacts.end()) {
       throw UsageError("E-TURNS",

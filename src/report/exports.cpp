@@ -176,6 +176,27 @@ void add_dialogue(Json& record, const datasets::Item& item) {
   }
 }
 
+std::string text_of(const Message& message) {
+  std::string text;
+  for (const Part& part : message.parts) {
+    text += part.kind == Part::Kind::kText ? part.text : std::string();
+  }
+  return text;
+}
+
+/// The words that the question was put in, where they are not its own, and the system message.
+void add_words(Json& record, const datasets::Item& item) {
+  if (item.conversation.empty()) {
+    return;
+  }
+  if (item.conversation.front().role == "system") {
+    record["system"] = text_of(item.conversation.front());
+  }
+  if (std::string asked = text_of(item.conversation.back()); asked != item.question) {
+    record["asked"] = std::move(asked);
+  }
+}
+
 /// Members that only some answers have.
 void add_optional(Json& record, const worker::Answer& answer) {
   if (answer.outcome != Outcome::kAnswered) {
@@ -243,6 +264,7 @@ Json answer_json(const std::string& model,
                  {"rung", given.rung},
                  {"asked_at", answer.asked_at}};
   add_dialogue(record, item.item);
+  add_words(record, item.item);
   add_optional(record, given);
   add_description(record, item, given);
   return record;

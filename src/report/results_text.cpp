@@ -169,7 +169,9 @@ std::string results_text(const run::RunResults& results, const Style& style) {
     if (model.context) {
       text += context_text(*model.context, style);
     }
-    text += (context ? "  history  " : "  answers  ") + counts_line(model) + "\n";
+    if (!context || model.context->by_facts) {
+      text += (context ? "  history  " : "  answers  ") + counts_line(model) + "\n";
+    }
     text += context ? "  all arms " + all_arms_line(model) + "\n" : "";
     if (!context && model.pictures.count > 0) {
       text += "  pictures " + pictures_line(model) + "\n";

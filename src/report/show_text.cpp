@@ -67,6 +67,9 @@ std::string spec_lines(const run::Specification& spec) {
   std::string text;
   text += fmt::format("  data     {} ({}), {}\n", spec.data.word, spec.data.reader, spec.data.path);
   std::string choice;
+  if (spec.pictures) {
+    choice += fmt::format(", pictures {}-{}", spec.pictures->first, spec.pictures->last);
+  }
   if (spec.limit) {
     choice += fmt::format(", items {}-{}", spec.limit->first, spec.limit->last);
   }
@@ -81,6 +84,17 @@ std::string spec_lines(const run::Specification& spec) {
                       spec.max_image_side == 0 ? "unlimited" : std::to_string(spec.max_image_side),
                       spec.memory.empty() ? "" : ", memory " + spec.memory,
                       choice);
+  if (!spec.prompt.empty()) {
+    text += fmt::format("  prompt   {}\n", dump_json(spec.prompt));
+  }
+  for (const datasets::ScriptTurn& turn : spec.turns) {
+    text += fmt::format("  turn     {}{}\n",
+                        dump_json(turn.text),
+                        turn.fact.empty() ? "" : fmt::format(", scored by {}", turn.fact));
+  }
+  if (!spec.system.empty()) {
+    text += fmt::format("  system   {}\n", dump_json(spec.system));
+  }
   if (!spec.command.empty()) {
     text += fmt::format("  command  {}\n", fmt::join(spec.command, " "));
   }

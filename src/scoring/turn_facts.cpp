@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "fact_recall.h"
 #include "scoring/fact_words.h"
 
 namespace headroom::scoring {
@@ -40,6 +41,9 @@ std::optional<Score> TurnFactsScorer::score(const Truth& truth, std::string_view
   }
   if (truth.question_type == kPeopleFact) {
     return people_score(truth, answer);
+  }
+  if (!truth.facts.empty()) {
+    return FactRecallScorer().score(truth, answer);  // alike, each wants a mention of its own
   }
   if (truth.question_type == kSentenceFact) {
     return sentence_score(truth, answer);

@@ -102,8 +102,9 @@ TEST_F(RunningTest, BelowFailUnderExitsWithFour) {
 /// Interrupted in its middle, then resumed: as if it had never been.
 TEST_F(RunningTest, AnInterruptedRunSaysHowToGoOnAndGoesOn) {
   for (const int signal : {SIGINT, SIGTERM}) {
-    Running running(command({"vqa", "--limit", "2000", "-v", "--cleanup-every", "5"}));
-    ASSERT_TRUE(running.wait_for_error_text("clean-up"));
+    Running running(
+        held(command({"vqa", "--limit", "300", "-v", "--cleanup-every", "5"}), "clean-up"));
+    ASSERT_TRUE(running.wait_until_held());
     running.signal(signal);
     const Finished stopped = running.wait();
     EXPECT_EQ(stopped.status, 128 + signal) << stopped.err;
@@ -111,11 +112,11 @@ TEST_F(RunningTest, AnInterruptedRunSaysHowToGoOnAndGoesOn) {
   }
   for (const fs::path& folder : runs()) {
     const auto before = answers(folder);
-    EXPECT_LT(before.size(), 2000U);
+    EXPECT_LT(before.size(), 300U);
     const Finished resumed = run(command({"resume", folder.string(), "-q"}));
     EXPECT_EQ(resumed.status, 0) << resumed.err;
     const auto after = answers(folder);
-    EXPECT_EQ(after.size(), 2000U);
+    EXPECT_EQ(after.size(), 300U);
     for (const auto& [id, answer] : before) {
       EXPECT_EQ(after.at(id), answer) << id;
     }
@@ -131,19 +132,20 @@ TEST_F(RunningTest, MappedFieldsAndAPictureFolderAreKeptForResume) {
   }
   data.close();
   const std::string images = (demo_assets() / "easy-vqa/test/images").string();
-  Running running(command({"vqa",
-                           "-d",
-                           "mine.jsonl",
-                           "--map",
-                           "id=key,image=file",
-                           "--map",
-                           "question=Q",
-                           "--images",
-                           images,
-                           "-v",
-                           "--cleanup-every",
-                           "5"}));
-  ASSERT_TRUE(running.wait_for_error_text("clean-up"));
+  Running running(held(command({"vqa",
+                                "-d",
+                                "mine.jsonl",
+                                "--map",
+                                "id=key,image=file",
+                                "--map",
+                                "question=Q",
+                                "--images",
+                                images,
+                                "-v",
+                                "--cleanup-every",
+                                "5"}),
+                       "clean-up"));
+  ASSERT_TRUE(running.wait_until_held());
   running.signal(SIGINT);
   ASSERT_EQ(running.wait().status, 130);
   ASSERT_EQ(runs().size(), 1U);
@@ -153,8 +155,9 @@ TEST_F(RunningTest, MappedFieldsAndAPictureFolderAreKeptForResume) {
 }
 
 TEST_F(RunningTest, ASecondRunOnOneJournalIsRefusedWithFolderAndProcess) {
-  Running running(command({"vqa", "--limit", "2000", "-v", "--cleanup-every", "5"}));
-  ASSERT_TRUE(running.wait_for_error_text("clean-up"));
+  Running running(
+      held(command({"vqa", "--limit", "300", "-v", "--cleanup-every", "5"}), "clean-up"));
+  ASSERT_TRUE(running.wait_until_held());
   ASSERT_EQ(runs().size(), 1U);
   const Finished second = run(command({"resume", runs().front().string()}));
   EXPECT_EQ(second.status, 2) << second.err;
@@ -166,18 +169,19 @@ TEST_F(RunningTest, ASecondRunOnOneJournalIsRefusedWithFolderAndProcess) {
   running.signal(SIGKILL);
   running.wait();
   EXPECT_EQ(run(command({"resume", "-q"})).status, 0) << "the holder is dead";
-  EXPECT_EQ(answers(runs().front()).size(), 2000U);
+  EXPECT_EQ(answers(runs().front()).size(), 300U);
 }
 
 TEST_F(RunningTest, ResumeLeavesARunInProgressAlone) {
-  Running stopped(command({"vqa", "--limit", "150", "-v", "--cleanup-every", "5"}));
-  ASSERT_TRUE(stopped.wait_for_error_text("clean-up"));
+  Running stopped(
+      held(command({"vqa", "--limit", "150", "-v", "--cleanup-every", "5"}), "clean-up"));
+  ASSERT_TRUE(stopped.wait_until_held());
   stopped.signal(SIGKILL);
   stopped.wait();
   ASSERT_EQ(runs().size(), 1U);
   const fs::path left = runs().front();
-  Running going(command({"vqa", "--limit", "9000", "-v", "--cleanup-every", "5"}));
-  ASSERT_TRUE(going.wait_for_error_text("clean-up"));
+  Running going(held(command({"vqa", "--limit", "300", "-v", "--cleanup-every", "5"}), "clean-up"));
+  ASSERT_TRUE(going.wait_until_held());
   const Finished resumed = run(command({"resume", "-q"}));
   EXPECT_EQ(resumed.status, 0) << resumed.err;
   EXPECT_EQ(answers(left).size(), 150U);
@@ -188,8 +192,9 @@ TEST_F(RunningTest, ResumeLeavesARunInProgressAlone) {
 
 /// Nothing was begun, so there is nothing to be said of going on.
 TEST_F(RunningTest, ARefusedResumeSaysOnlyWhatIsWrong) {
-  Running running(command({"vqa", "--limit", "300", "-v", "--cleanup-every", "5"}));
-  ASSERT_TRUE(running.wait_for_error_text("clean-up"));
+  Running running(
+      held(command({"vqa", "--limit", "300", "-v", "--cleanup-every", "5"}), "clean-up"));
+  ASSERT_TRUE(running.wait_until_held());
   running.signal(SIGINT);
   ASSERT_EQ(running.wait().status, 130);
   const Finished refused = run(command({"resume", "--memory", "1KiB"}));

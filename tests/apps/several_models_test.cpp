@@ -169,8 +169,9 @@ TEST_F(SeveralModels, OneThatGoesAwayMeanwhileIsReportedAndAskedByRetry) {
        folder_.path(),
        {},
        {},
-       false});
-  ASSERT_TRUE(running.wait_for_error_text("clean-up"));
+       false,
+       "clean-up"});
+  ASSERT_TRUE(running.wait_until_held());
   fs::rename(folder_ / "other/config.json", folder_ / "config.json");
   EXPECT_EQ(running.wait().status, 3);
   const Json told = summary();

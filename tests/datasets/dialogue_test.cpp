@@ -75,6 +75,15 @@ TEST(DialogueDataset, TheTextArmHasTheDescriptionAndItsOwnAnswersButNoPicture) {
                           {"user", {Part::of_text("Sum up.")}}}));
 }
 
+TEST(DialogueDataset, ThePictureStandsWhereTheFirstTurnSays) {
+  const std::vector<Item> items = items_of(one_picture(), {{"In <image>?", ""}, {"Colors?", ""}});
+  EXPECT_EQ(items.at(0).conversation.front().parts,
+            (std::vector<Part>{Part::of_text("In "), Part::of_image(0), Part::of_text("?")}));
+  EXPECT_EQ(items.at(2).conversation.front().parts,
+            (std::vector<Part>{Part::of_text("In "), Part::of_text("?")}))
+      << "without the picture";
+}
+
 TEST(DialogueDataset, TheNoneArmHasTheFollowUpAlone) {
   EXPECT_EQ(items_of(one_picture(), kScript).at(6).conversation,
             (Conversation{{"user", {Part::of_text("Sum up.")}}}));
@@ -91,6 +100,19 @@ TEST(DialogueDataset, IsAboutTheFollowUpsWithHistory) {
   EXPECT_TRUE(is_judged(Item())) << "a question that is in no arm";
 }
 
+TEST(DialogueDataset, SaysWhichPicturesCannotBeAskedAbout) {
+  PictureSet set = one_picture();
+  set.notices = {"of the set"};
+  set.entries.push_back(set.entries.front());
+  set.entries.back().id = "1";
+  set.entries.back().defect = "no picture";
+  EXPECT_EQ(dialogue_dataset(set, kScript).open()->notices(),
+            (std::vector<std::string>{"of the set", "1 of 2 pictures cannot be asked about: 1"}));
+}
+
+/// Two of the picture's items are alike.
+const std::vector<std::string> kPhrases = {"blue triangle", "black circle", "blue triangle"};
+
 struct FactCase {
   const char* fact;
   const char* text;
@@ -98,8 +120,8 @@ struct FactCase {
 };
 
 TEST(DialogueDataset, ATurnIsScoredAgainstTheFactThatItNames) {
-  const std::vector<FactCase> cases = {{"items", "?", {"blue triangle", "black circle"}},
-                                       {"summary", "?", {"blue triangle", "black circle"}},
+  const std::vector<FactCase> cases = {{"items", "?", kPhrases},
+                                       {"summary", "?", kPhrases},
                                        {"colors", "?", {"black", "blue"}},
                                        {"people", "?", {"no"}},
                                        {"question", "How many?", {"3"}},
@@ -109,6 +131,7 @@ TEST(DialogueDataset, ATurnIsScoredAgainstTheFactThatItNames) {
     const std::vector<Item> items =
         items_of(one_picture(), {{"Describe.", ""}, {row.text, row.fact}});
     EXPECT_EQ(items.at(1).truth.references, row.references) << row.fact << ' ' << row.text;
+    EXPECT_EQ(items.at(1).truth.facts.size(), row.references == kPhrases ? 3U : 0U) << row.fact;
   }
 }
 
@@ -130,8 +153,10 @@ TEST(DialogueDataset, WithoutFactsNothingIsScored) {
 
 TEST(DialogueScript, IsRefusedNamingTheTurnAndTheNearestFact) {
   const std::vector<std::pair<std::vector<ScriptTurn>, std::string>> cases = {
-      {{{"Describe.", ""}}, "1 turns"},
-      {{{"Describe.", ""}, {"", ""}}, "turn 2 has no text"},
+      {{{"Describe.", ""}}, "mine.toml: 1 turn;"},
+      {{{"Describe.", ""}, {" ", ""}}, "turn 2 has no text"},
+      {{{"<image><image>", ""}, {"Colors?", ""}}, "turn 1: the question has 2 '<image>' places"},
+      {{{"Describe.", ""}, {"In <image>?", ""}}, "only the first turn has a picture"},
       {{{"Describe.", ""}, {"Colors?", "colours"}}, "did you mean 'colors'"}};
   for (const auto& [script, words] : cases) {
     try {

@@ -104,6 +104,24 @@ TEST(Exports, TheOldToolsFileIsWrittenOnlyWhereItIsAskedFor) {
   EXPECT_EQ(written, legacy_results_json(journal));
 }
 
+TEST(Exports, AnswersHaveTheWordsThatWereAskedAndTheSystemMessage) {
+  RunWorld world;
+  run::Specification spec = test::spec_of();
+  spec.system = "Be brief.";
+  std::vector<datasets::Item> items = items_of(1, 2);
+  items[1].conversation.back().parts.back().text = "In one word: question p0-q1?";
+  run::Journal journal = world.begin(dataset_of(items), spec);
+  FakeBackend backend;
+  world.ask(journal, backend);
+  rebuild_exports(journal);
+  const std::vector<Json> answers = lines_of(world.folder / "answers.jsonl");
+  ASSERT_EQ(answers.size(), 2U);
+  EXPECT_EQ(answers[0].at("system"), "Be brief.");
+  EXPECT_FALSE(answers[0].contains("asked")) << "the question's own words";
+  EXPECT_EQ(answers[1].at("question"), "question p0-q1?");
+  EXPECT_EQ(answers[1].at("asked"), "In one word: question p0-q1?");
+}
+
 TEST(Exports, SummaryComparesTheBestModelWithEachOther) {
   RunWorld world;
   run::Specification spec = test::spec_of();

@@ -135,6 +135,22 @@ TEST(TurnFactsScorer, OfPeopleIsRightOrWrongOrUnparsed) {
   EXPECT_EQ(scorer->score(truth, "A red circle")->verdict, Verdict::kUnparsed);
 }
 
+TEST(TurnFactsScorer, OfItemsThatAreAlikeWantsAMentionOfEach) {
+  const auto scorer = make_scorer("turn-facts");
+  const Truth truth{{"gray triangle", "gray triangle", "gray circle"},
+                    "",
+                    "summary",
+                    {},
+                    {{"triangle", "gray", "top left"},
+                     {"triangle", "gray", "top right"},
+                     {"circle", "gray", "bottom right"}}};
+  EXPECT_DOUBLE_EQ(scorer->score(truth, "A gray triangle and a gray circle.")->value, 2.0 / 3.0);
+  EXPECT_EQ(scorer->score(truth, "Two gray triangles and a gray circle.")->verdict,
+            Verdict::kCorrect);
+  EXPECT_EQ(scorer->score(truth, "A gray triangle, a gray triangle and a gray circle.")->verdict,
+            Verdict::kCorrect);
+}
+
 TEST(TurnFactsScorer, OfASentenceIsItsTokenF1) {
   const auto scorer = make_scorer("turn-facts");
   const Truth truth{{"a small blue circle"}, "", "sentence", {}, {}};

@@ -86,12 +86,14 @@ struct Specification {
   bool shuffle = false;                 ///< draw the order (and so what `limit` takes) by `seed`
   std::uint64_t seed = 42;
 
-  // Of TestKind::kDescribe.
+  // Of TestKind::kDescribe and kContext.
   std::optional<ItemRange> pictures;  ///< of the data; empty: all
-  std::string prompt;                 ///< what is asked about every picture
-  bool text_only = false;             ///< the prompts without a picture are asked, too
+  bool text_only = false;  ///< of kDescribe: the prompts without a picture are asked, too
 
   // How they are asked.
+  /// Of TestKind::kVqa the words that questions are put in (datasets::with_prompt), empty: the data
+  /// set's own; of kDescribe what is asked about every picture. kContext has its turns.
+  std::string prompt;
   std::string system;  ///< a system message in front of every conversation; empty: none
   std::uint32_t max_tokens = 100;
   std::uint32_t top_log_probs = 0;

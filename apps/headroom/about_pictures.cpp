@@ -1,10 +1,12 @@
 #include "commands.h"
-#include "inputs.h"
+#include "data_inputs.h"
+#include "model_inputs.h"
 #include "new_run.h"
+#include "new_specification.h"
 
 namespace headroom::cli {
 
-ExitCode run_describe(Context& context) {
+ExitCode run_about_pictures(Context& context) {
   std::vector<run::ModelSpec> models = resolve_models(context, Unresolved::kKeep);
   const OpenedData data = open_pictures(context);
   return ask_new_run(context, specification(context, std::move(models), data), data.dataset);
