@@ -140,10 +140,12 @@ std::string verdict_text(const Told& told, std::size_t comparisons) {
     return text;
   }
   return *told.needed > difference.count
-             ? fmt::format("{}; needs about {} questions to tell {:.0f} points",
-                           text,
-                           grouped(*told.needed),
-                           kPoints * 100)
+             ? fmt::format(
+                   "{}; needs about {} questions to tell {:.0f} points four times in "
+                   "five (Miller 2024)",
+                   text,
+                   grouped(*told.needed),
+                   kPoints * 100)
              : fmt::format("{}; {} questions tell {:.0f} points, less than that needs more",
                            text,
                            grouped(difference.count),

@@ -150,7 +150,7 @@ TEST(Exports, SummaryComparesTheBestModelWithEachOther) {
   EXPECT_NE(
       text.find("against other: +5.0 points [-6.3 to +16.3] of 20 questions about 10 "
                 "pictures\n    not told apart (paired t test clustered by picture, p = 0.343); "
-                "needs about 157 questions to tell 5 points\n"),
+                "needs about 157 questions to tell 5 points four times in five (Miller 2024)\n"),
       std::string::npos)
       << text;
   EXPECT_NE(text.find("answer type  questions"), std::string::npos) << text;
