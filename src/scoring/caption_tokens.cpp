@@ -87,7 +87,7 @@ class Tokenizer {
     }
   }
 
-  void split_word(std::string word) {
+  void split_word(const std::string& word) {
     for (const auto& [joined, first, second] : kJoined) {
       if (word == joined) {
         tokens_.emplace_back(first);
@@ -301,14 +301,16 @@ class Tokenizer {
     const std::size_t count = run_of(".", place);
     const char next = at(place + 1);
     const bool kept = keeps_stop(place);
-    if (count == 1 && is_figure(next) && !kept && !is_number(word_)) {
-      flush();
-      word_ = ".";
-    } else if (kept && count == 1 && next == '-' && is_word(at(place + 2))) {
-      word_.push_back('.');  // "u.s.-based"
-    } else if (word_.empty()) {
+    const bool compound = kept && next == '-' && is_word(at(place + 2));  // "u.s.-based"
+    const bool inside = compound || (is_figure(next) ? !kept && is_number(word_)
+                                                     : is_letter(next) && !is_number(word_));
+    if (word_.empty() && !is_figure(next)) {
       return count;
-    } else if (count == 1 && (is_figure(next) ? !kept : is_letter(next) && !is_number(word_))) {
+    }
+    if (count == 1 && is_figure(next) && !kept && !inside) {
+      flush();
+      word_ = ".";  // of a number
+    } else if (count == 1 && inside) {
       word_.push_back('.');
     } else {
       if (kept) {

@@ -46,7 +46,9 @@ std::optional<PairedResult> PairedComparison::result(double confidence) const {
   }
   const double error = *difference->standard_error;
   if (error > kNoSpread) {
-    result.difference.interval = within_difference(*difference->interval);
+    if (difference->interval) {
+      result.difference.interval = within_difference(*difference->interval);
+    }
     result.p_value =
         student_t_beyond(std::fabs(difference->mean) / error, difference->clusters - 1);
     return result;
