@@ -335,6 +335,23 @@ TEST_F(RunningTest, ThePlanLoadsNothingAndComparesTheNumbers) {
   EXPECT_TRUE(runs().empty());
 }
 
+TEST_F(RunningTest, ThePlanIsOfTheTestThatItIsAskedFor) {
+  const std::string pictures = (fs::path(HEADROOM_SOURCE_DIR) / "tests/data/demo/scenes").string();
+  const auto planned = [&](const std::string& test) {
+    const Finished finished =
+        run(command({"plan", "--test", test, "-d", pictures, "--limit", "2", "--json"}));
+    EXPECT_EQ(finished.status, 0) << finished.err;
+    return Json::parse(finished.out).at(0);
+  };
+  const Json describe = planned("describe");
+  const Json context = planned("context");
+  EXPECT_EQ(describe["questions"], 5) << "two pictures, three prompts without any";
+  EXPECT_EQ(context["questions"], 20);
+  EXPECT_GT(context["plan"]["planned_peak_bytes"], describe["plan"]["planned_peak_bytes"])
+      << "its history is longer";
+  EXPECT_EQ(run(command({"plan", "--test", "describe"})).status, 2) << "of no pictures";
+}
+
 TEST_F(RunningTest, TheDoctorNamesEngineAndMemory) {
   const Finished finished = run(command({"doctor", "--json"}));
   ASSERT_EQ(finished.status, 0) << finished.err;
