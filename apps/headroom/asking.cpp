@@ -265,6 +265,8 @@ std::unique_ptr<backends::WorkerBackend> make_backend(Context& context, worker::
       std::move(wall));
 }
 
+namespace {
+
 void print_results(Context& context,
                    const std::filesystem::path& folder,
                    const run::RunResults& results) {
@@ -289,6 +291,8 @@ void print_results(Context& context,
     note(context, fmt::format("`headroom show {} {}` says why", folder.string(), failed));
   }
 }
+
+}  // namespace
 
 ExitCode ask_all(Context& context,
                  run::Journal& journal,
@@ -322,7 +326,7 @@ ExitCode ask_all(Context& context,
   print_results(context, journal.folder(), results);
   const ExitCode code =
       fits ? run::exit_code_of(results, asking.fail_under) : ExitCode::kDoesNotFit;
-  if (code == ExitCode::kBelowFailUnder) {
+  if (code == ExitCode::kBelowFailUnder && asking.fail_under) {
     say_what_is_below(context, results, *asking.fail_under);
   }
   note(context, fmt::format("run: {}", journal.folder().string()));

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <optional>
 #include <utility>
 
 #include "datasets/describe.h"
@@ -152,10 +151,10 @@ OpenedData open_pictures(Context& context) {
   spec.data = pictures_spec(context);
   take_pictures(context.settings, spec);
   datasets::PictureSet pictures = pictures_of(spec.data.word, spec);
-  std::optional<datasets::Dataset> dataset;
+  datasets::Dataset dataset;
   context.settings.blame_origin("prompt",
                                 [&] { dataset = about_pictures(std::move(pictures), spec); });
-  return opened(std::move(spec.data), std::move(*dataset));
+  return opened(std::move(spec.data), std::move(dataset));
 }
 
 /// From another working folder the word may mean nothing, or something else: then the argument
