@@ -103,6 +103,27 @@ void keep_not_run(Context& context,
                       fmt::format("{}: {}: {} [{}]", model.name, what, error.what(), error.code()));
 }
 
+void say_what_is_below(Context& context, const run::RunResults& results, double percent) {
+  for (const run::ModelResults& model : results.models) {
+    const std::string& name = model.model.spec.name;
+    if (!model.accuracy) {
+      note(context,
+           fmt::format(
+               "{}: below --fail-under {:g} %: the data have nothing that an answer could be "
+               "scored by",
+               name,
+               percent));
+    } else if (model.accuracy->mean * 100 < percent) {
+      note(context,
+           fmt::format("{}: {:.2f} % of {} is below --fail-under {:g} %",
+                       name,
+                       model.accuracy->mean * 100,
+                       counted(model.accuracy->count, "question"),
+                       percent));
+    }
+  }
+}
+
 /// Finished, unless a model that had begun has stopped: it can go on.
 run::RunState state_after(const run::Journal& journal) {
   const std::vector<run::ModelSpec> models = journal.run().spec.models;
@@ -244,6 +265,8 @@ std::unique_ptr<backends::WorkerBackend> make_backend(Context& context, worker::
       std::move(wall));
 }
 
+namespace {
+
 void print_results(Context& context,
                    const std::filesystem::path& folder,
                    const run::RunResults& results) {
@@ -268,6 +291,8 @@ void print_results(Context& context,
     note(context, fmt::format("`headroom show {} {}` says why", folder.string(), failed));
   }
 }
+
+}  // namespace
 
 ExitCode ask_all(Context& context,
                  run::Journal& journal,
@@ -299,8 +324,13 @@ ExitCode ask_all(Context& context,
   }
   const run::RunResults results = report::rebuild_exports(journal);
   print_results(context, journal.folder(), results);
+  const ExitCode code =
+      fits ? run::exit_code_of(results, asking.fail_under) : ExitCode::kDoesNotFit;
+  if (code == ExitCode::kBelowFailUnder && asking.fail_under) {
+    say_what_is_below(context, results, *asking.fail_under);
+  }
   note(context, fmt::format("run: {}", journal.folder().string()));
-  return fits ? run::exit_code_of(results, asking.fail_under) : ExitCode::kDoesNotFit;
+  return code;
 }
 
 }  // namespace headroom::cli

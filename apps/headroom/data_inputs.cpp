@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <optional>
 #include <utility>
 
 #include "datasets/describe.h"
@@ -78,8 +77,9 @@ datasets::Dataset about_pictures(datasets::PictureSet pictures, const run::Speci
 /// --data of a test that only needs pictures.
 run::DataSpec pictures_spec(Context& context) {
   run::DataSpec spec;
-  spec.word = context.settings.text("data");
-  if (spec.word.empty()) {
+  if (context.settings.given("data")) {  // plan's default is questions
+    spec.word = context.settings.text("data");
+  } else {
     throw UsageError("E-USAGE-VALUE",
                      fmt::format("headroom {}: --data names no pictures; give a folder, a picture, "
                                  "a list, a pattern or a file with captions or facts",
@@ -106,22 +106,34 @@ std::vector<datasets::ScriptTurn> read_turns(const Settings& settings) {
 
 }  // namespace
 
+run::TestKind test_of(const Settings& settings) {
+  const Command command = settings.command().bit;
+  const std::string planned = command == kPlan ? settings.text("test") : "";
+  if (command == kDescribe || planned == run::to_string(run::TestKind::kDescribe)) {
+    return run::TestKind::kDescribe;
+  }
+  return command == kContext || planned == run::to_string(run::TestKind::kContext)
+             ? run::TestKind::kContext
+             : run::TestKind::kVqa;
+}
+
 void take_pictures(const Settings& settings, run::Specification& spec) {
   if (settings.given("limit")) {
     settings.blame_origin("limit",
                           [&] { spec.pictures = run::parse_range(settings.text("limit")); });
   }
-  if (settings.command().bit == kContext) {
-    spec.test = run::TestKind::kContext;
+  spec.test = test_of(settings);
+  if (spec.test == run::TestKind::kContext) {
     spec.turns = read_turns(settings);
     return;
   }
-  spec.test = run::TestKind::kDescribe;
-  spec.prompt = settings.text("prompt");
+  spec.prompt = settings.given("prompt") ? settings.text("prompt") : datasets::kDescribePrompt;
   spec.text_only = !settings.on("no-text-only");
 }
 
-OpenedData open_data(Context& context) {
+namespace {
+
+OpenedData open_questions(Context& context) {
   const Settings& settings = context.settings;
   run::DataSpec spec;
   spec.word = settings.text("data");
@@ -139,13 +151,11 @@ OpenedData open_pictures(Context& context) {
   spec.data = pictures_spec(context);
   take_pictures(context.settings, spec);
   datasets::PictureSet pictures = pictures_of(spec.data.word, spec);
-  std::optional<datasets::Dataset> dataset;
+  datasets::Dataset dataset;
   context.settings.blame_origin("prompt",
                                 [&] { dataset = about_pictures(std::move(pictures), spec); });
-  return opened(std::move(spec.data), std::move(*dataset));
+  return opened(std::move(spec.data), std::move(dataset));
 }
-
-namespace {
 
 /// From another working folder the word may mean nothing, or something else: then the argument
 /// counts.
@@ -166,6 +176,11 @@ datasets::Dataset reopen_questions(Context& context, const run::DataSpec& spec) 
 }
 
 }  // namespace
+
+OpenedData open_data(Context& context) {
+  return test_of(context.settings) == run::TestKind::kVqa ? open_questions(context)
+                                                          : open_pictures(context);
+}
 
 datasets::Dataset reopen_data(Context& context, const run::Specification& spec) {
   return spec.test == run::TestKind::kVqa

@@ -13,16 +13,17 @@ struct OpenedData {
   datasets::Dataset dataset;
 };
 
-/// What --data, --map, --images and --prompt mean now.
+/// The test that a command is, or plans.
+run::TestKind test_of(const Settings& settings);
+
+/// The data of the command's test: of questions what --data, --map, --images and --prompt mean now;
+/// else the pictures that --data names, to be described or talked about as take_pictures() says.
 OpenedData open_data(Context& context);
 /// The same data from their stored form, when a run goes on.
 datasets::Dataset reopen_data(Context& context, const run::Specification& spec);
 
-/// The pictures that --data names, to be described or talked about as take_pictures() says.
-OpenedData open_pictures(Context& context);
-
-/// The flags that only `describe` or `context` have. Throws UsageError for what they cannot mean,
-/// and what datasets::read_script does.
+/// The flags that only tests of pictures have: `describe`, `context`. Throws UsageError for what
+/// they cannot mean, and what datasets::read_script does.
 void take_pictures(const Settings& settings, run::Specification& spec);
 
 }  // namespace headroom::cli

@@ -36,6 +36,15 @@ constexpr std::array kFlags{
          "Which of several models is asked first: the one with the largest weights, or the first "
          "named",
          kTests | kPlan},
+    Flag{"test",
+         0,
+         "",
+         FlagType::kChoice,
+         "vqa|describe|context",
+         "vqa",
+         "Which test is planned; for describe and context --data names pictures, --limit counts "
+         "them",
+         kPlan},
     Flag{"data",
          'd',
          "",
@@ -64,7 +73,7 @@ constexpr std::array kFlags{
          "items, "
          "colors, people, summary or question; without it, a forensic description and three "
          "follow-ups",
-         kContext},
+         kContext | kPlan},
     Flag{"map",
          0,
          "",
@@ -139,7 +148,7 @@ constexpr std::array kFlags{
          "",
          "",
          "Leave out the three prompts without a picture",
-         kDescribe},
+         kDescribe | kPlan},
     Flag{
         "sample",
         0,

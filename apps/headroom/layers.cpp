@@ -168,16 +168,6 @@ void add_key(Settings& settings,
   settings.offer(*own, std::move(texts), origin);
 }
 
-/// The tables that are read for a command, best first: `plan` plans what `vqa` asks; [models] has
-/// names.
-std::vector<std::string_view> tables_of(const CommandInfo& command) {
-  if (command.bit == kPlan) {
-    return {"plan", "vqa"};
-  }
-  return command.bit == kModels ? std::vector<std::string_view>()
-                                : std::vector<std::string_view>{command.name};
-}
-
 /// [vqa] and the like: what is for one command alone. Another command's is only looked at.
 void add_command_table(Settings& settings,
                        const CommandInfo& command,
@@ -203,10 +193,15 @@ void add_file(Settings& settings, const std::filesystem::path& path) {
   }
   const std::string file = path.string();
   const toml::table table = read_table(path);
-  for (const std::string_view name : tables_of(settings.command())) {
-    if (const toml::table* const own = table[name].as_table()) {
+  const auto read_own = [&](const std::string& name) {
+    const toml::table* const own = name == "models" ? nullptr : table[name].as_table();
+    if (own != nullptr) {  // [models] has names
       add_command_table(settings, *find_command(name), *own, file, true);
     }
+  };
+  read_own(std::string(settings.command().name));
+  if (settings.command().bit == kPlan) {
+    read_own(settings.text("test"));  // what it plans is asked so
   }
   for (const auto& [key, node] : table) {
     const std::string name(key.str());

@@ -44,10 +44,9 @@ std::optional<std::string> read_environment(const std::string& name) {
 ExitCode dispatch(Context& context) {
   switch (context.settings.command().bit) {
     case kVqa:
-      return run_vqa(context);
     case kDescribe:
     case kContext:
-      return run_about_pictures(context);
+      return run_test(context);
     case kResume:
       return run_resume(context);
     case kRuns:

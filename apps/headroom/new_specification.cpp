@@ -118,18 +118,19 @@ run::Specification specification(Context& context,
   spec.data = data.spec;
   spec.metric = data.dataset.metric;
   const Command command = settings.command().bit;
-  if (command == kDescribe || command == kContext) {
+  if (test_of(settings) != run::TestKind::kVqa) {
     take_pictures(settings, spec);
-  } else if (settings.given("limit")) {
-    settings.blame_origin("limit", [&] { spec.limit = run::parse_range(settings.text("limit")); });
+  } else {
+    spec.prompt = settings.text("prompt");
+    if (settings.given("limit")) {
+      settings.blame_origin("limit",
+                            [&] { spec.limit = run::parse_range(settings.text("limit")); });
+    }
   }
   if (flag("sample-id", command) != nullptr) {
     take_questions(settings, data, spec);
   }
   spec.system = settings.text("system");
-  if (command == kVqa || command == kPlan) {
-    spec.prompt = settings.text("prompt");
-  }
   spec.max_tokens = narrow(context, "max-tokens");
   if (spec.max_tokens == 0) {
     throw UsageError("E-USAGE-VALUE",

@@ -42,7 +42,7 @@ ExitCode run_plan(Context& context) {
   const OpenedData data = open_data(context);
   const run::Specification spec = specification(context, std::move(models), data);
   const run::Selection selection = run::select(data.dataset, spec);
-  const run::WorkloadFacts facts = run::survey_workload(data.dataset, selection);
+  const run::WorkloadFacts facts = run::survey_workload(data.dataset, selection, spec.max_tokens);
   const auto backend = make_backend(context);
   memory::SystemMemorySource source(context.clock);
 

@@ -101,7 +101,7 @@ std::vector<std::string> take_records(std::vector<std::string>& names) {
 }
 
 /// Gives the folder's pictures what the file says about them.
-void join_records(PictureRecords&& records, const std::string& file, PictureSet& set) {
+void join_records(PictureRecords records, const std::string& file, PictureSet& set) {
   std::unordered_map<std::string, std::size_t> by_path;
   for (std::size_t i = 0; i < set.entries.size(); ++i) {
     by_path.emplace(set.entries[i].picture.path.lexically_normal().string(), i);

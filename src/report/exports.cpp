@@ -186,13 +186,10 @@ std::string text_of(const Message& message) {
 
 /// The words that the question was put in, where they are not its own, and the system message.
 void add_words(Json& record, const datasets::Item& item) {
-  if (item.conversation.empty()) {
-    return;
-  }
-  if (item.conversation.front().role == "system") {
+  if (!item.conversation.empty() && item.conversation.front().role == "system") {
     record["system"] = text_of(item.conversation.front());
   }
-  if (std::string asked = text_of(item.conversation.back()); asked != item.question) {
+  if (std::string asked = asked_words(item); !asked.empty()) {
     record["asked"] = std::move(asked);
   }
 }
@@ -228,6 +225,11 @@ void write_lines(const std::filesystem::path& target,
 }
 
 }  // namespace
+
+std::string asked_words(const datasets::Item& item) {
+  std::string asked = item.conversation.empty() ? std::string() : text_of(item.conversation.back());
+  return asked == item.question ? std::string() : asked;
+}
 
 Json answer_json(const std::string& model,
                  const scoring::Scorer& scorer,

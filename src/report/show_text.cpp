@@ -307,6 +307,9 @@ std::string show_item_text(const JournalReader& journal,
         picture.path.empty() ? " (kept in the run)" : fmt::format(" ({})", picture.path.string()));
   }
   text += fmt::format("  question   {}\n", item.item.question);
+  if (const std::string asked = asked_words(item.item); !asked.empty()) {
+    text += fmt::format("  asked      {}\n", dump_json(asked));
+  }
   if (!journal.run().spec.system.empty()) {
     text += fmt::format("  system     {}\n", journal.run().spec.system);
   }

@@ -90,6 +90,9 @@ class Divisions {
       by_question_type_[truth.question_type].add(score, cluster);
     }
     second_.add(second ? second->value : 0.0, cluster);
+    if (item.item.pictures.empty()) {
+      return;
+    }
     auto& [questions, right] = pictures_[item.place.cluster];
     ++questions;
     right += score && score->verdict == scoring::Verdict::kCorrect ? 1 : 0;

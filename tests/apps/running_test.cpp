@@ -95,8 +95,21 @@ TEST_F(RunningTest, BelowFailUnderExitsWithFour) {
   std::ofstream(folder_ / "data.jsonl")
       << R"({"id":"a","image":")" << (demo_assets() / "easy-vqa/test/images/0.png").string()
       << R"(","question":"what is the color of the shape?","answer":"not a colour"})" << '\n';
-  EXPECT_EQ(run(command({"vqa", "-d", "data.jsonl", "--fail-under", "50", "-q"})).status, 4);
+  const Finished below = run(command({"vqa", "-d", "data.jsonl", "--fail-under", "50"}));
+  EXPECT_EQ(below.status, 4);
+  EXPECT_NE(below.err.find("demo: 0.00 % of 1 question is below --fail-under 50 %"),
+            std::string::npos)
+      << below.err;
   EXPECT_EQ(run(command({"vqa", "-d", "data.jsonl", "--fail-under", "0", "-q"})).status, 0);
+}
+
+TEST_F(RunningTest, FailUnderSaysWhenNothingCanBeScored) {
+  std::ofstream(folder_ / "data.jsonl") << R"({"id":"a","question":"what?"})" << '\n';
+  const Finished finished = run(command({"vqa", "-d", "data.jsonl", "--fail-under", "50"}));
+  EXPECT_EQ(finished.status, 4);
+  EXPECT_NE(finished.err.find("the data have nothing that an answer could be scored by"),
+            std::string::npos)
+      << finished.err;
 }
 
 /// Interrupted in its middle, then resumed: as if it had never been.
@@ -235,7 +248,8 @@ TEST_F(RunningTest, FailuresAreShownWithTheirReasons) {
       << R"({"id":"c","question":"Where?"})" << '\n';
   const Finished finished = run(command({"vqa", "-d", "data.jsonl"}));
   EXPECT_EQ(finished.status, 3) << finished.err;
-  EXPECT_NE(finished.err.find("demo: 1 without an answer: b\n  b: gone.png: "), std::string::npos)
+  EXPECT_NE(finished.err.find("demo: 1 of 2 without an answer: b\n  b: gone.png: "),
+            std::string::npos)
       << finished.err;
   EXPECT_NE(finished.err.find("1 of 2 questions has no picture: asked as text alone: c (line 2)"),
             std::string::npos)
@@ -319,6 +333,23 @@ TEST_F(RunningTest, ThePlanLoadsNothingAndComparesTheNumbers) {
   EXPECT_EQ(refused.status, 5) << refused.out;
   EXPECT_NE(refused.out.find("does not fit"), std::string::npos) << refused.out;
   EXPECT_TRUE(runs().empty());
+}
+
+TEST_F(RunningTest, ThePlanIsOfTheTestThatItIsAskedFor) {
+  const std::string pictures = (fs::path(HEADROOM_SOURCE_DIR) / "tests/data/demo/scenes").string();
+  const auto planned = [&](const std::string& test) {
+    const Finished finished =
+        run(command({"plan", "--test", test, "-d", pictures, "--limit", "2", "--json"}));
+    EXPECT_EQ(finished.status, 0) << finished.err;
+    return Json::parse(finished.out).at(0);
+  };
+  const Json describe = planned("describe");
+  const Json context = planned("context");
+  EXPECT_EQ(describe["questions"], 5) << "two pictures, three prompts without any";
+  EXPECT_EQ(context["questions"], 20);
+  EXPECT_GT(context["plan"]["planned_peak_bytes"], describe["plan"]["planned_peak_bytes"])
+      << "its history is longer";
+  EXPECT_EQ(run(command({"plan", "--test", "describe"})).status, 2) << "of no pictures";
 }
 
 TEST_F(RunningTest, TheDoctorNamesEngineAndMemory) {

@@ -73,6 +73,18 @@ TEST(Results, WithoutReferencesThereIsNoAccuracy) {
   EXPECT_FALSE(results.accuracy);
 }
 
+TEST(Results, AQuestionWithoutAPictureIsNoPicture) {
+  RunWorld world;
+  auto items = items_of(1, 2);
+  items.push_back(test::item_of("text", ""));
+  Journal journal = world.begin(dataset_of(items));
+  FakeBackend backend;
+  world.ask(journal, backend);
+  const ModelResults results = results_of(journal).models.at(0);
+  EXPECT_EQ(results.accuracy->count, 3U);
+  EXPECT_EQ(results.pictures.count, 1U);
+}
+
 TEST(Results, PendingItemsAreInNoDenominator) {
   RunWorld world;
   Journal journal = world.begin(dataset_of(items_of(3, 1)));

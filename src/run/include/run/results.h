@@ -43,7 +43,7 @@ struct QuestionTimes {
   PhaseTime together;
 };
 
-/// Accuracy within sets of one picture's questions.
+/// Accuracy within sets of one picture's questions; those without a picture are in none.
 struct PictureCounts {
   std::uint64_t count = 0;      ///< sets of pictures with a scored question
   std::uint64_t all_right = 0;  ///< every scored question is correct

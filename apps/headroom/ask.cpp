@@ -6,9 +6,9 @@
 
 namespace headroom::cli {
 
-ExitCode run_about_pictures(Context& context) {
+ExitCode run_test(Context& context) {
   std::vector<run::ModelSpec> models = resolve_models(context, Unresolved::kKeep);
-  const OpenedData data = open_pictures(context);
+  const OpenedData data = open_data(context);
   return ask_new_run(context, specification(context, std::move(models), data), data.dataset);
 }
 
