@@ -88,15 +88,17 @@ struct Told {
   std::optional<std::size_t> needed;
 };
 
-std::vector<Told> comparisons_of(const run::RunResults& results) {
+std::vector<Told> comparisons_of(const run::Best& best, const run::RunResults& results) {
   std::vector<double> p_values;
-  for (const run::Best::Against& other : results.best->others) {
+  p_values.reserve(best.others.size());
+  for (const run::Best::Against& other : best.others) {
     p_values.push_back(other.paired.p_value.value_or(1));
   }
   const std::vector<double> corrected = scoring::holm_corrected(p_values);
   std::vector<Told> told;
+  told.reserve(p_values.size());
   for (std::size_t i = 0; i < p_values.size(); ++i) {
-    const run::Best::Against& other = results.best->others[i];
+    const run::Best::Against& other = best.others[i];
     const auto deviation = other.paired.deviation();
     told.push_back({other,
                     results.models.at(other.model).model.spec.name,
@@ -113,13 +115,13 @@ std::string p_text(double p_value) {
 }
 
 /// What the p-value is of. `comparisons`: of the best model with others.
-std::string test_text(const Told& told, std::size_t comparisons) {
+std::string test_text(const Told& told, double p_value, std::size_t comparisons) {
   const bool spread = told.against.paired.deviation().value_or(0) > 0;
   return fmt::format(
       "{}{}, {}",
       spread ? "paired t test clustered by picture" : "sign test on pictures",
       comparisons > 1 ? fmt::format(", Holm's correction for {} comparisons", comparisons) : "",
-      p_text(*told.p_value));
+      p_text(p_value));
 }
 
 /// Whether the questions asked tell the two models apart, and how many would.
@@ -129,8 +131,9 @@ std::string verdict_text(const Told& told, std::size_t comparisons) {
     return "not told apart: questions about one picture have no test";
   }
   const bool apart = *told.p_value < kSure;
-  std::string text =
-      fmt::format("{} ({})", apart ? "told apart" : "not told apart", test_text(told, comparisons));
+  std::string text = fmt::format("{} ({})",
+                                 apart ? "told apart" : "not told apart",
+                                 test_text(told, *told.p_value, comparisons));
   if (!told.needed) {
     return text + (told.against.paired.flips() == 0 && difference.mean == 0
                        ? "; no score differs, so how many questions would do is unknown"
@@ -199,7 +202,7 @@ std::string best_text(const run::RunResults& results) {
                                  alone ? "" : " (first of equals)",
                                  percent(first.accuracy ? first.accuracy->mean : 0),
                                  counted(first.accuracy ? first.accuracy->count : 0, "question"));
-  const std::vector<Told> all = comparisons_of(results);
+  const std::vector<Told> all = comparisons_of(best, results);
   for (const Told& told : all) {
     text += comparison_lines(first.model.spec.name, told, all.size());
   }
@@ -211,7 +214,7 @@ Json best_json(const run::RunResults& results) {
     return {};
   }
   Json others = Json::array();
-  for (const Told& told : comparisons_of(results)) {
+  for (const Told& told : comparisons_of(*results.best, results)) {
     const scoring::PairedResult& paired = told.against.paired;
     others.push_back({{"model", told.name},
                       {"questions", paired.difference.count},

@@ -42,6 +42,7 @@ constexpr std::array kScorers{
 
 std::vector<std::string> scorer_names() {
   std::vector<std::string> names;
+  names.reserve(kScorers.size());
   for (const Row& row : kScorers) {
     names.emplace_back(row.name);
   }
