@@ -121,7 +121,7 @@ std::string context_text(const ContextResults& results, const Style& style) {
   text +=
       results.by_facts
           ? "  scored   share of the data's facts that an answer tells, of follow-ups that have "
-            "any; none without an answer\n"
+            "any; one without an answer tells none\n"
           : "  scored   not against facts, the data have none: by token F1 with the model's own "
             "first description; this is agreement with itself, not truth\n";
   for (const ContextGain& gain : results.gains) {
