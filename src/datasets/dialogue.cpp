@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
 #include <memory>
 #include <utility>
 
@@ -27,6 +28,13 @@ void take_items(const PictureFacts& facts, scoring::Truth& truth) {
   }
 }
 
+/// But for capitals.
+bool same_words(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
+    return std::tolower(x) == std::tolower(y);
+  });
+}
+
 scoring::Truth truth_of(const ScriptTurn& turn, const PictureFacts& facts) {
   scoring::Truth truth;
   truth.question_type = turn.fact;
@@ -44,12 +52,38 @@ scoring::Truth truth_of(const ScriptTurn& turn, const PictureFacts& facts) {
     }
   } else if (turn.fact == "question") {
     for (const auto& [question, answer] : facts.questions) {
-      if (question == turn.text) {
+      if (same_words(question, turn.text)) {
         truth.references = {answer};
       }
     }
   }
   return truth;
+}
+
+/// Turns that the data know less of than the script says. Of data without any facts the results say
+/// so themselves.
+std::vector<std::string> missing_facts(const PictureSet& set,
+                                       const std::vector<ScriptTurn>& script) {
+  std::vector<std::string> notices;
+  const std::vector<PictureEntry>& entries = set.entries;
+  if (std::all_of(entries.begin(), entries.end(), [](const PictureEntry& entry) {
+        return entry.facts.empty();
+      })) {
+    return notices;
+  }
+  for (std::size_t i = 0; i < script.size(); ++i) {
+    const auto known = std::count_if(entries.begin(), entries.end(), [&](const auto& entry) {
+      return !truth_of(script[i], entry.facts).references.empty();
+    });
+    if (!script[i].fact.empty() && static_cast<std::size_t>(known) < entries.size()) {
+      notices.push_back(fmt::format("turn {} is scored by '{}', which is known of {} of {}",
+                                    i + 1,
+                                    script[i].fact,
+                                    grouped(static_cast<std::uint64_t>(known)),
+                                    counted(entries.size(), "picture")));
+    }
+  }
+  return notices;
 }
 
 std::string dialogue_id(const PictureEntry& entry, std::string_view arm) {
@@ -88,7 +122,13 @@ class DialogueReader final : public DatasetReader {
     return item;
   }
 
-  std::vector<std::string> notices() const override { return all_notices(*set_); }
+  std::vector<std::string> notices() const override {
+    std::vector<std::string> notices = all_notices(*set_);
+    for (std::string& notice : missing_facts(*set_, *script_)) {
+      notices.push_back(std::move(notice));
+    }
+    return notices;
+  }
 
  private:
   Item make(const PictureEntry& entry, std::string_view arm, std::size_t turn) const {

@@ -162,7 +162,7 @@ std::string context_text(const ContextResults& results, const Style& style) {
   if (results.by_facts) {
     text += facts_table(results, style) +
             "  scored   share of the data's facts that an answer tells, of follow-ups that have "
-            "any; none without an answer\n";
+            "any; one without an answer tells none\n";
   }
   text += agreement_table(results, style);
   if (!results.by_facts) {

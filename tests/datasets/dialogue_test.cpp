@@ -110,6 +110,23 @@ TEST(DialogueDataset, SaysWhichPicturesCannotBeAskedAbout) {
             (std::vector<std::string>{"of the set", "1 of 2 pictures cannot be asked about: 1"}));
 }
 
+TEST(DialogueDataset, SaysOfWhichTurnsTheDataKnowLess) {
+  PictureSet set = one_picture();
+  set.entries.push_back(set.entries.front());
+  set.entries.back().id = "1";
+  set.entries.back().facts.colors.clear();
+  const std::vector<ScriptTurn> script = {
+      {"Describe.", "items"}, {"Colors?", "colors"}, {"Why?", "question"}, {"More?", ""}};
+  EXPECT_EQ(dialogue_dataset(set, script).open()->notices(),
+            (std::vector<std::string>{
+                "turn 2 is scored by 'colors', which is known of 1 of 2 pictures",
+                "turn 3 is scored by 'question', which is known of 0 of 2 pictures"}));
+  for (PictureEntry& entry : set.entries) {
+    entry.facts = {};
+  }
+  EXPECT_TRUE(dialogue_dataset(set, script).open()->notices().empty()) << "the results say so";
+}
+
 /// Two of the picture's items are alike.
 const std::vector<std::string> kPhrases = {"blue triangle", "black circle", "blue triangle"};
 
@@ -125,6 +142,7 @@ TEST(DialogueDataset, ATurnIsScoredAgainstTheFactThatItNames) {
                                        {"colors", "?", {"black", "blue"}},
                                        {"people", "?", {"no"}},
                                        {"question", "How many?", {"3"}},
+                                       {"question", "how MANY?", {"3"}},
                                        {"question", "Why?", {}},
                                        {"", "?", {}}};
   for (const FactCase& row : cases) {

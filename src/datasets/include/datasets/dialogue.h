@@ -14,7 +14,8 @@ namespace headroom::datasets {
 struct ScriptTurn {
   std::string text;  ///< "<image>" in the first one is the picture's place, else it stands in front
   /// What of the picture's facts its answer is scored against: "items", "colors", "people",
-  /// "summary" or "question" (the picture's own question of this text); empty: nothing.
+  /// "summary" or "question" (the picture's own question of this text, whatever its
+  /// capitals); empty: nothing.
   std::string fact;
 
   bool operator==(const ScriptTurn&) const = default;
