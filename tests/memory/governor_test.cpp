@@ -417,6 +417,29 @@ TEST_F(GovernorTest, OnADeviceQueuedWorkIsThrottledToWhatIsPlanned) {
   EXPECT_LT(decision.limits.throttle, decision.limits.memory);
 }
 
+TEST_F(GovernorTest, OnADeviceThatFillsUpLessIsKeptForReuseBeforeAnythingIsRefused) {
+  workload_.counter = Counter::kDevice;
+  workload_.allocator_cache = 600_MiB;
+  Budget budget = test::budget_of(2_GiB);
+  budget.counter = Counter::kDevice;
+  Governor governor(budget,
+                    make_plan(test::small_geometry(), workload_),
+                    {},
+                    default_policy(),
+                    sampler_,
+                    clock_,
+                    {});
+  load(governor);
+  const GroupDecision ample = governor.before_group(facts());
+  EXPECT_EQ(ample.limits.cache, 600_MiB);
+  EXPECT_TRUE(ample.rung.empty()) << ample.rung;
+  worker_.device_free = 200_MiB;
+  const GroupDecision short_of = governor.before_group(facts());
+  EXPECT_TRUE(short_of.fits) << short_of.reason;
+  EXPECT_EQ(short_of.limits.cache, kLeastCache);
+  EXPECT_EQ(short_of.rung, "allocator cache 600.0 MiB -> 32.0 MiB");
+}
+
 TEST_F(GovernorTest, SwitchedOffItOnlyLooks) {
   settings_.on = false;
   Governor& governor = start(90_MiB);
