@@ -69,7 +69,17 @@ worker::AskRequest sample_ask() {
                     8,
                     5,
                     true}};
-  request.limits = {4, 256, false, Bytes(300'000'000), Bytes(200'000'000), 30.5, true, 5, 8, true};
+  request.limits = {.batch = 4,
+                    .prefill_chunk = 256,
+                    .share_prefix = false,
+                    .memory = Bytes(300'000'000),
+                    .throttle = Bytes(200'000'000),
+                    .cache = Bytes(100'000'000),
+                    .deadline_seconds = 30.5,
+                    .release_vision = true,
+                    .max_tiles = 5,
+                    .kv_bits = 8,
+                    .hold = true};
   return request;
 }
 
