@@ -117,7 +117,8 @@ memory::Largest largest_of(const run::Specification& spec,
                            const run::ModelSpec& model,
                            const Fitting& fitting,
                            backends::Backend& backend) {
-  const memory::Workload& workload = fitting.plan.workload;
+  memory::Workload workload = fitting.plan.workload;
+  workload.allocator_cache = std::min(workload.allocator_cache, memory::kLeastCache);
   worker::PlanRequest request{model.folder, model.dtype, {}, spec.max_image_side};
   if (const auto* const shape = memory::largest_picture(workload.pictures)) {
     const double longest = std::max(shape->width, shape->height);

@@ -201,6 +201,9 @@ void add_file(Settings& settings, const std::filesystem::path& path) {
   };
   read_own(std::string(settings.command().name));
   if (settings.command().bit == kPlan) {
+    if (const toml::node* const test = table.get("test")) {
+      add_key(settings, "test", *test, file, file + ": ");  // before its table is chosen
+    }
     read_own(settings.text("test"));  // what it plans is asked so
   }
   for (const auto& [key, node] : table) {

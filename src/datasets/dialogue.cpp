@@ -52,7 +52,7 @@ scoring::Truth truth_of(const ScriptTurn& turn, const PictureFacts& facts) {
     }
   } else if (turn.fact == "question") {
     for (const auto& [question, answer] : facts.questions) {
-      if (same_words(question, turn.text)) {
+      if (same_words(question, turn.text) && !answer.empty()) {
         truth.references = {answer};
       }
     }
@@ -142,8 +142,10 @@ class DialogueReader final : public DatasetReader {
     item.line = entry.line;
     item.truth = truth_of(asked, entry.facts);
     if (arm == kHistoryArm) {
-      item.pictures = {entry.picture};
       item.defect = entry.defect;
+      if (entry.defect.empty()) {  // pictures that cannot be opened are not one and the same
+        item.pictures = {entry.picture};
+      }
     }
     item.conversation = conversation(entry, arm, turn);
     return item;

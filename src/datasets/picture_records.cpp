@@ -77,8 +77,12 @@ void read_facts(const Json& object, PictureFacts& facts) {
   }
   if (const Json* const list = member(object, "questions"); list != nullptr && list->is_array()) {
     for (const Json& each : *list) {
-      if (each.is_object()) {
-        facts.questions.emplace_back(text_member(each, "question"), text_member(each, "answer"));
+      if (!each.is_object()) {
+        continue;
+      }
+      std::string answer = text_member(each, "answer");
+      if (!answer.empty()) {  // nothing could be right without one
+        facts.questions.emplace_back(text_member(each, "question"), std::move(answer));
       }
     }
   }

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
 #include <system_error>
 #include <unordered_map>
 #include <unordered_set>
@@ -100,27 +101,35 @@ std::vector<std::string> take_records(std::vector<std::string>& names) {
   return records;
 }
 
+std::string absolute_path(const fs::path& path) {
+  return fs::absolute(path).lexically_normal().string();
+}
+
 /// Gives the folder's pictures what the file says about them.
 void join_records(PictureRecords records, const std::string& file, PictureSet& set) {
   std::unordered_map<std::string, std::size_t> by_path;
   for (std::size_t i = 0; i < set.entries.size(); ++i) {
-    by_path.emplace(set.entries[i].picture.path.lexically_normal().string(), i);
+    by_path.emplace(absolute_path(set.entries[i].picture.path), i);
   }
   Mentions elsewhere;
-  std::size_t joined = 0;
+  std::set<std::size_t> joined;
   for (PictureEntry& record : records.entries) {
-    const auto found = by_path.find(record.picture.path.lexically_normal().string());
+    const auto found = by_path.find(absolute_path(record.picture.path));
     if (found == by_path.end()) {
       elsewhere.add(record.id);
       continue;
     }
-    ++joined;
-    set.entries[found->second].captions = std::move(record.captions);
-    set.entries[found->second].facts = std::move(record.facts);
+    PictureEntry& entry = set.entries[found->second];
+    joined.insert(found->second);
+    // A picture may have a row for each of its captions.
+    entry.captions.insert(entry.captions.end(), record.captions.begin(), record.captions.end());
+    if (!record.facts.empty()) {
+      entry.facts = std::move(record.facts);
+    }
   }
   set.notices.push_back(fmt::format("{} says what is in {} of {}",
                                     file,
-                                    grouped(joined),
+                                    grouped(joined.size()),
                                     counted(set.entries.size(), "picture")));
   if (elsewhere.count() > 0) {
     set.notices.push_back(fmt::format("{} of {} not in the folder, not asked about: {}",

@@ -67,6 +67,9 @@ std::optional<Best> compare_models(const JournalReader& journal,
       continue;
     }
     ++with_accuracy;
+    if (models[number].pending > 0) {
+      continue;  // what it was not asked could have been the harder part
+    }
     if (!best || accuracy->mean > models[*best].accuracy->mean) {
       best = number;
     }

@@ -69,6 +69,10 @@ struct Comparison {
   std::int64_t next_seq = 0;
 };
 
+bool without_truth(const scoring::Truth& truth) {
+  return truth.references.empty() && truth.facts.empty();
+}
+
 Comparison compare(const JournalReader& journal, const datasets::Dataset& dataset, bool keep) {
   Comparison result;
   std::vector<bool> seen;
@@ -118,7 +122,7 @@ Comparison compare(const JournalReader& journal, const datasets::Dataset& datase
         result.replaced.push_back({known->seq, known->place, hash, std::move(*item)});
       }
     } else if (!same_surroundings(*item, known->item)) {
-      if (item->truth.references.empty() && !known->item.truth.references.empty()) {
+      if (without_truth(item->truth) && !without_truth(known->item.truth)) {
         result.unreferenced.push_back(item->id);
       }
       result.touched[index] = true;

@@ -227,6 +227,30 @@ TEST(PictureSet, JoinsAFolderWithTheFileThatSaysWhatIsInIt) {
   EXPECT_EQ(set.notices[0], "captions.jsonl says what is in 1 of 2 pictures");
 }
 
+TEST(PictureSet, APictureOfAFolderKeepsTheCaptionsOfAllItsRows) {
+  const TemporaryFolder folder;
+  folder.write("a.png", kPng);
+  folder.write("captions.jsonl",
+               R"({"id": 1, "image": "a.png", "caption": "red", "colors": ["red"]}
+{"id": 2, "image": "a.png", "caption": "a red thing"})");
+  const PictureSet set = open_picture_set(folder.path().string());
+  ASSERT_EQ(set.entries.size(), 1U);
+  EXPECT_EQ(set.entries[0].captions, (Ids{"red", "a red thing"}));
+  EXPECT_EQ(set.entries[0].facts.colors, Ids{"red"});
+  EXPECT_EQ(set.notices.at(0), "captions.jsonl says what is in 1 of 1 picture");
+}
+
+TEST(PictureSet, AQuestionWithoutAnAnswerIsNoFact) {
+  const TemporaryFolder folder;
+  folder.write("a.png", kPng);
+  folder.write(
+      "facts.jsonl",
+      R"({"image": "a.png", "questions": [{"question": "Who?"}, {"question": "How many?", "answer": "2"}]})");
+  const PictureSet set = open_picture_set(folder.path().string());
+  ASSERT_EQ(set.entries.at(0).facts.questions.size(), 1U);
+  EXPECT_EQ(set.entries[0].facts.questions[0].second, "2");
+}
+
 TEST(PictureSet, TakesAFolderOfFactsAboutPicturesBelowIt) {
   const PictureSet set = open_picture_set((kData / "demo").string());
   EXPECT_EQ(set.name, "scenes");

@@ -40,8 +40,11 @@ TEST(DeviceCache, IsTheLeastWhereNothingIsLeft) {
 
 TEST(DeviceCache, IsPlannedAndStillFits) {
   for (const Bytes limit : {1_GiB, 2_GiB, 64_GiB}) {
-    const Plan roomy = with_device_cache(plan_of(90_MiB), test::budget_of(limit));
-    EXPECT_GE(roomy.worst().of({PartKind::kCache}), kLeastCache);
+    const Budget budget = test::budget_of(limit);
+    const Plan plan = plan_of(90_MiB);
+    const Plan roomy = with_device_cache(plan, budget);
+    EXPECT_EQ(roomy.worst().of({PartKind::kCache}), device_cache(plan, budget)) << to_string(limit);
+    EXPECT_GT(roomy.worst().of({PartKind::kCache}), kLeastCache) << to_string(limit);
     EXPECT_LE(roomy.required(), limit) << to_string(limit);
   }
 }

@@ -434,10 +434,12 @@ TEST_F(GovernorTest, OnADeviceThatFillsUpLessIsKeptForReuseBeforeAnythingIsRefus
   EXPECT_EQ(ample.limits.cache, 600_MiB);
   EXPECT_TRUE(ample.rung.empty()) << ample.rung;
   worker_.device_free = 200_MiB;
+  governor.after_group(facts(), 1, worker_);
   const GroupDecision short_of = governor.before_group(facts());
   EXPECT_TRUE(short_of.fits) << short_of.reason;
   EXPECT_EQ(short_of.limits.cache, kLeastCache);
   EXPECT_EQ(short_of.rung, "allocator cache 600.0 MiB -> 32.0 MiB");
+  EXPECT_LT(short_of.limits.throttle, short_of.limits.memory);
 }
 
 TEST_F(GovernorTest, SwitchedOffItOnlyLooks) {

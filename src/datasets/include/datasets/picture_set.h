@@ -50,8 +50,9 @@ struct PictureSet {
 ///                   are named as pictures, and those that are pictures whatever their name. A file
 ///                   that is only named so stays in: it ends with what it is when it is asked
 ///                   about. Hidden files and side files (Thumbs.db) are left out. Captions and
-///                   facts are taken from the one file in it named captions.*, facts.*,
-///                   metadata.jsonl or scenes.json, where there is one
+///                   facts are taken from the one file in it whose name begins with captions or
+///                   facts or is metadata or scenes, ending in .json, .jsonl or .ndjson, where
+///                   there is one
 ///   PICTURE         that one
 ///   PATTERN         with * ? or [ ]: the files that the pattern matches, in natural order; ids are
 ///                   relative to the part of the pattern before the first wildcard

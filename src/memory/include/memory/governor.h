@@ -221,7 +221,7 @@ class Governor {
   CleanDecision clean_before(const GroupDecision& decision, const Reading& now);
   bool may_clean_first() const;
   std::optional<Bytes> guard_limit(const Reading& now, const Plan& group) const;
-  static Bytes throttle(const Reading& now, const Plan& group);
+  Bytes throttle(const Reading& now, const Plan& group) const;
   void note_decision(const GroupDecision& decision, const std::string& group, const Reading& now);
   void check_kept(const std::string& group);
   std::optional<Bytes> measured_peak() const;
