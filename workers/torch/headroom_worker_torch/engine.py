@@ -34,6 +34,7 @@ class TorchEngine:
         self._model: Model | None = None
         self._waited = 0.0
         gc.collect()
+        gc.freeze()  # what the libraries made stays: later runs of the collector pass it over
         heap.trim()
         self._engine_bytes = footprint.now() or 0
 
@@ -139,9 +140,12 @@ class TorchEngine:
 
     def _drop(self) -> None:
         self._shelf.clear()
+        if self._model is None:
+            return
+        live = self._model.live_weights()
         self._model = None
-        self._device.synchronise()
         self._clean(_CYCLES["aggressive"])
+        self._device.unloaded(live())
 
     def _clean(self, cycles: int) -> None:
         for _ in range(cycles):

@@ -20,12 +20,18 @@ def vision_tower(model: nn.Module) -> nn.Module | None:
     return None
 
 
-def _repeated(value: Any, rows: int) -> Any:
+# Of a result's lists those that have a member for each picture; others have one for each layer.
+_BY_PICTURE = ("last_hidden_state", "pooler_output", "image_embeds")
+
+
+def _repeated(value: Any, rows: int, by_picture: bool = True) -> Any:
     """Features of one row for each row, in the rows' order."""
     if isinstance(value, torch.Tensor):
         return value if value.dim() == 0 else torch.cat([value] * rows)
     if isinstance(value, (list, tuple)):
-        return type(value)(list(value) * rows)
+        if by_picture:
+            return type(value)(list(value) * rows)
+        return type(value)([_repeated(one, rows) for one in value])
     return value
 
 
@@ -93,11 +99,11 @@ class Features:
         if self._rows == 1:
             return held
         if isinstance(held, dict):  # a ModelOutput; its type is kept
-            made = {key: _repeated(value, self._rows) for key, value in held.items()}
-            result = type(held)(**made)
-            for key, value in vars(held).items():
-                if key not in made:
-                    object.__setattr__(result, key, _repeated(value, self._rows))
+            values = {**vars(held), **dict(held.items())}
+            made = {k: _repeated(v, self._rows, k in _BY_PICTURE) for k, v in values.items()}
+            result = type(held)(**{key: made.pop(key) for key in held.keys()})
+            for key, value in made.items():
+                object.__setattr__(result, key, value)
             return result
         return _repeated(held, self._rows)
 

@@ -61,7 +61,7 @@ class Footprint:
             return None
         if _LINUX and self._resets:
             try:
-                return max(held, _status()["VmHWM"])
+                return max(self._seen, _status()["VmHWM"])
             except (OSError, KeyError, ValueError):
                 pass
         return self._seen

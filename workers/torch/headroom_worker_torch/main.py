@@ -26,6 +26,7 @@ def _arguments() -> argparse.Namespace:
         action="store_true",
         help="run the code that a model's folder brings",
     )
+    parser.add_argument("--version", action="store_true", help="the engine's, and its device")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
     return parser.parse_args()
 
@@ -60,6 +61,11 @@ def main() -> int:
     except RuntimeError as error:
         log(str(error))
         return _USAGE_STATUS
+    if options.version:
+        hello = engine.hello()
+        text = f"headroom-worker-torch ({hello['engine_version']}; {hello['device']})\n"
+        os.write(sink, text.encode())
+        return 0
     status = Server(engine, source, sink).serve()
     sys.stderr.flush()
     # Not by way of the interpreter's end, where libraries' threads may linger.

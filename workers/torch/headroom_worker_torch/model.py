@@ -37,6 +37,9 @@ class Device(Protocol):
     def set_limit(self, limit: int | None) -> None:
         """The most that the allocator may hold; where it can be told."""
 
+    def unloaded(self, live: int) -> None:
+        """A model was dropped, and `live` bytes of its weights are there all the same."""
+
     def synchronise(self) -> None: ...
     def empty_cache(self) -> None: ...
 
@@ -113,6 +116,9 @@ class Model(Protocol):
 
     def end_group(self) -> None:
         """Drops what was kept for the group: pixels, features."""
+
+    def live_weights(self) -> Callable[[], int]:
+        """Bytes of its weights that are not freed yet. Does not hold them."""
 
     def can_release_vision(self) -> bool: ...
     def verify(self, golden: str) -> dict[str, Any]: ...

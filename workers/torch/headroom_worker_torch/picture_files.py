@@ -47,42 +47,42 @@ def _content(reference: PictureRef, name: str) -> bytes:
         raise InputError("E-IMG-MISSING", f"{name}: {error}") from None
 
 
-def _known(content: bytes, name: str) -> Image.Image:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            return Image.open(io.BytesIO(content), formats=FORMATS)
-    except UnidentifiedImageError:
-        pass
-    except Image.DecompressionBombError as error:
-        raise InputError("E-IMG-TOO-LARGE", f"{name}: {error}") from None
-    what = "empty" if not content else f"{len(content)} bytes that are no JPEG, PNG, WebP, GIF, BMP"
-    raise InputError("E-IMG-NOT", f"{name}: no picture: {what}")
+def _typed(error: Exception, name: str, content: bytes) -> Exception:
+    """What a decoder raises, as one of ours."""
+    words = str(error)
+    if isinstance(error, MemoryError):
+        return ResourceError("E-IMG-MEMORY", f"{name}: no memory to decode it")
+    if isinstance(error, UnidentifiedImageError):
+        what = f"{len(content)} bytes that are no JPEG, PNG, WebP, GIF or BMP"
+        return InputError("E-IMG-NOT", f"{name}: no picture: {what if content else 'empty'}")
+    if isinstance(error, Image.DecompressionBombError):
+        return InputError("E-IMG-TOO-LARGE", f"{name}: {words}")
+    cut = any(word in words.lower() for word in ("truncat", "unexpected end", "eof"))
+    code = "E-IMG-TRUNCATED" if cut else "E-IMG-BROKEN"
+    return InputError(code, f"{name}: {words} ({len(content)} bytes)")
+
+
+def _rgb(content: bytes) -> tuple[Image.Image, list[str]]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        image = Image.open(io.BytesIO(content), formats=FORMATS)
+        if image.width * image.height > MAX_PIXELS:
+            raise Image.DecompressionBombError(
+                f"{image.width} x {image.height} pixels, the limit is {MAX_PIXELS} in all"
+            )
+        grey16 = image.mode.startswith("I")
+        notices = ["16-bit grey: clipped to 8 bits as Pillow does"] if grey16 else []
+        return ImageOps.exif_transpose(image).convert("RGB"), notices
 
 
 def decode(reference: PictureRef, max_image_side: int) -> Picture:
     """Throws InputError with a code of pictures, and ResourceError("E-IMG-MEMORY")."""
     name = reference.name or reference.path or "picture"
     content = _content(reference, name)
-    image = _known(content, name)
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise InputError(
-            "E-IMG-TOO-LARGE",
-            f"{name}: {width} x {height} pixels, the limit is {MAX_PIXELS} in all",
-        )
-    notices = ["16-bit grey: clipped to 8 bits as Pillow does"] if "I" in image.mode else []
     try:
-        image = ImageOps.exif_transpose(image).convert("RGB")
-    except MemoryError:
-        raise ResourceError(
-            "E-IMG-MEMORY", f"{name}: no memory for {width} x {height} pixels"
-        ) from None
+        image, notices = _rgb(content)
     except Exception as error:  # noqa: BLE001 - decoders raise many kinds
-        words = str(error)
-        cut = any(word in words.lower() for word in ("truncat", "unexpected end", "eof"))
-        code = "E-IMG-TRUNCATED" if cut else "E-IMG-BROKEN"
-        raise InputError(code, f"{name}: {words} ({len(content)} bytes)") from None
+        raise _typed(error, name, content) from None
     digest = hashlib.blake2b(f"{image.width} {image.height} ".encode(), digest_size=16)
     digest.update(image.tobytes())
     sides = limited_sides(image.width, image.height, max_image_side)

@@ -11,9 +11,13 @@ from .footprint import Footprint
 from .model import Counters
 
 
+# Of a footprint that nothing was loaded into: Python's own coming and going.
+_SLACK = 1 << 20
+
+
 class CpuDevice:
     """PyTorch has no caching allocator here: active is what the footprint grew by since the
-    libraries were imported (`begin`), and there is no cache."""
+    libraries were imported (`begin`) or a model was dropped, and there is no cache."""
 
     name = "cpu"
     default_dtype = "float32"
@@ -24,7 +28,13 @@ class CpuDevice:
         self._base = 0
 
     def begin(self) -> None:
+        _touch_libraries()
         self._base = self._footprint.now() or 0
+
+    def unloaded(self, live: int) -> None:
+        """What stays beside live weights is the libraries', and the footprint has it."""
+        held = self._footprint.now() or 0
+        self._base = max(self._base, held - live + _SLACK)
 
     def counters(self) -> Counters:
         peak = self._footprint.peak()
@@ -49,6 +59,16 @@ class CpuDevice:
         """There is none; the heap is trimmed by the engine."""
 
 
+def _touch_libraries() -> None:
+    """What threads, BLAS, oneDNN and attention take on first use belongs to the engine."""
+    with torch.no_grad():
+        x = torch.ones(1, 4, 128, 64)
+        torch.nn.functional.scaled_dot_product_attention(x, x, x)
+        torch.nn.functional.conv2d(torch.ones(1, 3, 64, 64), torch.ones(64, 3, 8, 8), stride=8)
+        wide = torch.nn.functional.linear(torch.ones(128, 256), torch.ones(256, 256))
+        torch.nn.functional.layer_norm(wide, [256]).log_softmax(-1).topk(4)
+
+
 class CudaDevice:
     """The first device that is visible. The allocator's own limit is set too: past it, PyTorch
     gives its cache back, and then raises OutOfMemoryError."""
@@ -61,6 +81,9 @@ class CudaDevice:
 
     def begin(self) -> None:
         torch.cuda.init()
+
+    def unloaded(self, live: int) -> None:
+        """The allocator knows."""
 
     def counters(self) -> Counters:
         active = torch.cuda.memory_allocated(0)
@@ -105,6 +128,9 @@ class MpsDevice:
 
     def begin(self) -> None:
         """Nothing is initialised before it is used."""
+
+    def unloaded(self, live: int) -> None:
+        """The allocator knows."""
 
     def counters(self) -> Counters:
         active = self.active()

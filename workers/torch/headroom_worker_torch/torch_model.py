@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any, Callable, Sequence
 
 import torch
@@ -9,11 +10,13 @@ from transformers import GenerationConfig
 
 from .batch import collate
 from .decoding import GreedyLoop
+from .errors import WorkerError
 from .features import Features, LayerHooks
 from .guard import Guard
 from .messages import Item
 from .model import Picture, Row, Times
 from .prompts import Prompter
+from .server import log
 from .torch_device import TorchDevice
 from .verification import verify
 
@@ -33,6 +36,7 @@ class TorchModel:
         self._device = device
         self._hooks = LayerHooks(model)
         self._features = Features(model, device.synchronise)
+        self._pixels_once = self._features.once()
         pad = prompter.tokenizer.pad_token_id
         self._pad = int(pad) if pad is not None else 0
         # The checkpoint's own may sample, or punish repetition.
@@ -40,8 +44,9 @@ class TorchModel:
         self.family = str(model.config.model_type)
         self.dtype = str(model.dtype).removeprefix("torch.")
         weights = {p.data_ptr(): p for p in (*model.parameters(), *model.buffers())}.values()
+        self._live = [(weakref.ref(p), p.numel() * p.element_size()) for p in weights]
         self.parameters = sum(p.numel() for p in model.parameters())
-        self.weights_bytes = sum(p.numel() * p.element_size() for p in weights)
+        self.weights_bytes = sum(size for _, size in self._live)
         self.notices = notices
 
     def prepare(self, item: Item, pictures: Sequence[Picture]) -> Row:
@@ -58,7 +63,7 @@ class TorchModel:
         loop = GreedyLoop(rows, self._stops, self._pad, guard, times, self._features, done)
         self._hooks.guard, self._hooks.phase = guard, loop.phase
         pictures = rows[0].item.pictures()
-        shared = self._features.once()
+        shared = self._pixels_once
         if not release_vision:
             self._features.hold_tower()
         self._features.begin(pictures or None, len(rows), shared, release_vision)
@@ -73,6 +78,13 @@ class TorchModel:
                     generation_config=self._greedy(max(row.max_tokens for row in rows)),
                     custom_generate=loop.run,
                 )
+        except (WorkerError, MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception:
+            if len(rows) > 1 and shared:
+                log("its code does not take one picture for a batch: each row has its own from now")
+                self._pixels_once = False
+            raise
         finally:
             self._hooks.guard = None
 
@@ -90,6 +102,10 @@ class TorchModel:
     def end_group(self) -> None:
         self._prompter.forget()
         self._features.forget()
+
+    def live_weights(self) -> Callable[[], int]:
+        live = self._live
+        return lambda: sum(size for weight, size in live if weight() is not None)
 
     def can_release_vision(self) -> bool:
         return self._features.can_release()

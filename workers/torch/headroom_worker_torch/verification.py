@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import Any
 
@@ -13,7 +14,6 @@ from .errors import InputError
 from .server import log
 
 _OURS = {"logits", "generated"}
-_INPUTS = {"input_ids", "attention_mask", "image_sizes", "image_grid_thw", "token_type_ids"}
 
 
 def _read(golden: str) -> dict[str, torch.Tensor]:
@@ -34,11 +34,12 @@ def _batched(tensor: torch.Tensor) -> torch.Tensor:
 def verify(model: Any, golden: str, device: torch.device) -> dict[str, Any]:
     """Taps are not compared: a foreign model has no names for them."""
     tensors = _read(golden)
+    known = inspect.signature(model.forward).parameters
     inputs = {}
     for name, tensor in tensors.items():
         if name.startswith("pixel_"):
             inputs[name] = tensor.to(device)
-        elif name in _INPUTS:
+        elif name in known:
             inputs[name] = _batched(tensor).long().to(device)
     left = sorted(set(tensors) - set(inputs) - _OURS)
     if left:
