@@ -93,6 +93,15 @@ std::string_view to_string(KindOfEngine kind) {
   return "mlx";
 }
 
+KindOfEngine kind_of_engine(std::string_view name) {
+  for (const KindOfEngine kind : {KindOfEngine::kTorch, KindOfEngine::kServer}) {
+    if (to_string(kind) == name) {
+      return kind;
+    }
+  }
+  return KindOfEngine::kMlx;
+}
+
 const EngineTraits& traits_of(KindOfEngine kind, Counter counter) {
   for (const EngineTraits& engine : kEngines) {
     if (engine.kind == kind && engine.counter == counter) {
