@@ -44,7 +44,7 @@ def read_json(path: Path) -> dict[str, Any]:
 def configuration(folder: str) -> dict[str, Any]:
     path = Path(folder)
     if not path.is_dir():
-        raise UsageError("E-MODEL-MISSING", f"{folder}: no such model folder")
+        raise UsageError("E-MODEL-FOLDER", f"{folder}: no such model folder")
     config = read_json(path / "config.json")
     if not isinstance(config.get("model_type"), str) and "auto_map" not in config:
         raise UsageError("E-CONFIG", f"{path / 'config.json'}: has no model_type")

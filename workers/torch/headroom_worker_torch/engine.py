@@ -62,6 +62,7 @@ class TorchEngine:
             lambda: self._host.load(request.model, request.dtype, now)
         )
         self._model = model
+        self._device.loaded(model.weights_bytes)
         for notice in model.notices:
             log(notice)
         return {

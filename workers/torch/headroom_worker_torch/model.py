@@ -37,6 +37,9 @@ class Device(Protocol):
     def set_limit(self, limit: int | None) -> None:
         """The most that the allocator may hold; where it can be told."""
 
+    def loaded(self, weights: int) -> None:
+        """So many bytes of a model's weights are there."""
+
     def unloaded(self, live: int) -> None:
         """A model was dropped, and `live` bytes of its weights are there all the same."""
 

@@ -16,8 +16,9 @@ _SLACK = 1 << 20
 
 
 class CpuDevice:
-    """PyTorch has no caching allocator here: active is what the footprint grew by since the
-    libraries were imported (`begin`) or a model was dropped, and there is no cache."""
+    """PyTorch has no caching allocator here, and so no cache. Active is what the footprint grew by
+    since the libraries were imported (`begin`) or a model was dropped, and at least the weights: they
+    may lie in pages that another model's had made resident."""
 
     name = "cpu"
     default_dtype = "float32"
@@ -26,25 +27,31 @@ class CpuDevice:
     def __init__(self, footprint: Footprint) -> None:
         self._footprint = footprint
         self._base = 0
+        self._weights = 0
 
     def begin(self) -> None:
         _touch_libraries()
         self._base = self._footprint.now() or 0
 
+    def loaded(self, weights: int) -> None:
+        self._weights = weights
+
     def unloaded(self, live: int) -> None:
         """What stays beside live weights is the libraries', and the footprint has it."""
+        self._weights = live
         held = self._footprint.now() or 0
         self._base = max(self._base, held - live + _SLACK)
 
     def counters(self) -> Counters:
         peak = self._footprint.peak()
-        return Counters(
-            active=self.active(), cache=0, peak=None if peak is None else max(0, peak - self._base)
-        )
+        return Counters(self.active(), 0, None if peak is None else self._beyond_base(peak))
 
     def active(self) -> int | None:
         held = self._footprint.now()
-        return None if held is None else max(0, held - self._base)
+        return None if held is None else self._beyond_base(held)
+
+    def _beyond_base(self, held: int) -> int:
+        return max(self._weights, held - self._base, 0)
 
     def reset_peak(self) -> None:
         """The footprint's own."""
@@ -81,6 +88,9 @@ class CudaDevice:
 
     def begin(self) -> None:
         torch.cuda.init()
+
+    def loaded(self, weights: int) -> None:
+        """The allocator knows."""
 
     def unloaded(self, live: int) -> None:
         """The allocator knows."""
@@ -128,6 +138,9 @@ class MpsDevice:
 
     def begin(self) -> None:
         """Nothing is initialised before it is used."""
+
+    def loaded(self, weights: int) -> None:
+        """The allocator knows."""
 
     def unloaded(self, live: int) -> None:
         """The allocator knows."""

@@ -47,6 +47,9 @@ class FakeDevice:
     def set_limit(self, limit: int | None) -> None:
         self.limit = limit
 
+    def loaded(self, weights: int) -> None:
+        self.calls.append(f"loaded {weights}")
+
     def unloaded(self, live: int) -> None:
         self.calls.append(f"unloaded {live}")
 
