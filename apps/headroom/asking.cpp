@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <csignal>
 
 #include "memory/governor.h"
@@ -212,6 +213,9 @@ std::uint64_t answers_of_all(const run::JournalReader& journal) {
 
 namespace {
 
+/// Gigabytes of libraries are read before the first word, the first time from a cold disk.
+constexpr Duration kTorchImport = std::chrono::minutes(5);
+
 backends::WorkerCommand worker_command(Context& context, const std::string& engine, bool trusted) {
   if (engine != "torch") {
     return {mlx_worker(context.settings).string(), {}, {}};
@@ -247,8 +251,12 @@ std::unique_ptr<backends::WorkerBackend> make_backend(Context& context,
                                                       const std::string& engine,
                                                       bool trusted,
                                                       worker::Wall wall) {
+  backends::WorkerOptions options;
+  if (engine == "torch") {
+    options.hello_timeout = kTorchImport;
+  }
   return std::make_unique<backends::WorkerBackend>(worker_command(context, engine, trusted),
-                                                   backends::WorkerOptions{},
+                                                   options,
                                                    context.clock,
                                                    context.log,
                                                    std::move(wall));

@@ -19,6 +19,7 @@ from .readings import Readings
 from .server import CancelToken, Send, log
 from .shelf import Shelf
 
+_FATAL_STATUS = 71
 _CYCLES = {"normal": 1, "aggressive": 3}
 
 
@@ -56,6 +57,7 @@ class TorchEngine:
     def load(self, request: LoadRequest) -> dict[str, Any]:
         start = time.monotonic()
         self._drop()
+        self._readings.reset_peaks()
         self._device.set_limit(request.memory_limit)
         now = request.now or datetime.now(timezone.utc)
         model = self._with_our_errors(
@@ -174,8 +176,12 @@ class TorchEngine:
         self._waited = time.monotonic() - start
 
     def _translated(self, error: BaseException) -> WorkerError:
-        """Also lets go of what the frames of the exception hold."""
+        """Also lets go of what the frames of the exception hold. Does not return where only a new
+        process can help: the supervisor starts one."""
         words = str(error)
+        if self._host.is_fatal(error):
+            log(f"{words}; the device gives only errors from now on: ending the process")
+            os._exit(_FATAL_STATUS)
         out = self._host.is_out_of_memory(error)
         seen: BaseException | None = error
         while seen is not None:

@@ -58,7 +58,7 @@ def prefill_per_token(text: TextSizes, item: int) -> int:
     queries = text.heads * text.head
     keys = text.kv_heads * text.head
     attention = 5 * text.hidden + 5 * queries + 6 * keys
-    mlp = 3 * text.hidden + 5 * text.inner
+    mlp = 3 * text.hidden + 4 * text.inner
     logits = text.vocabulary * (item + 4) if text.logits_of_all else 0
     return max(attention, mlp) * item + logits
 
@@ -83,7 +83,7 @@ def encode_bytes(
     patches = max(1, facts.pixel_bytes // 4 // max(1, vision.patch_numbers))
     embedding = 2 * vision.patch_numbers + 3 * vision.hidden
     attention = 10 * vision.hidden
-    mlp = 3 * vision.hidden + 4 * vision.inner
+    mlp = 3 * vision.hidden + 3 * vision.inner
     layers = max(embedding, attention, mlp) * patches * item
     if materialised:
         tile = max(1, patches // max(1, facts.tiles))

@@ -39,8 +39,6 @@ def _prepare_environment() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     # Threads that wait by turning take the cores from the others of the machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # Segments that grow keep a full device's allocator from falling into pieces.
-    os.environ.setdefault("PYTORCH_ALLOC_CONF", "expandable_segments:True")
 
 
 def main() -> int:

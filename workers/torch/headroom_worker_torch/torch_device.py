@@ -88,6 +88,9 @@ class CudaDevice:
 
     def begin(self) -> None:
         torch.cuda.init()
+        # float32 is float32, in convolutions too.
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
 
     def loaded(self, weights: int) -> None:
         """The allocator knows."""
@@ -113,7 +116,7 @@ class CudaDevice:
         torch.cuda.reset_peak_memory_stats(0)
 
     def set_limit(self, limit: int | None) -> None:
-        share = 1.0 if limit is None else min(1.0, limit / self._total)
+        share = 1.0 if limit is None else min(1.0, max(1e-6, limit / self._total))
         torch.cuda.set_per_process_memory_fraction(share, 0)
 
     def synchronise(self) -> None:
@@ -207,3 +210,10 @@ def is_out_of_memory(error: BaseException) -> bool:
         or "cudnn_status_alloc_failed" in words
         or "cublas_status_alloc_failed" in words
     )
+
+
+def is_fatal(error: BaseException) -> bool:
+    """After which the device's context gives only errors, whatever is asked."""
+    if is_out_of_memory(error):
+        return False
+    return isinstance(error, torch.AcceleratorError) or "CUDA error:" in str(error)

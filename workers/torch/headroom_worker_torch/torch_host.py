@@ -18,7 +18,7 @@ from .picture_files import limited_sides
 from .prompts import Prompter
 from .sizes import text_sizes, vision_sizes
 from .stops import find_stops
-from .torch_device import TorchDevice, is_out_of_memory
+from .torch_device import TorchDevice, is_fatal, is_out_of_memory
 from .torch_loading import (
     DTYPES,
     load_config,
@@ -59,6 +59,9 @@ class TorchHost:
 
     def is_out_of_memory(self, error: BaseException) -> bool:
         return is_out_of_memory(error)
+
+    def is_fatal(self, error: BaseException) -> bool:
+        return is_fatal(error)
 
     def plan(self, request: PlanRequest, engine_bytes: int) -> dict[str, Any]:
         dtype = parse_dtype(request.dtype, self._device.default_dtype)

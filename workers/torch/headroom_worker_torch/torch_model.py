@@ -68,8 +68,7 @@ class TorchModel:
             self._features.hold_tower()
         self._features.begin(pictures or None, len(rows), shared, release_vision)
         inputs = {
-            key: value.to(self._device.torch_device)
-            for key, value in collate(rows, self._pad, shared).items()
+            key: self._placed(value) for key, value in collate(rows, self._pad, shared).items()
         }
         try:
             with torch.no_grad():
@@ -87,6 +86,11 @@ class TorchModel:
             raise
         finally:
             self._hooks.guard = None
+
+    def _placed(self, value: torch.Tensor) -> torch.Tensor:
+        """On the device; pixels in the model's dtype."""
+        dtype = self._model.dtype if value.is_floating_point() else value.dtype
+        return value.to(self._device.torch_device, dtype)
 
     def warm_up(self) -> None:
         """One token through the language model: what libraries allocate and load on first use."""

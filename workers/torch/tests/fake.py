@@ -157,6 +157,9 @@ class FakeHost:
         configuration(folder)
         return FakeModel(self._device, self.faults)
 
+    def is_fatal(self, error: BaseException) -> bool:
+        return str(error).startswith("CUDA error:")
+
     def is_out_of_memory(self, error: BaseException) -> bool:
         return isinstance(error, OutOfMemory)
 

@@ -6,6 +6,7 @@ import tempfile
 import time
 import unittest
 from typing import Any
+from unittest import mock
 
 from headroom_worker_torch.engine import TorchEngine
 from headroom_worker_torch.errors import UsageError
@@ -67,6 +68,14 @@ class GroupTest(unittest.TestCase):
         self.assertEqual(self.device.cache, 0, "the cache was not given back")
         # The next rung is answered.
         self.assertEqual(self.outcomes([item("5")], limits=Limits(batch=1)), ["answered"])
+
+    def test_a_device_that_is_lost_ends_the_process(self) -> None:
+        self.load()
+        self.host.faults.append(RuntimeError("CUDA error: an illegal memory access"))
+        with mock.patch("os._exit", side_effect=SystemExit) as ended:
+            with self.assertRaises(SystemExit):
+                self.ask([item("a")])
+        ended.assert_called_once_with(71)
 
     def test_a_limit_on_memory_stops_the_group(self) -> None:
         self.load()
