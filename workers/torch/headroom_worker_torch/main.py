@@ -63,8 +63,9 @@ def main() -> int:
         hello = engine.hello()
         text = f"headroom-worker-torch ({hello['engine_version']}; {hello['device']})\n"
         os.write(sink, text.encode())
-        return 0
-    status = Server(engine, source, sink).serve()
+        status = 0
+    else:
+        status = Server(engine, source, sink).serve()
     sys.stderr.flush()
     # Not by way of the interpreter's end, where libraries' threads may linger.
     os._exit(status)
