@@ -12,9 +12,11 @@ from .torch_host import TorchHost
 from .torch_loading import stay_offline
 
 # Imported on first use otherwise: what they take belongs to the engine, not to the first model.
-transformers.AutoModelForImageTextToText
-transformers.AutoProcessor
-transformers.AutoImageProcessor
+USED = (
+    transformers.AutoModelForImageTextToText,
+    transformers.AutoProcessor,
+    transformers.AutoImageProcessor,
+)
 
 
 def torch_engine(wanted: str, trusted: bool, footprint: Footprint, heap: Heap) -> TorchEngine:

@@ -8,7 +8,8 @@ model's own code. Source of the steps: transformers 5.17, generation/utils.py, `
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 

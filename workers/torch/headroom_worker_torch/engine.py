@@ -6,8 +6,9 @@ import gc
 import os
 import time
 import traceback
+from collections.abc import Callable
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, TypeVar
 
 from .errors import BudgetError, InputError, UsageError, WorkerError, translated
 from .footprint import Footprint, Heap
@@ -19,7 +20,9 @@ from .readings import Readings
 from .server import CancelToken, Send, log
 from .shelf import Shelf
 
+_Result = TypeVar("_Result")
 _FATAL_STATUS = 71
+_PHASES = ("encode", "prefill", "decode")  # that the contract names
 _CYCLES = {"normal": 1, "aggressive": 3}
 
 
@@ -60,9 +63,7 @@ class TorchEngine:
         self._readings.reset_peaks()
         self._device.set_limit(request.memory_limit)
         now = request.now or datetime.now(timezone.utc)
-        model = self._with_our_errors(
-            lambda: self._host.load(request.model, request.dtype, now)
-        )
+        model = self._with_our_errors(lambda: self._host.load(request.model, request.dtype, now))
         self._model = model
         self._device.loaded(model.weights_bytes)
         for notice in model.notices:
@@ -102,9 +103,7 @@ class TorchEngine:
             seconds=limits.deadline_seconds,
             memory=limits.memory,
             active=self._device.active,
-            looked=lambda phase: reading(
-                {"group": request.group, "phase": phase, **self._readings.take()}
-            ),
+            looked=lambda phase: reading(self._busy(request.group, phase)),
         )
         pictures = self._shelf.take(request)
         preprocess = time.monotonic() - start + self._waited
@@ -135,6 +134,10 @@ class TorchEngine:
         return self._readings.take()
 
     # ----
+
+    def _busy(self, group: str, phase: str) -> dict[str, Any]:
+        told = {"phase": phase} if phase in _PHASES else {}
+        return {"group": group, **told, **self._readings.take()}
 
     def _loaded(self) -> Model:
         if self._model is None:
@@ -190,7 +193,7 @@ class TorchEngine:
             seen = seen.__cause__ or seen.__context__
         return BudgetError("E-MEM-ENGINE", words) if out else translated(error)
 
-    def _with_our_errors(self, work: Any) -> Any:
+    def _with_our_errors(self, work: Callable[[], _Result]) -> _Result:
         failure: WorkerError | None = None
         try:
             return work()

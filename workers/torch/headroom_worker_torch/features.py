@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Callable
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
@@ -14,6 +15,8 @@ _TOWERS = ("vision_tower", "vision_model", "visual", "vision_encoder", "vision_e
 
 
 def vision_tower(model: nn.Module) -> nn.Module | None:
+    name: str
+    module: nn.Module
     for name, module in model.named_modules():
         if name.rpartition(".")[2] in _TOWERS:
             return module
@@ -41,8 +44,10 @@ class Features:
 
     def __init__(self, model: nn.Module, synchronise: Callable[[], None]) -> None:
         inner = getattr(model, "model", None)
-        self._owner = inner if hasattr(inner, "get_image_features") else model
-        self._original = getattr(self._owner, "get_image_features", None)
+        self._owner: Any = model if inner is None else inner
+        if not hasattr(self._owner, "get_image_features"):
+            self._owner = model
+        self._original: Any = getattr(self._owner, "get_image_features", None)
         self._tower = vision_tower(model)
         self._device = next(model.parameters()).device
         self._synchronise = synchronise

@@ -30,7 +30,7 @@ def _mac() -> tuple[int, int] | None:
     libc = ctypes.CDLL(None)
     if libc.proc_pid_rusage(ctypes.c_int(os.getpid()), ctypes.c_int(4), info) != 0:
         return None
-    # Two words of uuid; ri_phys_footprint is the 8th figure, ri_lifetime_max_phys_footprint the 29th.
+    # Behind two words of uuid: ri_phys_footprint the 8th figure, its most in a lifetime the 29th.
     return int(info[2 + 7]), int(info[2 + 28])
 
 

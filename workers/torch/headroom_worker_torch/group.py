@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from .errors import (
     BudgetError,
@@ -99,9 +100,7 @@ class GroupAsker:
 
     # ---- batches
 
-    def _batches(
-        self, rows: Sequence[tuple[int, Row]]
-    ) -> Iterator[list[tuple[int, Row]]]:
+    def _batches(self, rows: Sequence[tuple[int, Row]]) -> Iterator[list[tuple[int, Row]]]:
         """Neighbours that look at the same pictures, as many as the limit lets."""
         most = self._request.limits.batch or len(rows)
         batch: list[tuple[int, Row]] = []

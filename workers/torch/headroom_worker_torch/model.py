@@ -6,9 +6,10 @@ contract is tested without PyTorch.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Callable, Protocol, Sequence
+from typing import Any, Protocol
 
 from .guard import Guard
 from .messages import Item, PictureRef, PlanRequest

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from PIL import Image
 
 from .geometry import PictureFacts
-from .messages import Message, Part
+from .messages import Item, Message, Part
 from .model import Picture
 from .picture_files import limited_sides
 from .prompts import Prompter
-from .messages import Item
 
 # Beyond these a picture is not made to be measured: processors bound their own sizes far below.
 _LARGEST_SIDE = 2048

@@ -1,4 +1,4 @@
-"""Pictures by Pillow: first frame, orientation applied, converted to RGB; what is wrong is typed."""
+"""Pictures by Pillow: first frame, turned as they say, converted to RGB; what is wrong is typed."""
 
 from __future__ import annotations
 

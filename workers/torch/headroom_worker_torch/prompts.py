@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Sequence
+from typing import Any
 
 import torch
 from transformers import BatchFeature
@@ -80,7 +81,7 @@ class Prompter:
             template = template["default"]
         messages = [{"role": m.role, "content": _content(m)} for m in conversation]
         try:
-            rendered, _ = render_jinja_template(
+            rendered: Any = render_jinja_template(
                 conversations=[messages],
                 chat_template=template,
                 add_generation_prompt=add_generation_prompt,
@@ -91,7 +92,7 @@ class Prompter:
             raised = type(error).__name__ == "TemplateError"
             code = "E-TEMPLATE-RAISED" if raised else "E-TEMPLATE-RENDER"
             raise InputError(code, f"the chat template: {error}") from None
-        return str(rendered[0])
+        return str(rendered[0][0])
 
     def row(self, item: Item, pictures: Sequence[Picture]) -> Row:
         prompt = self.render(item.conversation)

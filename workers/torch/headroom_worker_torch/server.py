@@ -6,7 +6,8 @@ import os
 import sys
 import threading
 from collections import deque
-from typing import Any, Callable, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from . import messages, rpc
 from .errors import Cancelled, InputError, UsageError, WorkerError, translated
@@ -98,8 +99,10 @@ class Server:
             self._ended = True
             self._changed.notify_all()
         if not self._finished.wait(self._end_grace):
-            log(f"the engine did not come back within {self._end_grace:.1f} s after the end of "
-                "input: ending the process")
+            log(
+                f"the engine did not come back within {self._end_grace:.1f} s after the end of "
+                "input: ending the process"
+            )
             os._exit(STUCK_STATUS)
 
     def _read_lines(self) -> None:
@@ -289,7 +292,7 @@ class Server:
             try:
                 view = memoryview(line)
                 while view:
-                    view = view[os.write(self._sink, view):]
+                    view = view[os.write(self._sink, view) :]
                 return True
             except OSError:
                 self._broken = True

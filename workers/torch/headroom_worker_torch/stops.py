@@ -21,9 +21,7 @@ def _declared(folder: str) -> list[tuple[str, Any]]:
     if isinstance(inner, dict):
         tables.append(("config.json: text_config", inner))
     if (path / "generation_config.json").exists():
-        tables.insert(
-            0, ("generation_config.json", read_json(path / "generation_config.json"))
-        )
+        tables.insert(0, ("generation_config.json", read_json(path / "generation_config.json")))
     return [(where, table.get("eos_token_id")) for where, table in tables]
 
 

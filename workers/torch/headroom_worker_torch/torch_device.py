@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import platform
-from typing import Callable
+from collections.abc import Callable
 
 import torch
 
 from .footprint import Footprint
 from .model import Counters
-
 
 # Of a footprint that nothing was loaded into: Python's own coming and going.
 _SLACK = 1 << 20
@@ -17,8 +16,8 @@ _SLACK = 1 << 20
 
 class CpuDevice:
     """PyTorch has no caching allocator here, and so no cache. Active is what the footprint grew by
-    since the libraries were imported (`begin`) or a model was dropped, and at least the weights: they
-    may lie in pages that another model's had made resident."""
+    since the libraries were imported (`begin`) or a model was dropped, and at least the weights:
+    they may lie in pages that another model's had made resident."""
 
     name = "cpu"
     default_dtype = "float32"

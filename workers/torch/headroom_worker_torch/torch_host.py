@@ -109,9 +109,7 @@ class TorchHost:
         dtype = parse_dtype(dtype, self._device.default_dtype)
         config = load_config(folder, self._trusted)
         prompter = self._prompter(folder, config, now)
-        model, notices = load_model(
-            folder, config, dtype, self._device.torch_device, self._trusted
-        )
+        model, notices = load_model(folder, config, dtype, self._device.torch_device, self._trusted)
         stops, more = find_stops(folder, prompter)
         if self._trusted and own_code(folder):
             notices.append(f"runs the folder's own code: {', '.join(own_code(folder))}")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import torch
 import transformers
+from transformers.utils.import_utils import is_accelerate_available
 
 from .checkpoint import configuration, weight_files
 from .errors import UsageError, WorkerError
@@ -138,7 +140,7 @@ def load_model(
         "output_loading_info": True,
     }
     # With accelerate the tensors go to the device one by one, else by way of the host's memory.
-    if device.type != "cpu" and transformers.utils.is_accelerate_available():
+    if device.type != "cpu" and is_accelerate_available():
         arguments["device_map"] = {"": device}
     model, found = _as_usage(
         "E-CHECKPOINT",

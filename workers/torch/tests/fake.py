@@ -1,4 +1,4 @@
-"""An engine without PyTorch: a device that counts, a model that answers from its question's words."""
+"""An engine without PyTorch: a device that counts, a model that answers from its question."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Callable, Sequence
+from typing import Any
 
 from headroom_worker_torch.checkpoint import configuration
 from headroom_worker_torch.errors import InputError

@@ -11,8 +11,15 @@ from unittest import mock
 from headroom_worker_torch.engine import TorchEngine
 from headroom_worker_torch.errors import UsageError
 from headroom_worker_torch.footprint import Footprint, Heap
-from headroom_worker_torch.messages import AskRequest, Item, Limits, LoadRequest, Message, Part
-from headroom_worker_torch.messages import PictureRef
+from headroom_worker_torch.messages import (
+    AskRequest,
+    Item,
+    Limits,
+    LoadRequest,
+    Message,
+    Part,
+    PictureRef,
+)
 from headroom_worker_torch.server import CancelToken
 
 from .fake import WEIGHTS, FakeDevice, FakeHost, OutOfMemory, decode, model_folder
@@ -177,4 +184,3 @@ class GroupTest(unittest.TestCase):
         self.load()
         self.load()  # in place of the one that is loaded
         self.assertEqual(self.engine.unload()["before"]["active_bytes"], WEIGHTS)
-

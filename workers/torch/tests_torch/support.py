@@ -54,8 +54,10 @@ class EngineTest(unittest.TestCase):
 
 
 def user(*parts: Any) -> dict[str, Any]:
-    return {"role": "user", "parts": [{"image": p} if isinstance(p, int) else {"text": p}
-                                      for p in parts]}
+    return {
+        "role": "user",
+        "parts": [{"image": p} if isinstance(p, int) else {"text": p} for p in parts],
+    }
 
 
 def item(name: str, *parts: Any, **more: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unittest
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import torch
 from safetensors.torch import load_file
@@ -49,9 +50,7 @@ def row(name: str, golden: dict[str, torch.Tensor], more: list[int]) -> Row:
 
 def tokens_of(model: TorchModel, rows: list[Row]) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
-    model.generate(
-        rows, Guard(), Times(), lambda r: found.update({r.item.id: r.tokens}), False
-    )
+    model.generate(rows, Guard(), Times(), lambda r: found.update({r.item.id: r.tokens}), False)
     return found
 
 
@@ -61,21 +60,19 @@ class FamiliesTest(unittest.TestCase):
         for family in ("smolvlm", "idefics3", "llava_next", "qwen2_5_vl"):
             with self.subTest(family=family):
                 model, golden = load(family)
-                encoded = []
                 features = model._features
-                original = features._original
-                features._original = lambda *a, **k: encoded.append(1) or original(*a, **k)
+                features._original = encoded = mock.Mock(side_effect=features._original)
                 alone: dict[str, list[int]] = {}
                 for name, more in suffixes.items():
                     alone.update(tokens_of(model, [row(name, golden, more)]))
                     model.end_group()
                 self.assertEqual(alone["a"], golden["generated"].flatten().tolist())
-                encoded.clear()
+                encoded.reset_mock()
                 rows = [row(name, golden, more) for name, more in suffixes.items()]
                 self.assertEqual(tokens_of(model, rows), alone)
                 again = row("b", golden, suffixes["b"])
                 self.assertEqual(tokens_of(model, [again])["b"], alone["b"])
-                self.assertEqual(len(encoded), 1, "the group's pictures are encoded once")
+                self.assertEqual(encoded.call_count, 1, "the group's pictures are encoded once")
                 verified = model.verify(str(TINY / family / "golden.safetensors"))
                 self.assertLess(verified["max_logit_difference"], 1e-4)
                 self.assertEqual(verified["tokens"], verified["expected_tokens"])
