@@ -9,7 +9,7 @@ import torch
 
 from .model import Row
 
-_PIXELS = "pixel_"
+PIXELS = "pixel_"
 
 
 def _padded(tensors: Sequence[torch.Tensor], length: int, fill: int) -> torch.Tensor:
@@ -25,15 +25,15 @@ def _of_tokens(inputs: dict[str, torch.Tensor], key: str) -> bool:
     """Whether it has a place for each token of the prompt."""
     tensor, ids = inputs[key], inputs["input_ids"]
     return (
-        not key.startswith(_PIXELS)
+        not key.startswith(PIXELS)
         and tensor.dim() >= 2
         and tuple(tensor.shape[:2]) == tuple(ids.shape)
     )
 
 
-def collate(rows: Sequence[Row], pad: int, pixels_once: bool) -> dict[str, Any]:
-    """Inputs of `generate`. `pixels_once`: the pixels of all rows, which are the same, are given as
-    one row's (see `Features`); else each row has its own."""
+def collate(rows: Sequence[Row], pad: int) -> dict[str, Any]:
+    """Inputs of `generate`. The pixels of all rows are the same, and given as one row's: `Features`
+    makes every row's features of them."""
     if len(rows) == 1:
         return dict(rows[0].inputs)
     length = max(len(row.input_ids) for row in rows)
@@ -43,7 +43,7 @@ def collate(rows: Sequence[Row], pad: int, pixels_once: bool) -> dict[str, Any]:
         if _of_tokens(first, key):
             fill = pad if key == "input_ids" else 0
             batch[key] = _padded([row.inputs[key] for row in rows], length, fill)
-        elif pixels_once and key.startswith(_PIXELS):
+        elif key.startswith(PIXELS):
             batch[key] = tensor
         else:
             batch[key] = torch.cat([tensor] * len(rows))

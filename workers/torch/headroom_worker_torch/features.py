@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -55,7 +55,7 @@ class Features:
         self._held: Any = None
         self._rows = 1
         self._release = False
-        self._shared = True
+        self._once: set[int] = set()
         self._group: Any = None
         self.encoding = False
         self.seconds = 0.0
@@ -63,19 +63,21 @@ class Features:
             self._owner.get_image_features = self._features
 
     def once(self) -> bool:
-        """Whether the model has the method; without it each row is encoded with its own pass."""
+        """Whether the model has the method; without it pictures are encoded with each row."""
         return self._original is not None
 
     def can_release(self) -> bool:
         """To the host's memory: where the device has its own."""
         return self._tower is not None and self.once() and self._device.type == "cuda"
 
-    def begin(self, group: Any, rows: int, shared: bool, release: bool) -> None:
-        """Before a batch whose rows all look at the pictures `group`. `shared`: their pixels are
-        given once."""
+    def begin(
+        self, group: Any, rows: int, release: bool, pixels: Sequence[torch.Tensor] = ()
+    ) -> None:
+        """Before a batch whose rows all look at the pictures `group`, given once as `pixels`."""
         if group != self._key:
             self.forget()
-        self._group, self._rows, self._shared = group, rows, shared
+        self._group, self._rows = group, rows
+        self._once = {tensor.data_ptr() for tensor in pixels}
         self._release = release and self.can_release()
         self.seconds = 0.0
 
@@ -83,9 +85,6 @@ class Features:
         self._key = self._held = None
 
     def _features(self, *args: Any, **kwargs: Any) -> Any:
-        rows = self._rows
-        if rows > 1 and not self._shared:
-            return self._run(args, kwargs)
         if self._key is None or self._key != self._group:
             one = [self._of_one(value) for value in args]
             held = self._run(one, {key: self._of_one(value) for key, value in kwargs.items()})
@@ -93,10 +92,11 @@ class Features:
         return self._for_all(self._held)
 
     def _of_one(self, value: Any) -> Any:
-        """What belongs to the rows is cut to the first row's; pixels are one row's already."""
+        """What belongs to the rows (sizes, grids) is cut to the first row's; pixels are one row's
+        already, also where they were made into another number format on the way."""
         rows = self._rows
-        small = isinstance(value, torch.Tensor) and not value.is_floating_point()
-        if rows == 1 or not small or value.dim() == 0 or value.dim() > 2 or value.shape[0] % rows:
+        given = not isinstance(value, torch.Tensor) or value.data_ptr() in self._once
+        if rows == 1 or given or value.is_floating_point() or value.dim() not in (1, 2):
             return value
         return value[: value.shape[0] // rows]
 

@@ -102,10 +102,12 @@ class GroupAsker:
 
     def _batches(self, rows: Sequence[tuple[int, Row]]) -> Iterator[list[tuple[int, Row]]]:
         """Neighbours that look at the same pictures, as many as the limit lets."""
-        most = self._request.limits.batch or len(rows)
+        limit = self._request.limits.batch or len(rows)
         batch: list[tuple[int, Row]] = []
         for index, row in rows:
-            same = batch and batch[0][1].item.pictures() == row.item.pictures()
+            pictures = row.item.pictures()
+            same = batch and batch[0][1].item.pictures() == pictures
+            most = limit if self._model.batches(bool(pictures)) else 1
             if batch and (not same or len(batch) >= most):
                 yield batch
                 batch = []

@@ -104,6 +104,9 @@ class Model(Protocol):
     def prepare(self, item: Item, pictures: Sequence[Picture]) -> Row:
         """Renders and tokenises. `pictures` are those that the item names, in its order."""
 
+    def batches(self, pictures: bool) -> bool:
+        """Whether it takes several rows at once; of questions about pictures, or about none."""
+
     def generate(
         self,
         rows: Sequence[Row],

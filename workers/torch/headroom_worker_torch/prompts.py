@@ -59,6 +59,27 @@ def _content(message: Message) -> list[dict[str, str]]:
     ]
 
 
+class NoPrompts:
+    """Of a folder that holds weights alone: it can be verified, and not be asked."""
+
+    class tokenizer:  # noqa: N801 - in a tokenizer's place
+        pad_token_id = None
+
+    processor = None
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+
+    def row(self, item: Item, pictures: Sequence[Picture]) -> Row:
+        raise InputError(
+            "E-PROCESSOR",
+            f"{self._folder}: holds neither tokenizer nor processor: it can only be verified",
+        )
+
+    def forget(self) -> None:
+        """It keeps nothing."""
+
+
 class Prompter:
     def __init__(self, processor: Any, image_token_id: int | None, context: int, now: datetime):
         self.processor = processor

@@ -15,12 +15,13 @@ from .checkpoint import configuration, tensors, weight_files
 from .messages import PlanRequest
 from .picture_facts import PictureMeasure
 from .picture_files import limited_sides
-from .prompts import Prompter
+from .prompts import NoPrompts, Prompter
 from .sizes import text_sizes, vision_sizes
 from .stops import find_stops
 from .torch_device import TorchDevice, is_fatal, is_out_of_memory
 from .torch_loading import (
     DTYPES,
+    holds_weights_alone,
     load_config,
     load_model,
     load_processor,
@@ -108,9 +109,13 @@ class TorchHost:
     def load(self, folder: str, dtype: str, now: datetime) -> TorchModel:
         dtype = parse_dtype(dtype, self._device.default_dtype)
         config = load_config(folder, self._trusted)
-        prompter = self._prompter(folder, config, now)
+        prompter: Prompter | NoPrompts = NoPrompts(folder)
+        if not holds_weights_alone(folder):
+            prompter = self._prompter(folder, config, now)
         model, notices = load_model(folder, config, dtype, self._device.torch_device, self._trusted)
-        stops, more = find_stops(folder, prompter)
+        stops, more = frozenset[int](), list[str]()
+        if isinstance(prompter, Prompter):
+            stops, more = find_stops(folder, prompter)
         if self._trusted and own_code(folder):
             notices.append(f"runs the folder's own code: {', '.join(own_code(folder))}")
         notice = getattr(prompter.processor, "headroom_notice", None)

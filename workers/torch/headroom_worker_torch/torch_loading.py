@@ -41,6 +41,12 @@ def own_code(folder: str) -> list[str]:
     return sorted(path.name for path in Path(folder).glob("*.py"))
 
 
+def holds_weights_alone(folder: str) -> bool:
+    """No word of tokens or pictures."""
+    names = ("tokenizer*", "*processor_config.json", "chat_template*", "vocab*", "*.model")
+    return not any(path for name in names for path in Path(folder).glob(name))
+
+
 def check_code(folder: str, config: dict[str, Any], trusted: bool) -> None:
     """Refuses a model that only its own code can run."""
     known = config.get("model_type") in transformers.models.auto.configuration_auto.CONFIG_MAPPING

@@ -9,14 +9,14 @@ from typing import Any
 import torch
 from transformers import GenerationConfig
 
-from .batch import collate
+from .batch import PIXELS, collate
 from .decoding import GreedyLoop
 from .errors import WorkerError
 from .features import Features, LayerHooks
 from .guard import Guard
 from .messages import Item
 from .model import Picture, Row, Times
-from .prompts import Prompter
+from .prompts import NoPrompts, Prompter
 from .server import log
 from .torch_device import TorchDevice
 from .verification import verify
@@ -26,7 +26,7 @@ class TorchModel:
     def __init__(
         self,
         model: Any,
-        prompter: Prompter,
+        prompter: Prompter | NoPrompts,
         stops: frozenset[int],
         device: TorchDevice,
         notices: list[str],
@@ -37,7 +37,7 @@ class TorchModel:
         self._device = device
         self._hooks = LayerHooks(model)
         self._features = Features(model, device.synchronise)
-        self._pixels_once = self._features.once()
+        self._batches = self._features.once()  # of questions about pictures
         pad = prompter.tokenizer.pad_token_id
         self._pad = int(pad) if pad is not None else 0
         # The checkpoint's own may sample, or punish repetition.
@@ -53,6 +53,9 @@ class TorchModel:
     def prepare(self, item: Item, pictures: Sequence[Picture]) -> Row:
         return self._prompter.row(item, pictures)
 
+    def batches(self, pictures: bool) -> bool:
+        return self._batches or not pictures
+
     def generate(
         self,
         rows: Sequence[Row],
@@ -64,13 +67,11 @@ class TorchModel:
         loop = GreedyLoop(rows, self._stops, self._pad, guard, times, self._features, done)
         self._hooks.guard, self._hooks.phase = guard, loop.phase
         pictures = rows[0].item.pictures()
-        shared = self._pixels_once
         if not release_vision:
             self._features.hold_tower()
-        self._features.begin(pictures or None, len(rows), shared, release_vision)
-        inputs = {
-            key: self._placed(value) for key, value in collate(rows, self._pad, shared).items()
-        }
+        inputs = {key: self._placed(value) for key, value in collate(rows, self._pad).items()}
+        pixels = [value for key, value in inputs.items() if key.startswith(PIXELS)]
+        self._features.begin(pictures or None, len(rows), release_vision, pixels)
         try:
             with torch.no_grad():
                 self._model.generate(
@@ -81,9 +82,9 @@ class TorchModel:
         except (WorkerError, MemoryError, torch.OutOfMemoryError):
             raise
         except Exception:
-            if len(rows) > 1 and shared:
-                log("its code does not take one picture for a batch: each row has its own from now")
-                self._pixels_once = False
+            if len(rows) > 1 and pictures and self._batches:
+                log("its code does not take a batch: questions about pictures are asked alone")
+                self._batches = False
             raise
         finally:
             self._hooks.guard = None
@@ -101,6 +102,7 @@ class TorchModel:
         self._device.synchronise()
 
     def text(self, row: Row) -> str:
+        assert isinstance(self._prompter, Prompter)  # rows are its
         words = row.tokens[:-1] if row.stopped else row.tokens
         return str(self._prompter.tokenizer.decode(words, skip_special_tokens=True)).strip()
 
@@ -117,7 +119,7 @@ class TorchModel:
 
     def verify(self, golden: str) -> dict[str, Any]:
         self._features.hold_tower()
-        self._features.begin(None, 1, True, False)
+        self._features.begin(None, 1, False)
         try:
             return verify(self._model, golden, self._device.torch_device)
         finally:

@@ -72,7 +72,8 @@ class FakeModel:
         self._device = device
         self._faults = faults
         self.notices = ["a fake"]
-        self.batches: list[int] = []
+        self.together = True
+        self.sizes: list[int] = []
         device.bytes += WEIGHTS
 
     def __del__(self) -> None:
@@ -85,6 +86,9 @@ class FakeModel:
         ids = list(words.encode())
         return Row(item, words, ids, len(pictures), item.max_tokens)
 
+    def batches(self, pictures: bool) -> bool:
+        return self.together
+
     def generate(
         self,
         rows: Sequence[Row],
@@ -93,7 +97,7 @@ class FakeModel:
         done: Callable[[Row], None],
         release_vision: bool,
     ) -> None:
-        self.batches.append(len(rows))
+        self.sizes.append(len(rows))
         self._device.cache = CACHE
         fault = self._faults.pop(0) if self._faults else None
         for index, row in enumerate(rows):

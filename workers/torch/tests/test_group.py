@@ -140,9 +140,12 @@ class GroupTest(unittest.TestCase):
         items = [item("a", image=0), item("b", image=0), item("c", image=1), item("d")]
         self.ask(items, pictures=pictures)
         model = self.engine._model
-        self.assertEqual(model.batches, [2, 1, 1])
+        self.assertEqual(model.sizes, [2, 1, 1])
         self.ask([item(str(i)) for i in range(5)], limits=Limits(batch=2))
-        self.assertEqual(model.batches[3:], [2, 2, 1])
+        self.assertEqual(model.sizes[3:], [2, 2, 1])
+        model.together = False
+        self.ask([item("a"), item("b")])
+        self.assertEqual(model.sizes[6:], [1, 1])
 
     def test_pictures_that_were_decoded_ahead_are_taken(self) -> None:
         self.load()

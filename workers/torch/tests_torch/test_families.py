@@ -18,7 +18,7 @@ from headroom_worker_torch.torch_device import find_device
 from headroom_worker_torch.torch_loading import load_config, load_model
 from headroom_worker_torch.torch_model import TorchModel
 
-from .support import ROOT
+from .support import ROOT, EngineTest, item
 
 TINY = ROOT / "tests" / "data" / "tiny"
 TOKENS = 12
@@ -52,6 +52,14 @@ def tokens_of(model: TorchModel, rows: list[Row]) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     model.generate(rows, Guard(), Times(), lambda r: found.update({r.item.id: r.tokens}), False)
     return found
+
+
+class WeightsAloneTest(EngineTest):
+    def test_they_can_be_verified_and_not_be_asked(self) -> None:
+        self.load(TINY / "smolvlm")
+        verified = self.engine.verify(str(TINY / "smolvlm" / "golden.safetensors"))
+        self.assertEqual(verified["tokens"], verified["expected_tokens"])
+        self.assertEqual(self.ask([item("a", "hello")])["a"]["error_code"], "E-PROCESSOR")
 
 
 class FamiliesTest(unittest.TestCase):
