@@ -5,6 +5,7 @@
 #include <chrono>
 #include <csignal>
 
+#include "base/grouped.h"
 #include "memory/governor.h"
 #include "memory/sampler.h"
 #include "memory/system_source.h"
@@ -85,7 +86,7 @@ void export_after_stop(Context& context, run::Journal& journal) {
   }
 }
 
-/// Keeps why a model was not asked to its end.
+/// Keeps and tells why a model was not asked, or not to its end.
 void keep_not_run(Context& context,
                   run::Journal& journal,
                   std::uint32_t number,
@@ -94,8 +95,34 @@ void keep_not_run(Context& context,
   model.not_run = run::NotRun{error.code(), error.what()};
   journal.set_model_spec(number, model);
   context.console.status("");
+  const std::uint64_t answers = journal.count_answers(number);
+  const std::string what = answers == 0 ? std::string("not run")
+                                        : fmt::format("stopped after {} of {}",
+                                                      grouped(answers),
+                                                      counted(journal.item_count(), "question"));
   context.log.warning("run",
-                      fmt::format("{}: not run: {} [{}]", model.name, error.what(), error.code()));
+                      fmt::format("{}: {}: {} [{}]", model.name, what, error.what(), error.code()));
+}
+
+void say_what_is_below(Context& context, const run::RunResults& results, double percent) {
+  for (const run::ModelResults& model : results.models) {
+    const std::string& name = model.model.spec.name;
+    if (!model.accuracy) {
+      note(context,
+           fmt::format(
+               "{}: below --fail-under {:g} %: the data have nothing that an answer could be "
+               "scored by",
+               name,
+               percent));
+    } else if (model.accuracy->mean * 100 < percent) {
+      note(context,
+           fmt::format("{}: {:.2f} % of {} is below --fail-under {:g} %",
+                       name,
+                       model.accuracy->mean * 100,
+                       counted(model.accuracy->count, "question"),
+                       percent));
+    }
+  }
 }
 
 /// Finished, unless a model that had begun has stopped: it can go on.
@@ -109,14 +136,17 @@ run::RunState state_after(const run::Journal& journal) {
   return run::RunState::kFinished;
 }
 
-/// One model after another. Throws the first model's error when none could be asked.
-void ask_each(Context& context,
+/// One model after another. Throws what Refusals::rethrow does when none could be asked, now or
+/// before. Returns whether, of those that had something left, one was asked or was refused for
+/// another reason than the budget.
+bool ask_each(Context& context,
               run::Journal& journal,
               const run::Specification& spec,
               Asking& asking,
               Interrupt& interrupt) {
-  std::exception_ptr first;
-  bool asked = false;
+  Refusals refusals;
+  bool asked = false;  // now
+  bool earlier = false;
   for (std::uint32_t number = 0; number < spec.models.size(); ++number) {
     if (spec.models[number].not_run || !journal.next_open_group(number, 0)) {
       asked = asked || !spec.models[number].not_run;
@@ -136,18 +166,34 @@ void ask_each(Context& context,
       if (spec.models.size() == 1 || !concerns_one_model(error)) {
         throw;
       }
-      first = first ? first : std::current_exception();
+      refusals.add_current(error);
       keep_not_run(context, journal, number, error);
-      asked = asked || journal.count_answers(number) > 0;
+      earlier = earlier || journal.count_answers(number) > 0;
     }
     asking.worker.reset();  // the worker has ended, with all that it held
   }
-  if (first && !asked) {
-    std::rethrow_exception(first);
+  if (!asked && !earlier) {
+    refusals.rethrow();
   }
+  return asked || !refusals.all_for_budget();
 }
 
 }  // namespace
+
+void Refusals::add_current(const Error& error) {
+  const bool budget = dynamic_cast<const BudgetError*>(&error) != nullptr;
+  if (!told_ || (budget && !budget_)) {
+    told_ = std::current_exception();
+  }
+  budget_ = budget_ || budget;
+  other_ = other_ || !budget;
+}
+
+void Refusals::rethrow() const {
+  if (told_) {
+    std::rethrow_exception(told_);
+  }
+}
 
 bool concerns_one_model(const Error& error) {
   return dynamic_cast<const Cancelled*>(&error) == nullptr &&
@@ -262,6 +308,8 @@ std::unique_ptr<backends::WorkerBackend> make_backend(Context& context,
                                                    std::move(wall));
 }
 
+namespace {
+
 void print_results(Context& context,
                    const std::filesystem::path& folder,
                    const run::RunResults& results) {
@@ -273,7 +321,7 @@ void print_results(Context& context,
   std::string failed;
   for (const run::ModelResults& model : results.models) {
     std::string text = report::unanswered_text(model, style_err(context.console));
-    if (text.empty() || (model.model.spec.not_run && model.pending == model.items)) {
+    if (text.empty() || !model.begun()) {
       continue;  // of a model that was not run the results say why
     }
     text.pop_back();
@@ -287,6 +335,8 @@ void print_results(Context& context,
   }
 }
 
+}  // namespace
+
 ExitCode ask_all(Context& context,
                  run::Journal& journal,
                  const run::Specification& spec,
@@ -294,8 +344,9 @@ ExitCode ask_all(Context& context,
   const std::uint64_t answers_before = answers_of_all(journal);
   Interrupt interrupt;
   const SignalWatch watch([&](int) { interrupt.stop(); });
+  bool fits = true;
   try {
-    ask_each(context, journal, spec, asking, interrupt);
+    fits = ask_each(context, journal, spec, asking, interrupt);
     journal.set_state(state_after(journal));
   } catch (const Cancelled&) {
     export_after_stop(context, journal);
@@ -316,8 +367,13 @@ ExitCode ask_all(Context& context,
   }
   const run::RunResults results = report::rebuild_exports(journal);
   print_results(context, journal.folder(), results);
+  const ExitCode code =
+      fits ? run::exit_code_of(results, asking.fail_under) : ExitCode::kDoesNotFit;
+  if (code == ExitCode::kBelowFailUnder && asking.fail_under) {
+    say_what_is_below(context, results, *asking.fail_under);
+  }
   note(context, fmt::format("run: {}", journal.folder().string()));
-  return run::exit_code_of(results, asking.fail_under);
+  return code;
 }
 
 }  // namespace headroom::cli

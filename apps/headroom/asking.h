@@ -1,5 +1,6 @@
 #pragma once
 
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -82,13 +83,33 @@ struct Asking {
 /// not a full disk, a bug, a stop, or answers that another engine gave.
 bool concerns_one_model(const Error& error);
 
+/// Why models could not be asked, of which none can.
+class Refusals {
+ public:
+  /// The error that is being caught.
+  void add_current(const Error& error);
+
+  bool all_for_budget() const { return budget_ && !other_; }
+
+  /// Throws the first BudgetError, else the first error; returns when there is none: a run that may
+  /// fit another time exits with 5.
+  void rethrow() const;
+
+ private:
+  std::exception_ptr told_;
+  bool budget_ = false;
+  bool other_ = false;
+};
+
 /// Asks every model of the journal what it has open, one model after another, each in a worker of
 /// its own that has ended before the next begins; then writes the exports and prints the results.
 /// One of several models that cannot be fitted, loaded or asked to its end is told and kept with
 /// the reason (ModelSpec::not_run); those that have one already are left out. A first signal stops
 /// after the write in progress, and says how to go on.
-/// Throws what run::Runner throws, for several models when none could be asked; the way to go on
-/// has been told then, too, unless the model was refused before anything was asked.
+/// Throws what run::Runner throws, for several models when none could be asked (Refusals); the way
+/// to go on has been told then, too, unless the model was refused before anything was asked.
+/// Returns kDoesNotFit when none of several was asked now for want of memory, though there are
+/// answers.
 ExitCode ask_all(Context& context,
                  run::Journal& journal,
                  const run::Specification& spec,

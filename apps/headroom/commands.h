@@ -22,9 +22,7 @@ struct Context {
 };
 
 /// The commands. They throw what the libraries throw; main turns that into messages and codes.
-ExitCode run_vqa(Context& context);
-ExitCode run_describe(Context& context);
-ExitCode run_context(Context& context);
+ExitCode run_test(Context& context);  ///< vqa, describe, context
 ExitCode run_resume(Context& context);
 ExitCode run_runs(Context& context);
 ExitCode run_show(Context& context);

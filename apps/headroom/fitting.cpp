@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "images/decode.h"
+#include "memory/device_cache.h"
 
 namespace headroom::cli {
 
@@ -100,7 +101,9 @@ Fitting fit(const run::Specification& spec,
                                             costs_of_sets(facts, geometry.pictures),
                                             memory::parse_allowed(spec.allow),
                                             fitting.budget);
-  fitting.plan = std::move(coverage.plan);
+  fitting.plan = counter == memory::Counter::kDevice && coverage.refused < coverage.sets
+                     ? memory::with_device_cache(coverage.plan, fitting.budget)
+                     : std::move(coverage.plan);
   fitting.admission = memory::admit(fitting.plan, fitting.budget);
   fitting.picture_sets = coverage.sets;
   fitting.refused_sets = coverage.refused;

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <set>
+#include <string_view>
 #include <vector>
 
 #include "base/version.h"
@@ -54,7 +56,9 @@ constexpr std::array kExamples{
     Example{kShow, "headroom show runs/RUN --json", "its summary.json"},
     Example{kPlan, "headroom plan -m demo -d easy-vqa", "what it would take"},
     Example{kPlan, "headroom plan -m org/name --memory 12GiB", "against a budget"},
-    Example{kPlan, "headroom plan -m ./mine --memory 80% --json", "for a script"},
+    Example{kPlan,
+            "headroom plan -m org/name --test context -d pictures/ --memory 80%",
+            "dialogues about pictures"},
     Example{kModels, "headroom models", "names, sizes, and how to fetch what is missing"},
     Example{kModels, "headroom models --json | jq .", "for a script"},
     Example{kModels, "HF_HUB_CACHE=/data/hub headroom models", "of another cache"},
@@ -252,7 +256,9 @@ std::string reference_page() {
       "a key of the configuration files. A flag beats its variable, the variable "
       "`./headroom.toml`, "
       "and that `$XDG_CONFIG_HOME/headroom/config.toml` (`~/.config` without the variable). Lists "
-      "are separated by commas in a variable and are TOML arrays in a file. Results go to standard "
+      "are separated by commas in a variable and are TOML arrays in a file. A table of a file that "
+      "is "
+      "named as a command holds what is for that command alone. Results go to standard "
       "output, everything else to standard error. [Exit codes](exit-codes.md), "
       "[errors](errors.md).\n\n";
   for (const CommandInfo& command : commands()) {
@@ -261,8 +267,9 @@ std::string reference_page() {
     }
   }
   page += "## Variables and keys\n\n| flag | variable | key |\n|---|---|---|\n";
+  std::set<std::string_view> named;  // a name may have several rows, each for other commands
   for (const Flag& row : flags()) {
-    if (!row.command_line_only) {
+    if (!row.command_line_only && named.insert(row.name).second) {
       page += fmt::format("| `--{}` | `{}` | `{}` |\n", row.name, environment_name(row), row.name);
     }
   }

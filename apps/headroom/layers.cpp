@@ -107,15 +107,10 @@ void add_model_names(Settings& settings, const toml::table& table, const std::st
   }
 }
 
-void add_file(Settings& settings, const std::filesystem::path& path) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) {
-    return;
-  }
+toml::table read_table(const std::filesystem::path& path) {
   const std::string text = read_file(path, std::uint64_t{1} << 20U);
-  toml::table table;
   try {
-    table = toml::parse(text, path.string());
+    return toml::parse(text, path.string());
   } catch (const toml::parse_error& error) {
     throw UsageError("E-SETTINGS",
                      fmt::format("{}: line {}: not valid TOML: {}",
@@ -123,32 +118,101 @@ void add_file(Settings& settings, const std::filesystem::path& path) {
                                  error.source().begin.line,
                                  error.description()));
   }
+}
+
+/// `table`: the command whose table it stands in, null: in none.
+[[noreturn]] void refuse_key(const std::string& file,
+                             const toml::node& node,
+                             const std::string& key,
+                             const CommandInfo* table) {
   std::vector<std::string> names;
   for (const Flag& row : flags()) {
-    names.emplace_back(row.name);
+    if (table == nullptr || (row.commands & table->bit) != 0) {
+      names.emplace_back(row.name);
+    }
+  }
+  for (const CommandInfo& command : commands()) {
+    if (table == nullptr && !command.hidden) {
+      names.emplace_back(command.name);
+    }
+  }
+  throw UsageError(
+      "E-SETTINGS",
+      fmt::format("{}: line {}: unknown key '{}'{}{}",
+                  file,
+                  node.source().begin.line,
+                  key,
+                  table == nullptr ? std::string() : fmt::format(" of headroom {}", table->name),
+                  did_you_mean(key, names)));
+}
+
+/// One key of a file, or of a table in it; `where` names them.
+void add_key(Settings& settings,
+             const std::string& key,
+             const toml::node& node,
+             const std::string& file,
+             const std::string& where) {
+  const Flag* const row = find_key(key);
+  if (row == nullptr) {
+    refuse_key(file, node, key, nullptr);
+  }
+  const Flag* const own = flag(row->name, settings.command().bit);
+  if (own == nullptr || own->command_line_only) {
+    return;
+  }
+  const std::string origin = where + key;
+  std::vector<std::string> texts = node_texts(node, origin);
+  if (own->type == FlagType::kSwitch || own->type == FlagType::kCounted) {
+    texts = {switch_value(texts.empty() ? "" : texts.back(), origin)};
+  }
+  settings.offer(*own, std::move(texts), origin);
+}
+
+/// [vqa] and the like: what is for one command alone. Another command's is only looked at.
+void add_command_table(Settings& settings,
+                       const CommandInfo& command,
+                       const toml::table& table,
+                       const std::string& file,
+                       bool is_read) {
+  for (const auto& [key, node] : table) {
+    const std::string name(key.str());
+    const Flag* const row = find_key(name);
+    if (row == nullptr || flag(row->name, command.bit) == nullptr) {
+      refuse_key(file, node, name, &command);
+    }
+    if (is_read) {
+      add_key(settings, name, node, file, fmt::format("{}: {}.", file, command.name));
+    }
+  }
+}
+
+void add_file(Settings& settings, const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) {
+    return;
+  }
+  const std::string file = path.string();
+  const toml::table table = read_table(path);
+  const auto read_own = [&](const std::string& name) {
+    const toml::table* const own = name == "models" ? nullptr : table[name].as_table();
+    if (own != nullptr) {  // [models] has names
+      add_command_table(settings, *find_command(name), *own, file, true);
+    }
+  };
+  read_own(std::string(settings.command().name));
+  if (settings.command().bit == kPlan) {
+    read_own(settings.text("test"));  // what it plans is asked so
   }
   for (const auto& [key, node] : table) {
     const std::string name(key.str());
-    if (const toml::table* const added = name == "models" ? node.as_table() : nullptr) {
-      add_model_names(settings, *added, path.string());
-      continue;
-    }
-    const Flag* const row = find_key(name);
-    if (row == nullptr) {
-      throw UsageError("E-SETTINGS",
-                       fmt::format("{}: line {}: unknown key '{}'{}",
-                                   path.string(),
-                                   node.source().begin.line,
-                                   name,
-                                   did_you_mean(name, names)));
-    }
-    if ((row->commands & settings.command().bit) != 0) {
-      const std::string origin = fmt::format("{}: {}", path.string(), name);
-      std::vector<std::string> texts = node_texts(node, origin);
-      if (row->type == FlagType::kSwitch || row->type == FlagType::kCounted) {
-        texts = {switch_value(texts.empty() ? "" : texts.back(), origin)};
-      }
-      settings.offer(*row, std::move(texts), origin);
+    const toml::table* const inner = node.as_table();
+    const CommandInfo* const command = find_command(name);
+    if (inner != nullptr && name == "models") {
+      add_model_names(settings, *inner, file);
+    } else if (inner != nullptr && command != nullptr) {
+      add_command_table(settings, *command, *inner, file, false);
+    } else {
+      add_key(settings, name, node, file, file + ": ");
     }
   }
 }

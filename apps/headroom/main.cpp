@@ -44,11 +44,9 @@ std::optional<std::string> read_environment(const std::string& name) {
 ExitCode dispatch(Context& context) {
   switch (context.settings.command().bit) {
     case kVqa:
-      return run_vqa(context);
     case kDescribe:
-      return run_describe(context);
     case kContext:
-      return run_context(context);
+      return run_test(context);
     case kResume:
       return run_resume(context);
     case kRuns:

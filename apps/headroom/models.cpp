@@ -8,7 +8,7 @@
 #include "backends/model_summary.h"
 #include "base/errors.h"
 #include "commands.h"
-#include "inputs.h"
+#include "model_inputs.h"
 #include "progress_line.h"
 #include "report/models_text.h"
 

@@ -8,7 +8,6 @@
 #include "asking.h"
 #include "base/grouped.h"
 #include "commands.h"
-#include "inputs.h"
 #include "memory/system_source.h"
 #include "run/folder.h"
 #include "run/grouping.h"
@@ -29,10 +28,10 @@ void discard_unanswered(std::optional<run::Journal>& journal, const std::filesys
 }
 
 /// Refuses what cannot fit before a run folder is made: throws for the only model, or when there is
-/// none that can be asked; else the model is kept with the reason.
+/// none that can be asked (each is told then, too); else the model is kept with the reason.
 void require_fits(Context& context, run::Specification& spec, Asking& asking) {
   memory::SystemMemorySource source(context.clock);
-  std::exception_ptr first;
+  Refusals refusals;
   bool askable = false;
   for (run::ModelSpec& model : spec.models) {
     if (model.not_run) {
@@ -48,12 +47,9 @@ void require_fits(Context& context, run::Specification& spec, Asking& asking) {
       if (spec.models.size() == 1 || !concerns_one_model(error)) {
         throw;
       }
-      first = first ? first : std::current_exception();
+      refusals.add_current(error);
       model.not_run = run::NotRun{error.code(), error.what()};
     }
-  }
-  if (first && !askable) {
-    std::rethrow_exception(first);
   }
   for (const run::ModelSpec& model : spec.models) {
     if (model.not_run) {
@@ -62,6 +58,9 @@ void require_fits(Context& context, run::Specification& spec, Asking& asking) {
           fmt::format(
               "{}: not run: {} [{}]", model.name, model.not_run->reason, model.not_run->code));
     }
+  }
+  if (!askable) {
+    refusals.rethrow();
   }
 }
 

@@ -5,9 +5,11 @@
 #include "asking.h"
 #include "base/grouped.h"
 #include "commands.h"
+#include "data_inputs.h"
 #include "fitting.h"
-#include "inputs.h"
 #include "memory/system_source.h"
+#include "model_inputs.h"
+#include "new_specification.h"
 #include "run/grouping.h"
 
 namespace headroom::cli {
@@ -40,7 +42,7 @@ ExitCode run_plan(Context& context) {
   const OpenedData data = open_data(context);
   const run::Specification spec = specification(context, std::move(models), data);
   const run::Selection selection = run::select(data.dataset, spec);
-  const run::WorkloadFacts facts = run::survey_workload(data.dataset, selection);
+  const run::WorkloadFacts facts = run::survey_workload(data.dataset, selection, spec.max_tokens);
   EngineSlot worker;
   memory::SystemMemorySource source(context.clock);
 

@@ -5,7 +5,9 @@
 #include "asking.h"
 #include "base/grouped.h"
 #include "commands.h"
-#include "inputs.h"
+#include "data_inputs.h"
+#include "model_inputs.h"
+#include "new_specification.h"
 #include "run/folder.h"
 #include "run/grouping.h"
 

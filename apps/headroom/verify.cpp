@@ -6,7 +6,7 @@
 
 #include "asking.h"
 #include "commands.h"
-#include "inputs.h"
+#include "model_inputs.h"
 
 namespace headroom::cli {
 

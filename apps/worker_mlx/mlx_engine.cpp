@@ -147,6 +147,9 @@ worker::AskDone MlxEngine::ask(const worker::AskRequest& request,
   std::optional<Bytes> walked;
   limits.foreseen = [&walked](Bytes peak) { walked = std::max(walked.value_or(Bytes()), peak); };
   limits.clock = &clock_;
+  if (request.limits.cache) {
+    engine::set_cache_limit(request.limits.cache);
+  }
   if (engine::on_gpu()) {
     engine::set_memory_limit(request.limits.memory);  // it follows a budget that tightens
     limits.throttle = request.limits.throttle;

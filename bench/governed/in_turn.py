@@ -75,6 +75,8 @@ def main():
     parser.add_argument("--second", type=Path, help="folder of the second model (one of 359 million random parameters)")
     parser.add_argument("--json", type=Path, help="write all figures there")
     args = parser.parse_args()
+    if args.turns < 2:
+        parser.error(f"--turns {args.turns}: growth is seen from the second turn on, so at least 2")
     second = args.second or args.work / "random"
     if not (second / "config.json").exists():
         subprocess.run([sys.executable, ROOT / "bench/governed/make_model.py", second, "--image-size", "256", "--longest-edge",

@@ -7,8 +7,6 @@
 #include <utility>
 
 #include "base/errors.h"
-#include "base/grouped.h"
-#include "mentions.h"
 #include "prompt.h"
 
 namespace headroom::datasets {
@@ -63,48 +61,22 @@ class DescribeReader final : public DatasetReader {
     return std::nullopt;
   }
 
-  std::vector<std::string> notices() const override {
-    std::vector<std::string> notices = data_->set.notices;
-    Mentions defects;
-    for (const PictureEntry& entry : data_->set.entries) {
-      if (!entry.defect.empty()) {
-        defects.add(entry.id);
-      }
-    }
-    if (defects.count() > 0) {
-      notices.push_back(fmt::format("{} of {} cannot be asked about: {}",
-                                    defects.count(),
-                                    counted(data_->set.entries.size(), "picture"),
-                                    defects.list()));
-    }
-    return notices;
-  }
+  std::vector<std::string> notices() const override { return all_notices(data_->set); }
 
  private:
   std::shared_ptr<const Described> data_;
   std::size_t at_ = 0;
 };
 
-void keep_range(std::vector<PictureEntry>& entries, const DescribeOptions& options) {
-  if (options.first >= entries.size()) {
-    throw UsageError("E-DATA-EMPTY",
-                     fmt::format("nothing to ask: --limit begins at picture {}, there are {}",
-                                 options.first + 1,
-                                 entries.size()));
-  }
-  const std::size_t count = std::min(options.count, entries.size() - options.first);
-  const auto first = entries.begin() + static_cast<std::ptrdiff_t>(options.first);
-  entries.erase(first + static_cast<std::ptrdiff_t>(count), entries.end());
-  entries.erase(entries.begin(), first);
-}
-
 }  // namespace
 
 Dataset describe_dataset(PictureSet set, const DescribeOptions& options) {
+  if (is_blank(options.prompt)) {
+    throw UsageError("E-PROMPT", "--prompt: blank, so that nothing would be asked");
+  }
   if (const Asked asked = ask_about(1, options.prompt); !asked.defect.empty()) {
     throw UsageError("E-PROMPT-IMAGES", fmt::format("--prompt: {}", asked.defect));
   }
-  keep_range(set.entries, options);
   auto data = std::make_shared<Described>(Described{std::move(set), options});
   Dataset dataset;
   dataset.name = data->set.name;

@@ -4,11 +4,14 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
 #include <memory>
 #include <utility>
 
 #include "base/errors.h"
+#include "base/grouped.h"
 #include "base/spelling.h"
+#include "prompt.h"
 
 namespace headroom::datasets {
 
@@ -16,41 +19,71 @@ namespace {
 
 const std::vector<std::string> kFacts = {"items", "colors", "people", "summary", "question"};
 
-std::vector<std::string> item_phrases(const PictureFacts& facts) {
-  std::vector<std::string> phrases;
+/// A picture may show several of one kind, each of which is to be told: "two blue triangles".
+void take_items(const PictureFacts& facts, scoring::Truth& truth) {
+  truth.facts = facts.items;
   for (const scoring::Fact& item : facts.items) {
-    std::string phrase =
-        item.attribute.empty() ? item.object : fmt::format("{} {}", item.attribute, item.object);
-    if (std::find(phrases.begin(), phrases.end(), phrase) == phrases.end()) {
-      phrases.push_back(std::move(phrase));
-    }
+    truth.references.push_back(
+        item.attribute.empty() ? item.object : fmt::format("{} {}", item.attribute, item.object));
   }
-  return phrases;
+}
+
+/// But for capitals.
+bool same_words(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
+    return std::tolower(x) == std::tolower(y);
+  });
 }
 
 scoring::Truth truth_of(const ScriptTurn& turn, const PictureFacts& facts) {
   scoring::Truth truth;
   truth.question_type = turn.fact;
   if (turn.fact == "items") {
-    truth.references = item_phrases(facts);
+    take_items(facts, truth);
   } else if (turn.fact == "colors") {
     truth.references = facts.colors;
   } else if (turn.fact == "people" && facts.people) {
     truth.references = {*facts.people ? "yes" : "no"};
   } else if (turn.fact == "summary") {
-    truth.references = item_phrases(facts);
+    take_items(facts, truth);
     if (truth.references.empty() && !facts.summary.empty()) {
       truth.question_type = "sentence";
       truth.references = {facts.summary};
     }
   } else if (turn.fact == "question") {
     for (const auto& [question, answer] : facts.questions) {
-      if (question == turn.text) {
+      if (same_words(question, turn.text)) {
         truth.references = {answer};
       }
     }
   }
   return truth;
+}
+
+/// Turns that the data know less of than the script says. Of data without any facts the results say
+/// so themselves.
+std::vector<std::string> missing_facts(const PictureSet& set,
+                                       const std::vector<ScriptTurn>& script) {
+  std::vector<std::string> notices;
+  const std::vector<PictureEntry>& entries = set.entries;
+  if (std::all_of(entries.begin(), entries.end(), [](const PictureEntry& entry) {
+        return entry.facts.empty();
+      })) {
+    return notices;
+  }
+  for (std::size_t i = 0; i < script.size(); ++i) {
+    const auto known = std::count_if(entries.begin(), entries.end(), [&](const auto& entry) {
+      return !truth_of(script[i], entry.facts).references.empty();
+    });
+    if (!script[i].fact.empty() && static_cast<std::size_t>(known) < entries.size()) {
+      notices.push_back(fmt::format("turn {} is scored by '{}', which is known of {} of {}",
+                                    i + 1,
+                                    script[i].fact,
+                                    grouped(static_cast<std::uint64_t>(known)),
+                                    counted(entries.size(), "picture")));
+    }
+  }
+  return notices;
 }
 
 std::string dialogue_id(const PictureEntry& entry, std::string_view arm) {
@@ -89,7 +122,13 @@ class DialogueReader final : public DatasetReader {
     return item;
   }
 
-  std::vector<std::string> notices() const override { return set_->notices; }
+  std::vector<std::string> notices() const override {
+    std::vector<std::string> notices = all_notices(*set_);
+    for (std::string& notice : missing_facts(*set_, *script_)) {
+      notices.push_back(std::move(notice));
+    }
+    return notices;
+  }
 
  private:
   Item make(const PictureEntry& entry, std::string_view arm, std::size_t turn) const {
@@ -125,11 +164,14 @@ class DialogueReader final : public DatasetReader {
   }
 
   std::vector<Part> parts(std::string_view arm, std::size_t turn) const {
-    std::vector<Part> parts;
-    if (arm == kHistoryArm && turn == 1) {
-      parts.push_back(Part::of_image(0));
+    const std::string& text = script_->at(turn - 1).text;
+    if (turn > 1) {
+      return {Part::of_text(text)};
     }
-    parts.push_back(Part::of_text(script_->at(turn - 1).text));
+    std::vector<Part> parts = ask_about(1, text).conversation.front().parts;
+    if (arm != kHistoryArm) {
+      std::erase_if(parts, [](const Part& part) { return part.kind == Part::Kind::kImage; });
+    }
     return parts;
   }
 
@@ -157,15 +199,21 @@ std::vector<ScriptTurn> default_script() {
 void check_script(const std::vector<ScriptTurn>& script, const std::string& where) {
   if (script.size() < 2) {
     throw UsageError("E-TURNS",
-                     fmt::format("{}: {} turns; a dialogue has at least 2, the first about the "
-                                 "picture and a follow-up",
+                     fmt::format("{}: {}; a dialogue has at least 2, the first about the picture "
+                                 "and a follow-up",
                                  where,
-                                 script.size()));
+                                 counted(script.size(), "turn")));
   }
   for (std::size_t i = 0; i < script.size(); ++i) {
     const ScriptTurn& turn = script[i];
-    if (turn.text.empty()) {
+    if (is_blank(turn.text)) {
       throw UsageError("E-TURNS", fmt::format("{}: turn {} has no text", where, i + 1));
+    }
+    if (const Asked asked = ask_about(i == 0 ? 1 : 0, turn.text); !asked.defect.empty()) {
+      throw UsageError(
+          "E-TURNS",
+          fmt::format(
+              "{}: turn {}: {}; only the first turn has a picture", where, i + 1, asked.defect));
     }
     if (!turn.fact.empty() && std::find(kFacts.begin(), kFacts.end(), turn.fact) == kFacts.end()) {
       throw UsageError("E-TURNS",
@@ -194,6 +242,10 @@ Dataset dialogue_dataset(PictureSet pictures, std::vector<ScriptTurn> script) {
 }
 
 std::size_t items_a_picture(const std::vector<ScriptTurn>& script) { return 3 * script.size() - 2; }
+
+bool is_judged(const Item& item) {
+  return item.turn == 0 || item.arm.empty() || (item.arm == kHistoryArm && item.turn > 1);
+}
 
 std::string picture_of_dialogue(const Item& item) {
   return item.dialogue.substr(0, item.dialogue.size() - item.arm.size() - 1);

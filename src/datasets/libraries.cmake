@@ -1,1 +1,1 @@
-target_link_libraries(headroom_datasets PRIVATE PkgConfig::UTF8PROC)
+target_link_libraries(headroom_datasets PRIVATE PkgConfig::UTF8PROC PkgConfig::TOMLPLUSPLUS)

@@ -101,7 +101,7 @@ std::vector<std::string> take_records(std::vector<std::string>& names) {
 }
 
 /// Gives the folder's pictures what the file says about them.
-void join_records(PictureRecords&& records, const std::string& file, PictureSet& set) {
+void join_records(PictureRecords records, const std::string& file, PictureSet& set) {
   std::unordered_map<std::string, std::size_t> by_path;
   for (std::size_t i = 0; i < set.entries.size(); ++i) {
     by_path.emplace(set.entries[i].picture.path.lexically_normal().string(), i);
@@ -153,15 +153,25 @@ PictureSet from_records(const fs::path& file, const fs::path& pictures) {
                                                  : std::string()));
 }
 
+/// `files`: at least one.
+[[noreturn]] void refuse_records(const std::string& where, const std::vector<std::string>& files) {
+  throw UsageError("E-DATA-FILE",
+                   fmt::format("{}: {} what is in pictures: {}; give one at a time, by its name: "
+                               "--data {}",
+                               where,
+                               files.size() == 1 ? "one file that says" : "several files that say",
+                               fmt::join(files, ", "),
+                               files.front()));
+}
+
 PictureSet from_folder(const fs::path& folder, const fs::path& pictures) {
   FolderPictures found = list_pictures(folder);
-  const std::vector<std::string> records = take_records(found.others);
+  std::vector<std::string> records = take_records(found.others);
   if (records.size() > 1) {
-    throw UsageError("E-DATA-FILE",
-                     fmt::format("{}: several files say what is in its pictures: {}; name one of "
-                                 "them as the data",
-                                 folder.string(),
-                                 fmt::join(records, ", ")));
+    for (std::string& record : records) {
+      record = (folder / record).string();
+    }
+    refuse_records(folder.string(), records);
   }
   if (found.names.empty() && records.size() == 1) {
     PictureSet set = from_records(folder / records.front(), pictures);
@@ -197,15 +207,21 @@ PictureSet from_pattern(const std::string& pattern) {
   set.argument = absolute_pattern(pattern);
   NameList list(set);
   std::vector<std::string> others;
+  std::vector<std::string> files;  // the same, as they can be opened
   for (const fs::path& file : match_pattern(pattern)) {
     const std::string name = fixed.empty() ? file.string() : file.lexically_relative(base).string();
     if (is_picture_name(file) || is_picture(file)) {
       list.add(name, file, set.entries.size() + 1);
     } else {
       others.push_back(name);
+      files.push_back(file.string());
     }
   }
   if (set.entries.empty()) {
+    std::erase_if(files, [](const std::string& file) { return !is_records_name(file); });
+    if (!files.empty()) {
+      refuse_records(fmt::format("'{}'", pattern), files);
+    }
     throw UsageError("E-DATA-EMPTY",
                      fmt::format("'{}': no picture matches, {} did; * does not go into folders: "
                                  "'*/*.jpg' does",
@@ -277,6 +293,22 @@ std::vector<std::string> neighbours(const fs::path& path) {
   return names;
 }
 
+/// Empty when one of them is not there.
+std::vector<std::string> files_between_commas(const std::string& word) {
+  std::vector<std::string> files;
+  for (std::size_t start = 0; start <= word.size();) {
+    const std::size_t end = std::min(word.find(',', start), word.size());
+    std::string file = word.substr(start, end - start);
+    std::error_code ignored;
+    if (!fs::is_regular_file(file, ignored)) {
+      return {};
+    }
+    files.push_back(std::move(file));
+    start = end + 1;
+  }
+  return files;
+}
+
 PictureSet open_word(const std::string& word, const fs::path& pictures) {
   std::error_code ignored;
   if (is_folder(word)) {
@@ -288,6 +320,9 @@ PictureSet open_word(const std::string& word, const fs::path& pictures) {
   if (is_pattern(word)) {
     return from_pattern(word);
   }
+  if (const std::vector<std::string> files = files_between_commas(word); files.size() > 1) {
+    refuse_records(word, files);
+  }
   throw UsageError("E-DATA-WORD",
                    fmt::format("pictures '{}': no such file or folder{}; pictures may be: {}",
                                word,
@@ -296,6 +331,36 @@ PictureSet open_word(const std::string& word, const fs::path& pictures) {
 }
 
 }  // namespace
+
+void keep_range(PictureSet& set, std::uint64_t first, std::uint64_t last) {
+  std::vector<PictureEntry>& entries = set.entries;
+  if (first > entries.size()) {
+    throw UsageError(
+        "E-DATA-EMPTY",
+        fmt::format(
+            "nothing to ask: --limit begins at picture {}, there are {}", first, entries.size()));
+  }
+  const auto end = std::min<std::uint64_t>(last, entries.size());
+  entries.erase(entries.begin() + static_cast<std::ptrdiff_t>(end), entries.end());
+  entries.erase(entries.begin(), entries.begin() + static_cast<std::ptrdiff_t>(first - 1));
+}
+
+std::vector<std::string> all_notices(const PictureSet& set) {
+  std::vector<std::string> notices = set.notices;
+  Mentions defects;
+  for (const PictureEntry& entry : set.entries) {
+    if (!entry.defect.empty()) {
+      defects.add(entry.id);
+    }
+  }
+  if (defects.count() > 0) {
+    notices.push_back(fmt::format("{} of {} cannot be asked about: {}",
+                                  grouped(defects.count()),
+                                  counted(set.entries.size(), "picture"),
+                                  defects.list()));
+  }
+  return notices;
+}
 
 PictureSet open_picture_set(const std::string& word, const fs::path& pictures) {
   PictureSet set = open_word(word, pictures);

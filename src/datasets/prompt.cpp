@@ -52,13 +52,21 @@ std::string short_answer_prompt(std::string_view question) {
   return fmt::format("{}\nAnswer the question using a single word or phrase.", question);
 }
 
-std::string options_prompt(std::string_view question, const std::vector<Option>& options) {
-  std::string text(question);
+std::string option_lines(const std::vector<Option>& options) {
+  std::string text;
   for (const auto& [letter, option] : options) {
-    text += fmt::format("\n{}. {}", letter, option);
+    text += fmt::format("{}{}. {}", text.empty() ? "" : "\n", letter, option);
   }
-  return text + "\nAnswer with the option's letter from the given choices directly.";
+  return text;
 }
+
+std::string options_prompt(std::string_view question, const std::vector<Option>& options) {
+  return fmt::format("{}\n{}\nAnswer with the option's letter from the given choices directly.",
+                     question,
+                     option_lines(options));
+}
+
+bool is_blank(std::string_view text) { return without_leading_blanks(text).empty(); }
 
 Asked ask_about(std::size_t pictures, std::string_view text) {
   const std::size_t places = count_places(text);

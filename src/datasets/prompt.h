@@ -3,10 +3,10 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/conversation.h"
+#include "datasets/item.h"
 
 namespace headroom::datasets {
 
@@ -14,11 +14,14 @@ namespace headroom::datasets {
 /// phrase."
 std::string short_answer_prompt(std::string_view question);
 
-/// An option's letter and its text. Letters are the data's own and need not begin with A.
-using Option = std::pair<char, std::string>;
+/// "A. …\nB. …".
+std::string option_lines(const std::vector<Option>& options);
 
 /// "{question}\nA. …\nB. …\nAnswer with the option's letter from the given choices directly."
 std::string options_prompt(std::string_view question, const std::vector<Option>& options);
+
+/// No text, or white space alone.
+bool is_blank(std::string_view text);
 
 struct Asked {
   Conversation conversation;

@@ -101,18 +101,19 @@ void RowReader::read_question(const Json& row, Item& item) const {
     item.defect_outcome = Outcome::kSkipped;
     return;
   }
-  if (question->find_first_not_of(" \t\r\n") == std::string::npos) {
+  if (is_blank(*question)) {
     item.defect = "its question is empty";
     item.defect_outcome = Outcome::kSkipped;
     return;
   }
   item.question = *question;
+  item.options = read_options(row, fields_);
   if (!item.defect.empty()) {
     return;
   }
-  const std::vector<Option> options = read_options(row, fields_);
-  Asked asked = ask_about(item.pictures.size(),
-                          options.empty() ? *question : options_prompt(*question, options));
+  Asked asked =
+      ask_about(item.pictures.size(),
+                item.options.empty() ? *question : options_prompt(*question, item.options));
   item.conversation = std::move(asked.conversation);
   item.defect = std::move(asked.defect);
 }

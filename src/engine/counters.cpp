@@ -32,6 +32,9 @@ void set_cache_limit(std::optional<Bytes> limit) {
   limit = limit ? limit : default_cache_limit();
   if (limit) {
     mx::set_cache_limit(static_cast<std::size_t>(limit->count()));
+    if (allocator_counters().cache > *limit) {
+      clear_cache();  // MLX keeps what it has
+    }
   }
 }
 

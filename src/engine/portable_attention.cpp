@@ -1,6 +1,11 @@
 #include "portable_attention.h"
 
+#include <mlx/primitives.h>
+#include <mlx/utils.h>
+
 #include <algorithm>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace headroom::engine {
@@ -12,10 +17,13 @@ struct PassLayout {
   std::optional<mx::array> rows;    // [R]: of the cache, where the pass has not all in order
   std::optional<mx::array> gather;  // [R * L]: packed token of each padded place, where padded
   std::optional<mx::array> unpack;  // [T]: padded place of each packed token, where padded
-  std::optional<mx::array> mask;    // [R, 1, L, P + S]; none where each query sees everything
+  std::optional<mx::array> mask;    // [R, 1, L, P + S], added to the scores; where rows differ
   int row_count = 0;
   int length = 0;  // L
   int span = 0;    // S
+
+  /// MLX's name for the mask of rows that are all alike: the last query sees every key.
+  std::string mask_mode() const { return mask || length == 1 ? "" : "causal"; }
 };
 
 namespace {
@@ -24,19 +32,31 @@ mx::array int_array(const std::vector<int>& values) {
   return mx::array(values.data(), {static_cast<int>(values.size())}, mx::int32);
 }
 
-mx::array make_mask(const Pass& pass, int length, int span) {
-  std::vector<char> mask;
+/// Whether all rows have as many tokens cached and as many new: then no two masks differ.
+bool rows_alike(const Pass& pass) {
+  const Segment& first = pass.segments.front();
+  return std::all_of(pass.segments.begin(), pass.segments.end(), [&first](const Segment& segment) {
+    return segment.cached == first.cached && segment.count == first.count;
+  });
+}
+
+/// Added to the scores, and of their dtype: of a mask of booleans MLX makes one of numbers for
+/// each head in each layer, twice as large as the scores that its GPU kernels do not hold.
+mx::array make_mask(const Pass& pass, int length, int span, mx::Dtype dtype) {
+  std::vector<char> seen;
   for (const Segment& segment : pass.segments) {
     for (int i = 0; i < length; ++i) {
       const int token = std::min(i, segment.count - 1);  // padding repeats the last token
       for (int key = 0; key < pass.prefix + span; ++key) {
-        mask.push_back(key - pass.prefix <= segment.cached + token ? 1 : 0);
+        seen.push_back(key - pass.prefix <= segment.cached + token ? 1 : 0);
       }
     }
   }
-  return mx::array(reinterpret_cast<const bool*>(mask.data()),
-                   {static_cast<int>(pass.segments.size()), 1, length, pass.prefix + span},
-                   mx::bool_);
+  const mx::array sees(reinterpret_cast<const bool*>(seen.data()),
+                       {static_cast<int>(pass.segments.size()), 1, length, pass.prefix + span},
+                       mx::bool_);
+  const auto lowest = static_cast<float>(mx::finfo(dtype).min);
+  return mx::where(sees, mx::array(0.0F, dtype), mx::array(lowest, dtype));
 }
 
 std::shared_ptr<const PassLayout> make_layout(const Pass& pass, const KvCache& cache) {
@@ -80,8 +100,8 @@ std::shared_ptr<const PassLayout> make_layout(const Pass& pass, const KvCache& c
     layout->gather = int_array(gather);
     layout->unpack = int_array(unpack);
   }
-  if (layout->row_count > 1 || length > 1) {
-    layout->mask = make_mask(pass, length, span);
+  if (!rows_alike(pass)) {
+    layout->mask = make_mask(pass, length, span, cache.shape().dtype);
   }
   return layout;
 }
@@ -197,8 +217,8 @@ mx::array portable_decoder_attention(const mx::array& qkv,
                     {0, 2, 1, 3});
   const mx::array keys = cached(*layer.keys, layer.prefix_keys, layout, cache);
   const mx::array values = cached(*layer.values, layer.prefix_values, layout, cache);
-  mx::array out =
-      mx::fast::scaled_dot_product_attention(q, keys, values, heads.scale, "", layout.mask);
+  mx::array out = mx::fast::scaled_dot_product_attention(
+      q, keys, values, heads.scale, layout.mask_mode(), layout.mask);
   out = mx::reshape(mx::transpose(out, {0, 2, 1, 3}),
                     {layout.row_count * layout.length, heads.query * heads.dim});
   return layout.unpack ? mx::take(out, *layout.unpack, 0) : out;
@@ -216,6 +236,15 @@ mx::array portable_tile_attention(const mx::array& qkv,
   const mx::array out =
       mx::fast::scaled_dot_product_attention(part(0), part(1), part(2), heads.scale);
   return mx::reshape(mx::transpose(out, {0, 2, 1, 3}), {tiles * patches, heads.query * heads.dim});
+}
+
+bool fused_attention(mx::Dtype dtype, const Heads& heads, int queries, bool masked) {
+  const auto zeros = [&](int count) { return mx::zeros({1, count, queries, heads.dim}, dtype); };
+  const auto mask =
+      masked ? std::optional(mx::zeros({1, 1, queries, queries}, dtype)) : std::nullopt;
+  const mx::array out = mx::fast::scaled_dot_product_attention(
+      zeros(heads.query), zeros(heads.kv), zeros(heads.kv), heads.scale, "", mask);
+  return std::string_view(out.primitive().name()) == "ScaledDotProductAttention";
 }
 
 }  // namespace headroom::engine

@@ -34,25 +34,27 @@ Json to_json(const Geometry& geometry) {
   for (const PictureCost& cost : geometry.pictures) {
     pictures.push_back(to_json(cost));
   }
-  Json json = {{"family", geometry.family},
-               {"dtype", geometry.dtype},
-               {"parameters", geometry.parameters},
-               {"weights_bytes", geometry.weights.count()},
-               {"vision_weights_bytes", geometry.vision_weights.count()},
-               {"load_staging_bytes", geometry.load_staging.count()},
-               {"engine_bytes", geometry.engine.count()},
-               {"engine_growth_bytes", geometry.engine_growth.count()},
-               {"kv_per_token_bytes", geometry.kv_per_token.count()},
-               {"kv_per_token_quantised_bytes", geometry.kv_per_token_quantised.count()},
-               {"kv_dequantised_per_token_bytes", geometry.kv_dequantised_per_token.count()},
-               {"kv_copied_per_token_bytes", geometry.kv_copied_per_token.count()},
-               {"kv_moved_per_token_bytes", geometry.kv_moved_per_token.count()},
-               {"prefill_per_token_bytes", geometry.prefill_per_token.count()},
-               {"scores_per_token_pair_bytes", geometry.scores_per_token_pair.count()},
-               {"score_tokens", geometry.score_tokens},
-               {"logits_per_row_bytes", geometry.logits_per_row.count()},
-               {"context_tokens", geometry.context_tokens},
-               {"pictures", std::move(pictures)}};
+  Json json = {
+      {"family", geometry.family},
+      {"dtype", geometry.dtype},
+      {"parameters", geometry.parameters},
+      {"weights_bytes", geometry.weights.count()},
+      {"vision_weights_bytes", geometry.vision_weights.count()},
+      {"load_staging_bytes", geometry.load_staging.count()},
+      {"engine_bytes", geometry.engine.count()},
+      {"engine_growth_bytes", geometry.engine_growth.count()},
+      {"kv_per_token_bytes", geometry.kv_per_token.count()},
+      {"kv_per_token_quantised_bytes", geometry.kv_per_token_quantised.count()},
+      {"kv_dequantised_per_token_bytes", geometry.kv_dequantised_per_token.count()},
+      {"kv_copied_per_token_bytes", geometry.kv_copied_per_token.count()},
+      {"kv_copied_decoding_per_token_bytes", geometry.kv_copied_decoding_per_token.count()},
+      {"kv_moved_per_token_bytes", geometry.kv_moved_per_token.count()},
+      {"prefill_per_token_bytes", geometry.prefill_per_token.count()},
+      {"scores_per_token_pair_bytes", geometry.scores_per_token_pair.count()},
+      {"score_tokens", geometry.score_tokens},
+      {"logits_per_row_bytes", geometry.logits_per_row.count()},
+      {"context_tokens", geometry.context_tokens},
+      {"pictures", std::move(pictures)}};
   if (!geometry.shares_prefix) {
     json["shares_prefix"] = false;
   }
@@ -77,6 +79,8 @@ Geometry geometry_from_json(const Json& json) {
   geometry.kv_per_token_quantised = fields.bytes_or_none("kv_per_token_quantised_bytes");
   geometry.kv_dequantised_per_token = fields.bytes_or_none("kv_dequantised_per_token_bytes");
   geometry.kv_copied_per_token = fields.bytes_or_none("kv_copied_per_token_bytes");
+  geometry.kv_copied_decoding_per_token =
+      fields.bytes_or_none("kv_copied_decoding_per_token_bytes");
   geometry.kv_moved_per_token = fields.bytes_or_none("kv_moved_per_token_bytes");
   geometry.prefill_per_token = fields.bytes("prefill_per_token_bytes");
   geometry.scores_per_token_pair = fields.bytes("scores_per_token_pair_bytes");

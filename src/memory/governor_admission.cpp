@@ -67,6 +67,7 @@ GroupDecision Governor::weigh(const Rung& rung,
   decision.limits.memory = guard_limit(now, plan);
   if (budget_.counter == Counter::kDevice) {
     decision.limits.throttle = throttle(now, plan);
+    decision.limits.cache = rung.workload.allocator_cache;
   }
   decision.prepare_next = rung.workload.decode_ahead;
   decision.rung = rung.text;
@@ -94,6 +95,7 @@ GroupDecision Governor::decide(const GroupFacts& facts, const Reading& now) {
     GroupDecision decision = weigh(ladder.wished(), true, current, now);
     decision.limits.memory.reset();
     decision.limits.throttle.reset();
+    decision.limits.cache.reset();
     return decision;
   }
   const auto admissible = [&](const Plan& plan) {

@@ -17,6 +17,11 @@ namespace {
 std::string reductions(const Workload& wished, const Rung& rung) {
   const Workload& chosen = rung.workload;
   std::vector<std::string> words;
+  if (chosen.allocator_cache != wished.allocator_cache) {
+    words.push_back(fmt::format("allocator cache {} -> {}",
+                                to_string(wished.allocator_cache),
+                                to_string(chosen.allocator_cache)));
+  }
   if (chosen.prefill_chunk != wished.prefill_chunk) {
     words.push_back(
         wished.prefill_chunk == 0
@@ -92,7 +97,13 @@ Ladder::Ladder(const Geometry& geometry,
 
 std::vector<Ladder::Base> Ladder::bases() const {
   std::vector<Base> all;
-  Base base{wished_, 0, false, false};
+  Base base{wished_, 0, false, false, false};
+  if (wished_.allocator_cache > kLeastCache) {
+    base.as_wished = true;  // keeping less for reuse costs less time than anything below
+    all.push_back(base);
+    base.as_wished = false;
+    base.workload.allocator_cache = kLeastCache;
+  }
   const bool pictures = !wished_.pictures.empty();
   const bool ahead = wished_.ahead ? !wished_.ahead->empty() : pictures;
   if (ahead && base.workload.decode_ahead) {
@@ -125,6 +136,9 @@ std::vector<Ladder::Base> Ladder::bases() const {
 }
 
 std::optional<Workload> Ladder::fitting(const Base& base, const Fits& fits) const {
+  if (base.as_wished) {
+    return fits(base.workload) ? std::optional(base.workload) : std::nullopt;
+  }
   if (auto wished = with_fitting_chunk(geometry_, base.workload, fits);
       wished || base.whole_batch) {
     return wished;

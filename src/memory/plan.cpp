@@ -168,7 +168,7 @@ class PhaseBuilder {
       copied += in_.geometry.kv_dequantised_per_token * cached * rows;
     }
     if (in_.workload.share_prefix) {
-      copied += in_.geometry.kv_copied_per_token * cached * rows;
+      copied += kv_copied_per_token() * cached * rows;
     }
     add(PartKind::kActivations,
         in_.geometry.prefill_per_token * fresh + copied,
@@ -196,6 +196,13 @@ class PhaseBuilder {
   PhasePlan take() { return std::move(plan_); }
 
  private:
+  Bytes kv_copied_per_token() const {
+    const Geometry& model = in_.geometry;
+    return plan_.phase == Phase::kDecode
+               ? std::max(model.kv_copied_per_token, model.kv_copied_decoding_per_token)
+               : model.kv_copied_per_token;
+  }
+
   Bytes released(Phase phase) const {
     const bool without = phase == Phase::kPrefill || phase == Phase::kDecode;
     return without && in_.workload.release_vision ? in_.geometry.vision_weights : Bytes();

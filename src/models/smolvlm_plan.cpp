@@ -18,11 +18,14 @@ constexpr Bytes kEngineGrowth = 11_MiB;
 constexpr std::uint64_t kTokenizerFactor = 8;
 /// Queries of a block of the CPU kernels' attention, whose scores are held at once.
 constexpr std::uint64_t kScoreRows = 128;
+/// New tokens of a row from which on a pass counts as a prefill where kernels are chosen by them.
+constexpr int kPrefillQueries = 64;
 
 /// Sizes as unsigned 64-bit numbers, so that products do not overflow.
 struct Sizes {
-  explicit Sizes(const SmolVlmConfig& config, mx::Dtype dtype)
-      : item(mx::size_of(dtype)),
+  explicit Sizes(const SmolVlmConfig& config, mx::Dtype wanted)
+      : dtype(wanted),
+        item(mx::size_of(wanted)),
         text_width(static_cast<std::uint64_t>(config.text.hidden_size)),
         text_inner(static_cast<std::uint64_t>(config.text.intermediate_size)),
         queries(static_cast<std::uint64_t>(config.text.heads) *
@@ -36,6 +39,7 @@ struct Sizes {
                      static_cast<std::uint64_t>(config.vision.patch_size) *
                      static_cast<std::uint64_t>(config.vision.patch_size)) {}
 
+  mx::Dtype dtype;
   std::uint64_t item;
   std::uint64_t text_width;
   std::uint64_t text_inner;
@@ -57,19 +61,45 @@ Bytes prefill_per_token(const Sizes& s, bool kernels) {
   return Bytes(std::max(attention + copies, mlp) * s.item);
 }
 
-/// The kernels hold one head's block of scores, other CPUs those of all heads twice; GPUs none.
+engine::Heads text_heads(const SmolVlmConfig& config) {
+  return {config.text.heads, config.text.kv_heads, config.text.head_dim, 1.0F};
+}
+
+/// Scores of all heads for one pair of tokens, where attention is not one kernel: MLX's CPU
+/// operations hold them twice, its GPU operations once (measured on an H200).
+std::uint64_t unfused_scores(std::uint64_t heads, std::uint64_t item) {
+  return (engine::on_gpu() ? 1 : 2) * heads * item;
+}
+
+/// The CPU kernels hold one head's block of scores.
 Bytes scores_per_token_pair(const Sizes& s, const SmolVlmConfig& config, bool kernels) {
   if (kernels) {
     return Bytes(sizeof(float));
   }
-  const auto heads = static_cast<std::uint64_t>(config.text.heads);
-  return Bytes(engine::on_gpu() ? 0 : 2 * heads * s.item);
+  if (engine::fused_attention(s.dtype, text_heads(config), kPrefillQueries, true)) {
+    return Bytes();
+  }
+  return Bytes(unfused_scores(static_cast<std::uint64_t>(config.text.heads), s.item));
+}
+
+/// What a pass of `queries` new tokens a row copies of each cached token of each row: one layer's
+/// keys and values side by side, and where attention is not one kernel, again for each query head.
+Bytes kv_copied(const Sizes& s, const SmolVlmConfig& config, int queries, bool kernels) {
+  if (kernels) {
+    return Bytes();
+  }
+  const bool fused = engine::fused_attention(s.dtype, text_heads(config), queries, true);
+  return Bytes((2 * s.keys + (fused ? 0 : 2 * s.queries)) * s.item);
 }
 
 Bytes encode_transient(const Sizes& s,
                        const SmolVlmConfig& config,
                        const TilePlan& tiles,
                        bool kernels) {
+  const engine::Heads heads{config.vision.heads,
+                            config.vision.heads,
+                            config.vision.hidden_size / config.vision.heads,
+                            1.0F};
   const std::uint64_t grid = tiles.tile_side / static_cast<std::uint64_t>(config.vision.patch_size);
   const std::uint64_t patches = std::max<std::uint64_t>(grid * grid, 1);
   const std::uint64_t at_once = std::min<std::uint64_t>(
@@ -80,8 +110,8 @@ Bytes encode_transient(const Sizes& s,
   std::uint64_t bytes = std::max({embedding, attention, mlp}) * patches * at_once * s.item;
   if (kernels) {
     bytes += std::min(kScoreRows, patches) * patches * sizeof(float);
-  } else if (!engine::on_gpu()) {
-    bytes += 2 * s.vision_heads * patches * patches * at_once * s.item;
+  } else if (!engine::fused_attention(s.dtype, heads, static_cast<int>(patches), false)) {
+    bytes += unfused_scores(s.vision_heads, s.item) * patches * patches * at_once;
   }
   return Bytes(bytes);
 }
@@ -160,12 +190,9 @@ memory::Geometry plan_smolvlm(const ModelFolder& folder,
   geometry.kv_per_token = kv.per_token();
   kv.quantised = true;
   geometry.kv_per_token_quantised = kv.per_token();
-  const Bytes one_layer(kernels ? 0 : 2 * sizes.keys * sizes.item);
-  geometry.kv_dequantised_per_token = one_layer;
-  // Side by side once; products on other CPUs copy them again for each query head, fused ones on
-  // GPUs do not.
-  geometry.kv_copied_per_token =
-      one_layer + Bytes(kernels || engine::on_gpu() ? 0 : 2 * sizes.queries * sizes.item);
+  geometry.kv_dequantised_per_token = Bytes(kernels ? 0 : 2 * sizes.keys * sizes.item);
+  geometry.kv_copied_per_token = kv_copied(sizes, config, kPrefillQueries, kernels);
+  geometry.kv_copied_decoding_per_token = kv_copied(sizes, config, 1, kernels);
   geometry.kv_moved_per_token = Bytes(sizes.keys * sizes.item);
   geometry.prefill_per_token = prefill_per_token(sizes, kernels);
   geometry.scores_per_token_pair = scores_per_token_pair(sizes, config, kernels);

@@ -20,6 +20,12 @@ std::string verdict_text(const run::ItemRecord& item,
   if (!score) {
     return "no reference";
   }
+  if (score->facts) {
+    return fmt::format("{} {} of {}",
+                       scoring::to_string(score->verdict),
+                       grouped(score->facts->told),
+                       counted(score->facts->facts, "fact"));
+  }
   return fmt::format("{} {:.2f} of {}",
                      scoring::to_string(score->verdict),
                      score->value,

@@ -5,13 +5,15 @@
 #include <algorithm>
 #include <set>
 
+#include "scoring/paired.h"
 #include "text.h"
+#include "values_json.h"
 
 namespace headroom::report {
 
 namespace {
 
-using Estimates = std::map<std::string, scoring::Estimate>;
+using Types = std::map<std::string, run::TypeAccuracy>;
 
 /// The difference that words are about, as a share.
 constexpr double kPoints = 0.05;
@@ -22,11 +24,11 @@ std::string points(double share) { return fmt::format("{:+.1f}", share * 100); }
 
 /// Types with the most questions first.
 std::vector<std::pair<std::string, std::size_t>> types_by_count(
-    const run::RunResults& results, Estimates run::ModelResults::* division) {
+    const run::RunResults& results, Types run::ModelResults::* division) {
   std::map<std::string, std::size_t> counts;
   for (const run::ModelResults& model : results.models) {
-    for (const auto& [type, estimate] : model.*division) {
-      counts[type] = std::max(counts[type], estimate.count);
+    for (const auto& [type, accuracy] : model.*division) {
+      counts[type] = std::max(counts[type], accuracy.asked.count);
     }
   }
   std::vector<std::pair<std::string, std::size_t>> types(counts.begin(), counts.end());
@@ -35,8 +37,17 @@ std::vector<std::pair<std::string, std::size_t>> types_by_count(
   return types;
 }
 
+/// "63.1 % [58.3–67.6] of 20"; where not all were answered also "66.4 % of 19 answered".
+std::string type_cell(const run::TypeAccuracy& accuracy) {
+  const std::size_t answered = accuracy.answered ? accuracy.answered->count : 0;
+  const std::string text = counted_share_text(accuracy.asked);
+  return answered == accuracy.asked.count
+             ? text
+             : fmt::format("{}, {} answered", text, counted_mean_text(accuracy.answered));
+}
+
 std::string division_text(const run::RunResults& results,
-                          Estimates run::ModelResults::* division,
+                          Types run::ModelResults::* division,
                           const std::string& title,
                           const Style& style) {
   auto types = types_by_count(results, division);
@@ -58,7 +69,7 @@ std::string division_text(const run::RunResults& results,
     for (const run::ModelResults& model : results.models) {
       const auto found = (model.*division).find(type);
       if (found != (model.*division).end()) {
-        row.push_back(accuracy_text(found->second));
+        row.push_back(type_cell(found->second));
       } else if (!(model.*division).empty()) {
         row.emplace_back("–");
       }
@@ -69,25 +80,103 @@ std::string division_text(const run::RunResults& results,
          (more > 0 ? fmt::format("and {} more in summary.json\n", counted(more, "type")) : "");
 }
 
+/// One comparison of the best model, as it is told.
+struct Told {
+  const run::Best::Against& against;
+  const std::string& name;
+  std::optional<double> p_value;  ///< corrected for the number of comparisons
+  std::optional<std::size_t> needed;
+};
+
+std::vector<Told> comparisons_of(const run::Best& best, const run::RunResults& results) {
+  std::vector<double> p_values;
+  p_values.reserve(best.others.size());
+  for (const run::Best::Against& other : best.others) {
+    p_values.push_back(other.paired.p_value.value_or(1));
+  }
+  const std::vector<double> corrected = scoring::holm_corrected(p_values);
+  std::vector<Told> told;
+  told.reserve(p_values.size());
+  for (std::size_t i = 0; i < p_values.size(); ++i) {
+    const run::Best::Against& other = best.others[i];
+    const auto deviation = other.paired.deviation();
+    told.push_back({other,
+                    results.models.at(other.model).model.spec.name,
+                    other.paired.p_value ? std::optional(corrected[i]) : std::nullopt,
+                    deviation ? scoring::items_needed(*deviation, kPoints) : std::nullopt});
+  }
+  return told;
+}
+
+std::string p_text(double p_value) {
+  constexpr double kLeastShown = 0.001;
+  return p_value < kLeastShown ? fmt::format("p < {}", kLeastShown)
+                               : fmt::format("p = {:.3f}", p_value);
+}
+
+/// What the p-value is of. `comparisons`: of the best model with others.
+std::string test_text(const Told& told, double p_value, std::size_t comparisons) {
+  const bool spread = told.against.paired.deviation().value_or(0) > 0;
+  return fmt::format(
+      "{}{}, {}",
+      spread ? "paired t test clustered by picture" : "sign test on pictures",
+      comparisons > 1 ? fmt::format(", Holm's correction for {} comparisons", comparisons) : "",
+      p_text(p_value));
+}
+
 /// Whether the questions asked tell the two models apart, and how many would.
-std::string verdict_text(const scoring::PairedResult& paired) {
-  const std::string asked = counted(paired.difference.count, "question");
-  if (!paired.p_value || !paired.deviation()) {
-    return fmt::format("{} about one picture cannot tell them apart", asked);
+std::string verdict_text(const Told& told, std::size_t comparisons) {
+  const scoring::Estimate& difference = told.against.paired.difference;
+  if (!told.p_value) {
+    return "not told apart: questions about one picture have no test";
   }
-  if (*paired.deviation() == 0) {
-    return paired.difference.mean == 0
-               ? fmt::format("the same score on each of {}: nothing tells them apart", asked)
-               : fmt::format("the same difference on each of {}", asked);
+  const bool apart = *told.p_value < kSure;
+  std::string text = fmt::format("{} ({})",
+                                 apart ? "told apart" : "not told apart",
+                                 test_text(told, *told.p_value, comparisons));
+  if (!told.needed) {
+    return text + (told.against.paired.flips() == 0 && difference.mean == 0
+                       ? "; no score differs, so how many questions would do is unknown"
+                       : "; every picture differs by the same amount");
   }
-  const std::string needed =
-      fmt::format("needs about {} questions to tell {:.0f} points",
-                  grouped(scoring::items_needed(*paired.deviation(), kPoints).value_or(0)),
-                  kPoints * 100);
-  return *paired.p_value < kSure
-             ? fmt::format("told apart by {} (p {:.3f})", asked, *paired.p_value)
-             : fmt::format(
-                   "{} cannot tell them apart (p {:.2f}); {}", asked, *paired.p_value, needed);
+  if (apart) {
+    return text;
+  }
+  return *told.needed > difference.count
+             ? fmt::format(
+                   "{}; needs about {} questions to tell {:.0f} points four times in "
+                   "five (Miller 2024)",
+                   text,
+                   grouped(*told.needed),
+                   kPoints * 100)
+             : fmt::format("{}; {} questions tell {:.0f} points, less than that needs more",
+                           text,
+                           grouped(difference.count),
+                           kPoints * 100);
+}
+
+std::string comparison_lines(const std::string& best, const Told& told, std::size_t comparisons) {
+  const scoring::PairedResult& paired = told.against.paired;
+  const auto& interval = paired.difference.interval;
+  std::string text = fmt::format(
+      "  against {}: {} points{} of {} about {}\n",
+      told.name,
+      points(paired.difference.mean),
+      interval ? fmt::format(" [{} to {}]", points(interval->low), points(interval->high)) : "",
+      counted(paired.difference.count, "question"),
+      counted(paired.difference.clusters, "picture"));
+  text += "    " + verdict_text(told, comparisons) + "\n";
+  return text + fmt::format(
+                    "    both right {}, only {} {}, only {} {}, neither {}; of the {} "
+                    "exact McNemar {}, as if independent\n",
+                    grouped(paired.both),
+                    best,
+                    grouped(paired.only_first),
+                    told.name,
+                    grouped(paired.only_second),
+                    grouped(paired.neither),
+                    counted(paired.flips(), "flip"),
+                    p_text(paired.mcnemar));
 }
 
 }  // namespace
@@ -113,27 +202,9 @@ std::string best_text(const run::RunResults& results) {
                                  alone ? "" : " (first of equals)",
                                  percent(first.accuracy ? first.accuracy->mean : 0),
                                  counted(first.accuracy ? first.accuracy->count : 0, "question"));
-  for (const run::Best::Against& other : best.others) {
-    const scoring::PairedResult& paired = other.paired;
-    const std::string interval = paired.difference.interval
-                                     ? fmt::format(" [{} to {}]",
-                                                   points(paired.difference.interval->low),
-                                                   points(paired.difference.interval->high))
-                                     : "";
-    text += fmt::format("  against {}: {} points{}; {}\n",
-                        results.models.at(other.model).model.spec.name,
-                        points(paired.difference.mean),
-                        interval,
-                        verdict_text(paired));
-    text += fmt::format(
-        "    both right {}, only {} {}, only {} {}, neither {} (exact McNemar p {:.3f})\n",
-        grouped(paired.both),
-        first.model.spec.name,
-        grouped(paired.only_first),
-        results.models.at(other.model).model.spec.name,
-        grouped(paired.only_second),
-        grouped(paired.neither),
-        paired.mcnemar);
+  const std::vector<Told> all = comparisons_of(best, results);
+  for (const Told& told : all) {
+    text += comparison_lines(first.model.spec.name, told, all.size());
   }
   return text;
 }
@@ -143,24 +214,21 @@ Json best_json(const run::RunResults& results) {
     return {};
   }
   Json others = Json::array();
-  for (const run::Best::Against& other : results.best->others) {
-    const scoring::PairedResult& paired = other.paired;
-    const auto deviation = paired.deviation();
-    const auto needed = deviation ? scoring::items_needed(*deviation, kPoints) : std::nullopt;
-    const auto& interval = paired.difference.interval;
-    others.push_back(
-        {{"model", results.models.at(other.model).model.spec.name},
-         {"questions", paired.difference.count},
-         {"pictures", paired.difference.clusters},
-         {"difference", paired.difference.mean},
-         {"interval", interval ? Json::array({interval->low, interval->high}) : Json()},
-         {"p_value", paired.p_value ? Json(*paired.p_value) : Json()},
-         {"both_right", paired.both},
-         {"only_best_right", paired.only_first},
-         {"only_other_right", paired.only_second},
-         {"neither_right", paired.neither},
-         {"mcnemar_p_value", paired.mcnemar},
-         {"questions_to_tell_5_points", needed ? Json(*needed) : Json()}});
+  for (const Told& told : comparisons_of(*results.best, results)) {
+    const scoring::PairedResult& paired = told.against.paired;
+    others.push_back({{"model", told.name},
+                      {"questions", paired.difference.count},
+                      {"pictures", paired.difference.clusters},
+                      {"difference", paired.difference.mean},
+                      {"interval", interval_json(paired.difference.interval)},
+                      {"p_value", or_null(paired.p_value)},
+                      {"p_value_holm", or_null(told.p_value)},
+                      {"both_right", paired.both},
+                      {"only_best_right", paired.only_first},
+                      {"only_other_right", paired.only_second},
+                      {"neither_right", paired.neither},
+                      {"mcnemar_p_value", paired.mcnemar},
+                      {"questions_to_tell_5_points", or_null(told.needed)}});
   }
   return {{"model", results.models.at(results.best->model).model.spec.name},
           {"against", std::move(others)}};

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "text.h"
+#include "values_json.h"
 
 namespace headroom::report {
 
@@ -14,52 +15,83 @@ using run::ContextResults;
 using run::TurnResults;
 using scoring::Estimate;
 
-/// "+0.42 [+0.31–+0.53], 72 pairs of 24 pictures".
-std::string difference_text(const Estimate& difference) {
-  std::string text = fmt::format("{:+.1f} points", 100 * difference.mean);
-  if (difference.interval) {
-    text += fmt::format(
-        " [{:+.1f} to {:+.1f}]", 100 * difference.interval->low, 100 * difference.interval->high);
+/// "0.412 [0.302–0.512] of 72 answers", token F1.
+std::string f1_text(const std::optional<Estimate>& estimate) {
+  if (!estimate) {
+    return "–";
   }
-  return text + fmt::format(" over {} about {}",
-                            counted(difference.count, "pair"),
-                            counted(difference.clusters, "picture"));
+  std::string text = fmt::format("{:.3f}", estimate->mean);
+  if (estimate->interval) {
+    const scoring::Interval interval = scoring::within_unit(*estimate->interval);
+    text += fmt::format(" [{:.3f}–{:.3f}]", interval.low, interval.high);
+  }
+  return text + " of " + counted(estimate->count, "answer");
+}
+
+/// "+42.0 points [+31.0 to +53.0] over 70 of 72 pairs about 24 pictures; …": points of 100 of facts
+/// told, or of token F1.
+std::string difference_text(const Estimate& difference, const ContextGain& gain, bool by_facts) {
+  const double scale = by_facts ? 100 : 1;
+  const int places = by_facts ? 1 : 3;
+  std::string text =
+      fmt::format("{:+.{}f} {}", scale * difference.mean, places, by_facts ? "points" : "token F1");
+  if (difference.interval) {
+    text += fmt::format(" [{:+.{}f} to {:+.{}f}]",
+                        scale * difference.interval->low,
+                        places,
+                        scale * difference.interval->high,
+                        places);
+  }
+  text += fmt::format(" over {} of {} about {}",
+                      grouped(difference.count),
+                      counted(gain.pairs, "pair"),
+                      counted(difference.clusters, "picture"));
+  return gain.left_out == 0
+             ? text
+             : text + fmt::format("; {} left out, an answer is missing", grouped(gain.left_out));
 }
 
 std::string gain_line(const ContextGain& gain, const ContextResults& results) {
   const std::string name = gain.over == "none" ? "history minus none" : "history minus text";
   if (gain.difference) {
-    return fmt::format("  gain     {}: {}\n", name, difference_text(*gain.difference));
+    return fmt::format(
+        "  gain     {}: {}\n", name, difference_text(*gain.difference, gain, results.by_facts));
   }
   for (const ArmResults& arm : results.arms) {
     if (arm.arm == gain.over && arm.support == run::Support::kUnsupported) {
       return fmt::format("  gain     {}: unsupported, the model needs a picture\n", name);
     }
   }
-  return fmt::format("  gain     {}: no pair of answers\n", name);
+  return fmt::format(
+      "  gain     {}: none of {} has both answers\n", name, counted(gain.pairs, "pair"));
 }
 
-Json interval_json(const Estimate& estimate) {
-  return estimate.interval ? Json::array({estimate.interval->low, estimate.interval->high})
-                           : Json();
-}
-
-Json estimate_json(const std::optional<Estimate>& estimate) {
+/// `interval`: of the same, as values of its kind can be.
+Json estimate_json(const std::optional<Estimate>& estimate, Json interval) {
   if (!estimate) {
     return {};
   }
   return {{"mean", estimate->mean},
-          {"interval", interval_json(*estimate)},
+          {"interval", std::move(interval)},
           {"count", estimate->count},
           {"clusters", estimate->clusters}};
+}
+
+Json share_estimate_json(const std::optional<Estimate>& estimate) {
+  return estimate_json(estimate, unit_interval_json(estimate));
+}
+
+Json difference_json(const std::optional<Estimate>& estimate) {
+  return estimate_json(estimate, interval_json(estimate ? estimate->interval : std::nullopt));
 }
 
 Json turn_json(const TurnResults& turn) {
   Json json = {{"items", turn.items},
                {"answered", turn.answered},
-               {"score", estimate_json(turn.score)},
-               {"agreement", estimate_json(turn.agreement)},
-               {"consistency", estimate_json(turn.consistency)}};
+               {"score", share_estimate_json(turn.score)},
+               {"score_answered", share_estimate_json(turn.score_answered)},
+               {"agreement", share_estimate_json(turn.agreement)},
+               {"consistency", share_estimate_json(turn.consistency)}};
   if (turn.turn != 0) {
     json["turn"] = turn.turn;
     json["question"] = turn.question;
@@ -67,52 +99,77 @@ Json turn_json(const TurnResults& turn) {
   return json;
 }
 
+std::string answered_cell(const ArmResults& arm) {
+  return arm.support == run::Support::kSupported
+             ? fmt::format("{}/{}", grouped(arm.follow_ups.answered), grouped(arm.follow_ups.items))
+             : std::string(run::to_string(arm.support));
+}
+
+/// "95.8 %"; with its denominator where that is not the column's.
+std::string turn_cell(const ArmResults& arm, const TurnResults& column) {
+  for (const TurnResults& turn : arm.turns) {
+    if (turn.turn == column.turn && turn.score) {
+      const bool same = column.score && column.score->count == turn.score->count;
+      return percent(turn.score->mean) + (same ? "" : " of " + grouped(turn.score->count));
+    }
+  }
+  return "–";
+}
+
+std::string facts_table(const ContextResults& results, const Style& style) {
+  const std::vector<TurnResults>& columns = results.arms.front().turns;
+  Table table;
+  std::vector<std::string> head = {"  arm", "answered", "facts told [95 %]", "of answered"};
+  for (const TurnResults& turn : columns) {
+    head.push_back(
+        fmt::format("turn {} (of {})", turn.turn, grouped(turn.score ? turn.score->count : 0)));
+  }
+  table.add(std::move(head));
+  for (const ArmResults& arm : results.arms) {
+    std::vector<std::string> row = {"  " + toned(arm.arm, Tone::kStrong, style),
+                                    answered_cell(arm)};
+    const bool shown = arm.support == run::Support::kSupported;
+    row.push_back(shown ? counted_share_text(arm.follow_ups.score) : "–");
+    row.push_back(shown ? counted_mean_text(arm.follow_ups.score_answered) : "–");
+    for (const TurnResults& column : columns) {
+      row.push_back(shown ? turn_cell(arm, column) : "–");
+    }
+    table.add(std::move(row));
+  }
+  return table.text();
+}
+
+/// How much the answers have in common with the model's own.
+std::string agreement_table(const ContextResults& results, const Style& style) {
+  Table table;
+  table.add({"  arm",
+             "answered",
+             "token F1 with history [95 %]",
+             "token F1 with its description [95 %]"});
+  for (const ArmResults& arm : results.arms) {
+    table.add({"  " + toned(arm.arm, Tone::kStrong, style),
+               answered_cell(arm),
+               f1_text(arm.follow_ups.agreement),
+               f1_text(arm.follow_ups.consistency)});
+  }
+  return table.text();
+}
+
 }  // namespace
 
 std::string context_text(const ContextResults& results, const Style& style) {
-  Table table;
-  std::vector<std::string> head = {"  arm", "follow-ups answered"};
-  std::size_t turns = 0;
+  std::string text;
   if (results.by_facts) {
-    head.emplace_back("facts told [95 %]");
-    for (const TurnResults& turn : results.arms.front().turns) {
-      head.push_back(fmt::format("turn {}", turn.turn));
-      ++turns;
-    }
+    text += facts_table(results, style) +
+            "  scored   share of the data's facts that an answer tells, of follow-ups that have "
+            "any; one without an answer tells none\n";
   }
-  head.emplace_back("agrees with history");
-  head.emplace_back("with its description");
-  table.add(std::move(head));
-  for (const ArmResults& arm : results.arms) {
-    std::vector<std::string> row = {
-        "  " + toned(arm.arm, Tone::kStrong, style),
-        arm.support == run::Support::kSupported
-            ? fmt::format("{}/{}", grouped(arm.follow_ups.answered), grouped(arm.follow_ups.items))
-            : std::string(run::to_string(arm.support))};
-    const bool shown = arm.support != run::Support::kUnsupported;
-    if (results.by_facts) {
-      row.push_back(accuracy_text(shown ? arm.follow_ups.score : std::nullopt));
-      for (std::size_t number = 1; number <= turns; ++number) {
-        std::string cell = "–";
-        for (const TurnResults& turn : arm.turns) {
-          if (shown && turn.turn == number && turn.score) {
-            cell = percent(turn.score->mean);
-          }
-        }
-        row.push_back(std::move(cell));
-      }
-    }
-    row.push_back(accuracy_text(arm.follow_ups.agreement));
-    row.push_back(accuracy_text(arm.follow_ups.consistency));
-    table.add(std::move(row));
+  text += agreement_table(results, style);
+  if (!results.by_facts) {
+    text +=
+        "  scored   not against facts, the data have none: by token F1 with the model's own first "
+        "description; this is agreement with itself, not truth\n";
   }
-  std::string text = table.text();
-  text +=
-      results.by_facts
-          ? "  scored   share of the data's facts that an answer tells, of follow-ups that have "
-            "any; none without an answer\n"
-          : "  scored   not against facts, the data have none: by token F1 with the model's own "
-            "first description; this is agreement with itself, not truth\n";
   for (const ContextGain& gain : results.gains) {
     text += gain_line(gain, results);
   }
@@ -133,7 +190,10 @@ Json context_json(const ContextResults& results) {
   }
   Json gains = Json::array();
   for (const ContextGain& gain : results.gains) {
-    gains.push_back({{"over", gain.over}, {"difference", estimate_json(gain.difference)}});
+    gains.push_back({{"over", gain.over},
+                     {"pairs", gain.pairs},
+                     {"left_out", gain.left_out},
+                     {"difference", difference_json(gain.difference)}});
   }
   return {{"scored_by", results.by_facts ? "facts" : "consistency"},
           {"arms", std::move(arms)},

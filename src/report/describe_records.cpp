@@ -1,24 +1,17 @@
 #include "describe_records.h"
 
 #include "scoring/description.h"
+#include "values_json.h"
 
 namespace headroom::report {
 
 namespace {
-
-Json bytes_or_null(const std::optional<Bytes>& bytes) {
-  return bytes ? Json(bytes->count()) : Json();
-}
 
 Json facts_json(const scoring::FactRecall& recall) {
   return {{"facts", recall.facts},
           {"told", recall.told},
           {"told_with_position", recall.with_place},
           {"placed", recall.placed}};
-}
-
-Json share(std::size_t part, std::size_t whole) {
-  return whole == 0 ? Json() : Json(static_cast<double>(part) / static_cast<double>(whole));
 }
 
 Json flag_names(const std::vector<run::AnswerFlag>& flags) {
@@ -40,7 +33,7 @@ Json captions_json(const run::DescribeResults& results) {
           {"bleu_3", scores.bleu[2]},
           {"bleu_4", scores.bleu[3]},
           {"rouge_l", scores.rouge_l},
-          {"cider_d", scores.cider_d ? Json(*scores.cider_d) : Json()}};
+          {"cider_d", or_null(scores.cider_d)}};
 }
 
 Json recall_json(const run::DescribeResults& results) {
@@ -49,10 +42,10 @@ Json recall_json(const run::DescribeResults& results) {
   }
   Json json = facts_json(results.facts);
   json["pictures"] = results.pictures_with_facts;
-  json["recall"] = share(results.facts.told, results.facts.facts);
+  json["recall"] = share_json(results.facts.told, results.facts.facts);
   json["facts_of_described"] = results.facts_of_described;
-  json["recall_of_described"] = share(results.facts.told, results.facts_of_described);
-  json["placed_share"] = share(results.facts.placed, results.facts.with_place);
+  json["recall_of_described"] = share_json(results.facts.told, results.facts_of_described);
+  json["placed_share"] = share_json(results.facts.placed, results.facts.with_place);
   return json;
 }
 
@@ -64,7 +57,6 @@ Json describe_json(const run::DescribeResults& results) {
     flagged.push_back(
         {{"id", answer.id}, {"flags", flag_names(answer.flags)}, {"detail", answer.detail}});
   }
-  const auto speed = results.tokens_per_second();
   return {{"pictures", results.pictures},
           {"described", results.described},
           {"pending", results.pending},
@@ -75,7 +67,7 @@ Json describe_json(const run::DescribeResults& results) {
             {"answered", results.text_answered}}},
           {"generated_tokens", results.generated_tokens},
           {"decode_seconds", results.decode_seconds},
-          {"tokens_per_second", speed ? Json(*speed) : Json()},
+          {"tokens_per_second", or_null(results.tokens_per_second())},
           {"memory",
            {{"counter", memory::to_string(results.memory.counter)},
             {"before_load_bytes", bytes_or_null(results.memory.before_load)},

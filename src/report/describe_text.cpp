@@ -43,20 +43,21 @@ std::string cider_cell(const DescribeResults& describe) {
              : "–";
 }
 
+std::uint64_t answers_of(const DescribeResults& describe) {
+  return describe.described + describe.text_answered;
+}
+
 std::string speed_cell(const DescribeResults& describe) {
   const auto speed = describe.tokens_per_second();
   return speed ? fmt::format("{:.1f}", *speed) : "–";
 }
 
-bool never_asked(const ModelResults& model) {
-  return model.model.spec.not_run && model.pending == model.items;
-}
-
 void add_row(Table& table, const ModelResults& model, const Style& style) {
   const DescribeResults& describe = *model.describe;
-  if (never_asked(model)) {
-    std::vector<std::string> row{toned(model.model.spec.name, Tone::kStrong, style),
-                                 toned("not run", Tone::kBad, style)};
+  if (!model.begun()) {
+    std::vector<std::string> row{
+        toned(model.model.spec.name, Tone::kStrong, style),
+        model.model.spec.not_run ? toned("not run", Tone::kBad, style) : "waiting"};
     row.insert(row.end(), 6, "–");
     table.add(std::move(row));
     return;
@@ -69,7 +70,7 @@ void add_row(Table& table, const ModelResults& model, const Style& style) {
              recall_cell(describe),
              cider_cell(describe),
              std::string(run::to_string(describe.text_only)),
-             grouped(describe.empty + describe.cut_off + describe.repetitions),
+             fmt::format("{}/{}", grouped(describe.flagged_count), grouped(answers_of(describe))),
              speed_cell(describe),
              peak_cell(model, style)});
 }
@@ -81,7 +82,7 @@ std::string pictures_line(const ModelResults& model) {
   if (describe.pending > 0) {
     text += fmt::format(", {} not asked yet", grouped(describe.pending));
   }
-  const std::string failures = failures_line(model);
+  const std::string failures = failures_line(model.counts);
   return failures.empty() ? text : text + "; not answered, texts included: " + failures;
 }
 
@@ -105,11 +106,12 @@ std::string facts_line(const DescribeResults& describe) {
   if (describe.pictures_with_facts == 0) {
     return "the data hold none: not compared";
   }
-  std::string text = share(describe.facts.told, describe.facts.facts, "items told");
-  if (describe.facts_of_described != describe.facts.facts) {
-    text += fmt::format(", {} of the pictures described",
-                        share(describe.facts.told, describe.facts_of_described, "items"));
-  }
+  const std::string so_far = describe.pending > 0 ? " so far" : "";
+  std::string text = fmt::format("{} of {} asked about{}, {} of those described",
+                                 share(describe.facts.told, describe.facts.facts, "items told"),
+                                 counted(describe.pictures_with_facts, "picture"),
+                                 so_far,
+                                 share(describe.facts.told, describe.facts_of_described, "items"));
   if (describe.facts.with_place > 0) {
     text += "; at the right place " +
             share(describe.facts.placed, describe.facts.with_place, "of the told with a place");
@@ -131,7 +133,8 @@ std::string text_only_line(const DescribeResults& describe) {
 }
 
 std::string flags_lines(const DescribeResults& describe) {
-  std::string text = fmt::format("{} empty, {} cut off, {} repeating themselves\n",
+  std::string text = fmt::format("of {} {} empty, {} cut off, {} repeating themselves\n",
+                                 counted(answers_of(describe), "answer"),
                                  grouped(describe.empty),
                                  grouped(describe.cut_off),
                                  grouped(describe.repetitions));
@@ -147,8 +150,8 @@ std::string flags_lines(const DescribeResults& describe) {
                         fmt::join(names, ", "),
                         answer.detail.empty() ? "" : ", " + answer.detail);
   }
-  if (describe.flagged.size() > shown) {
-    text += fmt::format("            and {} more\n", grouped(describe.flagged.size() - shown));
+  if (describe.flagged_count > shown) {
+    text += fmt::format("            and {} more\n", grouped(describe.flagged_count - shown));
   }
   return text;
 }
@@ -208,13 +211,10 @@ std::string describe_text(const run::RunResults& results, const Style& style) {
   text += table.text();
   for (const ModelResults& model : results.models) {
     text += results.models.size() > 1 ? "\n" + model.model.spec.name + "\n" : "\n";
-    if (const auto& not_run = model.model.spec.not_run) {
-      text += fmt::format("  {:<9} {} [{}]\n",
-                          never_asked(model) ? "not run" : "stopped",
-                          not_run->reason,
-                          not_run->code);
+    if (const auto far = unfinished(model, results.run.state, "prompt")) {
+      text += fmt::format("  {:<9} {}\n", far->label, far->text);
     }
-    if (!never_asked(model)) {
+    if (model.begun()) {
       text += model_lines(model);
     }
   }

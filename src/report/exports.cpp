@@ -8,6 +8,7 @@
 #include "records.h"
 #include "scoring/profile.h"
 #include "scoring/scorers.h"
+#include "values_json.h"
 
 namespace headroom::report {
 
@@ -16,27 +17,6 @@ namespace {
 using run::JournalReader;
 
 constexpr const char* kMemorySchema = "headroom.memory/1";
-
-template <typename T>
-Json or_null(const std::optional<T>& value) {
-  return value ? Json(*value) : Json();
-}
-
-Json bytes_or_null(const std::optional<Bytes>& bytes) {
-  return bytes ? Json(bytes->count()) : Json();
-}
-
-Json mean_or_null(const std::optional<scoring::Estimate>& estimate) {
-  return estimate ? Json(estimate->mean) : Json();
-}
-
-Json interval_json(const std::optional<scoring::Estimate>& estimate) {
-  if (!estimate || !estimate->interval) {
-    return {};
-  }
-  const scoring::Interval interval = scoring::within_unit(*estimate->interval);
-  return Json::array({interval.low, interval.high});
-}
 
 Json outcomes_json(const run::ModelResults& model) {
   Json outcomes = Json::object();
@@ -72,12 +52,14 @@ Json earlier_json(const run::ModelResults& model) {
   return list;
 }
 
-Json division_json(const std::map<std::string, scoring::Estimate>& division) {
+Json division_json(const std::map<std::string, run::TypeAccuracy>& division) {
   Json by_type = Json::object();
-  for (const auto& [type, estimate] : division) {
-    by_type[type] = {{"count", estimate.count},
-                     {"accuracy", estimate.mean},
-                     {"interval", interval_json(estimate)}};
+  for (const auto& [type, accuracy] : division) {
+    by_type[type] = {{"count", accuracy.asked.count},
+                     {"accuracy", accuracy.asked.mean},
+                     {"interval", unit_interval_json(accuracy.asked)},
+                     {"answered", accuracy.answered ? accuracy.answered->count : 0},
+                     {"accuracy_answered", mean_or_null(accuracy.answered)}};
   }
   return by_type;
 }
@@ -103,7 +85,7 @@ Json not_run_json(const std::optional<run::NotRun>& not_run) {
 }
 
 Json model_json(const run::ModelResults& model) {
-  const scoring::Counts& counts = model.counts;
+  const scoring::Counts& counts = model.judged;
   Json json = {
       {"name", model.model.spec.name},
       {"engine", model.model.engine.empty() ? model.model.spec.engine : model.model.engine},
@@ -116,7 +98,8 @@ Json model_json(const run::ModelResults& model) {
       {"not_run", not_run_json(model.model.spec.not_run)},
       {"total", model.items},
       {"pending", model.pending},
-      {"answered", counts.answered()},
+      {"answered", model.counts.answered()},
+      {"judged", counts.total},
       {"correct", counts.correct},
       {"wrong", counts.wrong},
       {"unparsed", counts.unparsed},
@@ -124,11 +107,11 @@ Json model_json(const run::ModelResults& model) {
       {"unscored", counts.unscored},
       {"accuracy", mean_or_null(model.accuracy)},
       {"accuracy_answered", mean_or_null(model.accuracy_answered)},
-      {"interval", interval_json(model.accuracy)},
+      {"interval", unit_interval_json(model.accuracy)},
       {"accuracy_count", model.accuracy ? model.accuracy->count : 0},
       {"clusters", model.accuracy ? model.accuracy->clusters : 0},
       {"second_accuracy", mean_or_null(model.second_accuracy)},
-      {"second_interval", interval_json(model.second_accuracy)},
+      {"second_interval", unit_interval_json(model.second_accuracy)},
       {"by_answer_type", division_json(model.by_answer_type)},
       {"by_question_type", division_json(model.by_question_type)},
       {"pictures",
@@ -193,6 +176,24 @@ void add_dialogue(Json& record, const datasets::Item& item) {
   }
 }
 
+std::string text_of(const Message& message) {
+  std::string text;
+  for (const Part& part : message.parts) {
+    text += part.kind == Part::Kind::kText ? part.text : std::string();
+  }
+  return text;
+}
+
+/// The words that the question was put in, where they are not its own, and the system message.
+void add_words(Json& record, const datasets::Item& item) {
+  if (!item.conversation.empty() && item.conversation.front().role == "system") {
+    record["system"] = text_of(item.conversation.front());
+  }
+  if (std::string asked = asked_words(item); !asked.empty()) {
+    record["asked"] = std::move(asked);
+  }
+}
+
 /// Members that only some answers have.
 void add_optional(Json& record, const worker::Answer& answer) {
   if (answer.outcome != Outcome::kAnswered) {
@@ -225,6 +226,11 @@ void write_lines(const std::filesystem::path& target,
 
 }  // namespace
 
+std::string asked_words(const datasets::Item& item) {
+  std::string asked = item.conversation.empty() ? std::string() : text_of(item.conversation.back());
+  return asked == item.question ? std::string() : asked;
+}
+
 Json answer_json(const std::string& model,
                  const scoring::Scorer& scorer,
                  const run::ItemRecord& item,
@@ -248,6 +254,7 @@ Json answer_json(const std::string& model,
                  {"stopped", given.stopped},
                  {"prompt_tokens", given.prompt_tokens},
                  {"image_tokens", given.image_tokens},
+                 {"prefilled_tokens", given.prefilled_tokens},
                  {"seconds",
                   {{"preprocess", given.seconds.preprocess},
                    {"encode", given.seconds.encode},
@@ -259,6 +266,7 @@ Json answer_json(const std::string& model,
                  {"rung", given.rung},
                  {"asked_at", answer.asked_at}};
   add_dialogue(record, item.item);
+  add_words(record, item.item);
   add_optional(record, given);
   add_description(record, item, given);
   return record;
@@ -274,7 +282,7 @@ Json summary_json(const run::RunResults& results) {
   }
   return {{"schema", "headroom.summary/1"},
           {"run", results.run.id},
-          {"test", results.run.spec.test},
+          {"test", run::to_string(results.run.spec.test)},
           {"state", run::to_string(results.run.state)},
           {"created", results.run.created},
           {"updated", results.run.updated},
@@ -284,7 +292,7 @@ Json summary_json(const run::RunResults& results) {
             {"hash", results.run.data_hash},
             {"items", results.run.items}}},
           {"metric", results.metric},
-          {"second_metric", results.second_metric.empty() ? Json() : Json(results.second_metric)},
+          {"second_metric", or_null(results.second_metric)},
           {"profile", scoring::profile_of(results.metric)},
           {"best", best_json(results)},
           {"versions", results.run.spec.versions},

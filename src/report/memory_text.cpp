@@ -9,6 +9,7 @@
 #include "report/terminal.h"
 #include "run/results.h"
 #include "text.h"
+#include "values_json.h"
 
 namespace headroom::report {
 
@@ -292,10 +293,6 @@ Json marks_json(const MemoryChart& chart) {
   return list;
 }
 
-Json bytes_or_null(const std::optional<Bytes>& bytes) {
-  return bytes ? Json(bytes->count()) : Json();
-}
-
 Json model_json(const ModelMemory& model) {
   Json series = Json::array();
   for (const memory::ReadingSpan& span : model.chart.spans) {
@@ -306,7 +303,7 @@ Json model_json(const ModelMemory& model) {
           {"counter", memory::to_string(model.chart.counter)},
           {"budget_bytes", bytes_or_null(model.chart.budget)},
           {"measured_peak_bytes", bytes_or_null(model.peak.measured)},
-          {"budget_kept", kept ? Json(*kept) : Json()},
+          {"budget_kept", or_null(kept)},
           {"readings", model.readings},
           {"cleanups", cleanups_json(model)},
           {"counts", model.counts},

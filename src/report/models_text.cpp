@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "text.h"
+#include "values_json.h"
 
 namespace headroom::report {
 
@@ -14,8 +15,6 @@ std::string state_of(const ListedModel& model) {
   }
   return model.fetch.empty() ? "not usable" : "not on disk";
 }
-
-Json or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
 
 }  // namespace
 
@@ -65,7 +64,7 @@ Json models_json(const std::vector<ListedModel>& models) {
                     {"on_disk", !model.folder.empty()},
                     {"folder", or_null(model.folder)},
                     {"family", or_null(model.family)},
-                    {"weights_bytes", model.weights ? Json(model.weights->count()) : Json()},
+                    {"weights_bytes", bytes_or_null(model.weights)},
                     {"dtype", or_null(model.dtype)},
                     {"problem", or_null(model.problem)},
                     {"problem_code", or_null(model.code)},

@@ -8,6 +8,9 @@
 
 namespace headroom::report {
 
+/// What was put to the model in words other than the question's own; empty: in these.
+std::string asked_words(const datasets::Item& item);
+
 /// One record "headroom.answer/1".
 Json answer_json(const std::string& model,
                  const scoring::Scorer& scorer,

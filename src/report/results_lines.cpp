@@ -57,14 +57,37 @@ std::string memory_line(const ModelResults& model) {
   return text;
 }
 
-std::string failures_line(const ModelResults& model) {
+std::string failures_line(const scoring::Counts& counts) {
   std::string text;
-  for (const auto& [outcome, count] : model.counts.outcomes) {
+  for (const auto& [outcome, count] : counts.outcomes) {
     if (outcome != Outcome::kAnswered && count > 0) {
       text += fmt::format("{}{} {}", text.empty() ? "" : ", ", to_string(outcome), grouped(count));
     }
   }
   return text;
+}
+
+std::optional<Unfinished> unfinished(const ModelResults& model,
+                                     run::RunState state,
+                                     std::string_view unit) {
+  const auto& not_run = model.model.spec.not_run;
+  if (model.pending == 0 && !not_run) {
+    return std::nullopt;
+  }
+  const std::string why =
+      not_run ? fmt::format("{} [{}]", not_run->reason, not_run->code) : std::string();
+  if (!model.begun()) {
+    return not_run ? Unfinished{"not run", why}
+                   : Unfinished{"waiting",
+                                fmt::format("none of {} asked yet", counted(model.items, unit))};
+  }
+  const std::string far =
+      fmt::format("{} of {}", grouped(model.items - model.pending), counted(model.items, unit));
+  if (not_run) {
+    return Unfinished{"stopped", fmt::format("after {}: {}", far, why)};
+  }
+  return state == run::RunState::kRunning ? Unfinished{"so far", far}
+                                          : Unfinished{"stopped", "after " + far};
 }
 
 }  // namespace headroom::report

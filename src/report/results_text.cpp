@@ -22,38 +22,24 @@ std::string speed_cell(const ModelResults& model) {
   return model.questions_per_second ? fmt::format("{:.1f}", *model.questions_per_second) : "–";
 }
 
-std::size_t scored_of(const ModelResults& model) {
-  return model.accuracy ? model.accuracy->count : 0;
-}
-
-std::string mean_text(const std::optional<scoring::Estimate>& estimate) {
-  return estimate ? percent(estimate->mean) : "–";
-}
-
 /// `second`: whether a second metric has a column.
 void add_row(Table& table, const ModelResults& model, bool second, const Style& style) {
-  const std::uint64_t ended = model.items - model.pending;
   const bool all = model.counts.answered() == model.items;
   std::vector<std::string> row{toned(model.model.spec.name, Tone::kStrong, style)};
-  if (model.model.spec.not_run && model.pending == model.items) {
-    row.push_back(toned("not run", Tone::kBad, style));
-    row.insert(row.end(), model.context ? 0 : second ? 3 : 2, "–");
+  if (!model.begun()) {
+    row.push_back(model.model.spec.not_run ? toned("not run", Tone::kBad, style) : "waiting");
+    row.insert(row.end(), second ? 2 : 1, "–");
     row.push_back(fmt::format("0/{}", grouped(model.items)));
     row.insert(row.end(), 2, "–");
     table.add(std::move(row));
     return;
   }
-  if (model.context) {
-    row.push_back(accuracy_text(model.context->arms.front().follow_ups.score));
-  } else {
-    row.push_back(accuracy_text(model.accuracy));
-    row.push_back(mean_text(model.accuracy_answered));
-    if (second) {
-      row.push_back(mean_text(model.second_accuracy));
-    }
-    row.push_back(fmt::format("{}/{}", grouped(model.counts.correct), grouped(scored_of(model))));
+  row.push_back(counted_share_text(model.accuracy));
+  row.push_back(counted_mean_text(model.accuracy_answered));
+  if (second) {
+    row.push_back(counted_mean_text(model.second_accuracy));
   }
-  row.push_back(toned(fmt::format("{}/{}", grouped(model.counts.answered()), grouped(ended)),
+  row.push_back(toned(fmt::format("{}/{}", grouped(model.counts.answered()), grouped(model.items)),
                       all ? Tone::kPlain : Tone::kWarning,
                       style));
   row.push_back(speed_cell(model));
@@ -61,10 +47,13 @@ void add_row(Table& table, const ModelResults& model, bool second, const Style& 
   table.add(std::move(row));
 }
 
+/// Verdicts on the items that the test is about, and what became of the others among them.
 std::string counts_line(const ModelResults& model) {
-  const scoring::Counts& counts = model.counts;
-  std::string text =
-      fmt::format("{} correct, {} wrong", grouped(counts.correct), grouped(counts.wrong));
+  const scoring::Counts& counts = model.judged;
+  std::string text = fmt::format("{} of {} correct, {} wrong",
+                                 grouped(counts.correct),
+                                 grouped(counts.total - counts.unscored),
+                                 grouped(counts.wrong));
   if (counts.unparsed > 0) {
     text += fmt::format(", {} unparsed", grouped(counts.unparsed));
   }
@@ -73,15 +62,23 @@ std::string counts_line(const ModelResults& model) {
   }
   if (counts.unanswered() > 0) {
     text +=
-        fmt::format(", {} not answered ({})", grouped(counts.unanswered()), failures_line(model));
+        fmt::format(", {} not answered ({})", grouped(counts.unanswered()), failures_line(counts));
   }
   if (counts.unscored > 0) {
     text += fmt::format("; {} without a reference, not scored", grouped(counts.unscored));
   }
-  if (model.pending > 0) {
-    text += fmt::format("; {} of {} not asked yet", grouped(model.pending), grouped(model.items));
-  }
   return text;
+}
+
+/// "238 of 240 questions answered; timeout 2; 5 not asked yet".
+std::string all_arms_line(const ModelResults& model) {
+  std::string text = fmt::format(
+      "{} of {} answered", grouped(model.counts.answered()), counted(model.items, "question"));
+  if (const std::string failures = failures_line(model.counts); !failures.empty()) {
+    text += "; " + failures;
+  }
+  return model.pending == 0 ? text
+                            : text + fmt::format("; {} not asked yet", grouped(model.pending));
 }
 
 /// One for each engine whose answers are among those of the last one.
@@ -115,13 +112,15 @@ std::string question_line(const ModelResults& model) {
   const auto phase = [](const char* name, const run::PhaseTime& time) {
     return fmt::format("{} {:.3f}/{:.3f}/{:.3f}", name, time.mean, time.median, time.p95);
   };
-  return fmt::format("mean/median/p95 of {}, in s: {}, {}, {}, {}, {}",
-                     counted(times.count, "answer"),
-                     phase("preprocess", times.preprocess),
-                     phase("encode", times.encode),
-                     phase("prefill", times.prefill),
-                     phase("decode", times.decode),
-                     phase("together", times.together));
+  return fmt::format(
+      "mean/median/p95 of {}, a group's time divided among its questions, in s: {}, {}, {}, {}, "
+      "{}",
+      counted(times.count, "answer"),
+      phase("preprocess", times.preprocess),
+      phase("encode", times.encode),
+      phase("prefill", times.prefill),
+      phase("decode", times.decode),
+      phase("together", times.together));
 }
 
 std::string pictures_line(const ModelResults& model) {
@@ -134,7 +133,7 @@ std::string pictures_line(const ModelResults& model) {
 }  // namespace
 
 std::string results_text(const run::RunResults& results, const Style& style) {
-  if (results.run.spec.test == "describe") {
+  if (results.run.spec.test == run::TestKind::kDescribe) {
     return describe_text(results, style);
   }
   std::string text = fmt::format("{} · {} · {} · scored by {}, profile {}\n\n",
@@ -143,16 +142,14 @@ std::string results_text(const run::RunResults& results, const Style& style) {
                                  counted(results.run.items, "question"),
                                  results.metric,
                                  scoring::profile_of(results.metric));
-  const bool context = results.run.spec.test == "context";
+  const bool context = results.run.spec.test == run::TestKind::kContext;
   const bool second = !context && !results.second_metric.empty();
-  std::vector<std::string> head{"model", "accuracy [95 %]", "of answered"};
+  std::vector<std::string> head{"model", "accuracy [95 %] of asked", "of answered"};
   if (second) {
     head.push_back(results.second_metric);
   }
   if (context) {
-    head = {"model", "follow-ups with history [95 %]"};
-  } else {
-    head.emplace_back("correct");
+    head = {"model", "facts told with history [95 %]", "of answered"};
   }
   head.insert(head.end(), {"answered", "questions/s", "memory peak"});
   Table table;
@@ -163,19 +160,19 @@ std::string results_text(const run::RunResults& results, const Style& style) {
   text += table.text();
   for (const ModelResults& model : results.models) {
     text += results.models.size() > 1 ? "\n" + model.model.spec.name + "\n" : "\n";
-    if (const auto& not_run = model.model.spec.not_run) {
-      text += fmt::format("  {:<8} {} [{}]\n",
-                          model.pending == model.items ? "not run" : "stopped",
-                          not_run->reason,
-                          not_run->code);
-      if (model.pending == model.items) {
-        continue;
-      }
+    if (const auto far = unfinished(model, results.run.state, "question")) {
+      text += fmt::format("  {:<8} {}\n", far->label, far->text);
+    }
+    if (!model.begun()) {
+      continue;
     }
     if (model.context) {
       text += context_text(*model.context, style);
     }
-    text += (context ? "  all arms " : "  answers  ") + counts_line(model) + "\n";
+    if (!context || model.context->by_facts) {
+      text += (context ? "  history  " : "  answers  ") + counts_line(model) + "\n";
+    }
+    text += context ? "  all arms " + all_arms_line(model) + "\n" : "";
     if (!context && model.pictures.count > 0) {
       text += "  pictures " + pictures_line(model) + "\n";
     }
@@ -189,10 +186,8 @@ std::string results_text(const run::RunResults& results, const Style& style) {
       text += "           " + model.unload_text + "\n";
     }
   }
-  if (!context) {  // what is right over all arms together says nothing
-    text += breakdown_text(results, style);
-    text += best_text(results);
-  }
+  text += context ? "" : breakdown_text(results, style);  // context_text has it by turn
+  text += best_text(results);
   return spelt(std::move(text), style);
 }
 
@@ -204,9 +199,10 @@ std::string unanswered_text(const ModelResults& model, const Style& style) {
   }
   const std::vector<std::string> first(
       ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(std::min(ids.size(), kShown)));
-  std::string text = fmt::format("{}: {} without an answer: {}{}\n",
+  std::string text = fmt::format("{}: {} of {} without an answer: {}{}\n",
                                  model.model.spec.name,
-                                 model.counts.unanswered() + model.pending,
+                                 grouped(model.counts.unanswered() + model.pending),
+                                 grouped(model.items),
                                  fmt::join(first, ", "),
                                  ids.size() > kShown ? ", ..." : "");
   for (const run::FailureReason& failure : model.reasons) {

@@ -47,7 +47,7 @@ Json run_json(const std::filesystem::path& folder) {
     json["created"] = run.created;
     json["updated"] = run.updated;
     json["state"] = to_string(run::present_state(run, folder));
-    json["test"] = run.spec.test;
+    json["test"] = to_string(run.spec.test);
     json["data"] = run.spec.data.label;
     json["models"] = Json::array();
     for (const run::ModelSpec& model : run.spec.models) {
@@ -67,6 +67,9 @@ std::string spec_lines(const run::Specification& spec) {
   std::string text;
   text += fmt::format("  data     {} ({}), {}\n", spec.data.word, spec.data.reader, spec.data.path);
   std::string choice;
+  if (spec.pictures) {
+    choice += fmt::format(", pictures {}-{}", spec.pictures->first, spec.pictures->last);
+  }
   if (spec.limit) {
     choice += fmt::format(", items {}-{}", spec.limit->first, spec.limit->last);
   }
@@ -81,6 +84,17 @@ std::string spec_lines(const run::Specification& spec) {
                       spec.max_image_side == 0 ? "unlimited" : std::to_string(spec.max_image_side),
                       spec.memory.empty() ? "" : ", memory " + spec.memory,
                       choice);
+  if (!spec.prompt.empty()) {
+    text += fmt::format("  prompt   {}\n", dump_json(spec.prompt));
+  }
+  for (const datasets::ScriptTurn& turn : spec.turns) {
+    text += fmt::format("  turn     {}{}\n",
+                        dump_json(turn.text),
+                        turn.fact.empty() ? "" : fmt::format(", scored by {}", turn.fact));
+  }
+  if (!spec.system.empty()) {
+    text += fmt::format("  system   {}\n", dump_json(spec.system));
+  }
   if (!spec.command.empty()) {
     text += fmt::format("  command  {}\n", fmt::join(spec.command, " "));
   }
@@ -189,11 +203,13 @@ std::string answer_lines(const std::string& model,
   if (!given.error.empty()) {
     text += fmt::format("  error      {} [{}]\n", given.error, given.error_code);
   }
-  text += fmt::format("  tokens     {} generated{}, {} in the prompt, {} of them picture\n",
-                      given.token_ids.size(),
-                      given.stopped ? " (stopped by itself)" : "",
-                      given.prompt_tokens,
-                      given.image_tokens);
+  text += fmt::format(
+      "  tokens     {} generated{}, {} in the prompt: {} of pictures, {} prefilled for it\n",
+      given.token_ids.size(),
+      given.stopped ? " (stopped by itself)" : "",
+      given.prompt_tokens,
+      given.image_tokens,
+      given.prefilled_tokens);
   text += fmt::format("  time       preprocess {}, encode {}, prefill {}, decode {}; {}\n",
                       duration_text(given.seconds.preprocess),
                       duration_text(given.seconds.encode),
@@ -291,6 +307,9 @@ std::string show_item_text(const JournalReader& journal,
         picture.path.empty() ? " (kept in the run)" : fmt::format(" ({})", picture.path.string()));
   }
   text += fmt::format("  question   {}\n", item.item.question);
+  if (const std::string asked = asked_words(item.item); !asked.empty()) {
+    text += fmt::format("  asked      {}\n", dump_json(asked));
+  }
   if (!journal.run().spec.system.empty()) {
     text += fmt::format("  system     {}\n", journal.run().spec.system);
   }

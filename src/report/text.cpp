@@ -59,6 +59,14 @@ std::string accuracy_text(const std::optional<scoring::Estimate>& estimate) {
   return text;
 }
 
+std::string counted_share_text(const std::optional<scoring::Estimate>& estimate) {
+  return estimate ? accuracy_text(estimate) + " of " + grouped(estimate->count) : "–";
+}
+
+std::string counted_mean_text(const std::optional<scoring::Estimate>& estimate) {
+  return estimate ? percent(estimate->mean) + " of " + grouped(estimate->count) : "–";
+}
+
 std::string duration_text(double seconds) {
   if (seconds < 0.9995) {
     return fmt::format("{:.0f} ms", seconds * 1000.0);

@@ -17,6 +17,10 @@ namespace headroom::report {
 std::string percent(double share);
 /// "63.1 % [58.3–67.6]"; without an interval the mean alone; "–" for nothing.
 std::string accuracy_text(const std::optional<scoring::Estimate>& estimate);
+/// The same with the denominator: "63.1 % [58.3–67.6] of 20".
+std::string counted_share_text(const std::optional<scoring::Estimate>& estimate);
+/// "63.1 % of 20"; "–" for nothing.
+std::string counted_mean_text(const std::optional<scoring::Estimate>& estimate);
 /// "0.4 s", "4m14s", "2h05m".
 std::string duration_text(double seconds);
 /// "+2.8 %", of `measured` against `planned`.

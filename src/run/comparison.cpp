@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "datasets/dialogue.h"
+
 namespace headroom::run {
 
 namespace {
@@ -11,7 +13,7 @@ struct Mark {
   double value = 0;
   std::uint32_t cluster = 0;
   bool right = false;
-  bool counts = false;  ///< it has a reference and has ended
+  bool counts = false;  ///< the test is about it, it can be scored and has ended
 };
 
 /// By place in the order of asking.
@@ -24,7 +26,8 @@ std::vector<Mark> marks_of(const JournalReader& journal,
                           [&](const ItemRecord& item, const AnswerRecord* answer) {
                             Mark& mark = marks.emplace_back();
                             mark.cluster = item.place.cluster;
-                            mark.counts = answer != nullptr && !item.item.truth.references.empty();
+                            mark.counts = answer != nullptr && datasets::is_judged(item.item) &&
+                                          scorer.can_score(item.item.truth);
                             if (!mark.counts) {
                               return;
                             }

@@ -100,6 +100,9 @@ class TurnSums {
     if (!said.answer) {
       return;
     }
+    if (said.has_facts) {
+      score_answered_.add(said.score, picture);
+    }
     const Said* const with = find(spoken, picture, datasets::kHistoryArm, turn);
     if (arm != datasets::kHistoryArm && with != nullptr && with->answer) {
       agreement_.add(scoring::token_f1(*said.answer, *with->answer), picture);
@@ -115,6 +118,7 @@ class TurnSums {
       results_.question.clear();
     }
     results_.score = score_.estimate();
+    results_.score_answered = score_answered_.estimate();
     results_.agreement = agreement_.estimate();
     results_.consistency = consistency_.estimate();
     return std::move(results_);
@@ -123,6 +127,7 @@ class TurnSums {
  private:
   TurnResults results_;
   scoring::ClusteredMean score_;
+  scoring::ClusteredMean score_answered_;
   scoring::ClusteredMean agreement_;
   scoring::ClusteredMean consistency_;
 };
@@ -141,7 +146,7 @@ class SupportCount {
       return Support::kSupported;
     }
     if (ended_ == 0) {
-      return Support::kPending;
+      return Support::kNotAsked;
     }
     return needed_ == ended_ ? Support::kUnsupported : Support::kFailed;
   }
@@ -180,41 +185,39 @@ ArmResults results_of_arm(const Spoken& spoken, std::string_view arm) {
   return results;
 }
 
-/// What a gain compares; nothing when this item cannot be compared.
+/// What a gain compares; nothing without an answer.
 std::optional<double> value_of(const Said& said, bool by_facts, const std::string* first) {
-  if (by_facts) {
-    return said.ended && said.has_facts ? std::optional(said.score) : std::nullopt;
+  if (!said.answer || (!by_facts && first == nullptr)) {
+    return std::nullopt;
   }
-  return said.answer && first != nullptr ? std::optional(scoring::token_f1(*said.answer, *first))
-                                         : std::nullopt;
+  return by_facts ? said.score : scoring::token_f1(*said.answer, *first);
 }
 
 ContextGain gain_over(const Spoken& spoken, const ArmResults& other, bool by_facts) {
   ContextGain gain;
   gain.over = other.arm;
-  if (other.support != Support::kSupported && other.support != Support::kFailed) {
-    return gain;
-  }
   scoring::ClusteredMean differences;
   for (const std::string& picture : spoken.pictures) {
     const std::string* const first = description(spoken, picture);
     for (const TurnResults& turn : other.turns) {
       const Said* const with = find(spoken, picture, datasets::kHistoryArm, turn.turn);
       const Said* const without = find(spoken, picture, other.arm, turn.turn);
-      if (with == nullptr || without == nullptr) {
+      if (with == nullptr || without == nullptr || (by_facts && !with->has_facts)) {
         continue;
       }
+      ++gain.pairs;
       const std::optional<double> a = value_of(*with, by_facts, first);
       const std::optional<double> b = value_of(*without, by_facts, first);
       if (a && b) {
         differences.add(*a - *b, picture);
+      } else {
+        ++gain.left_out;
       }
     }
   }
   gain.difference = differences.estimate();
   if (gain.difference && gain.difference->interval) {
-    scoring::Interval& interval = *gain.difference->interval;
-    interval = {std::max(interval.low, -1.0), std::min(interval.high, 1.0)};
+    gain.difference->interval = scoring::within_difference(*gain.difference->interval);
   }
   return gain;
 }
@@ -233,20 +236,6 @@ bool has_facts(const Spoken& spoken) {
 }
 
 }  // namespace
-
-std::string_view to_string(Support support) {
-  switch (support) {
-    case Support::kSupported:
-      return "supported";
-    case Support::kUnsupported:
-      return "unsupported";
-    case Support::kFailed:
-      return "failed";
-    case Support::kPending:
-      return "pending";
-  }
-  return "unknown";
-}
 
 ContextResults context_results(const JournalReader& journal,
                                std::uint32_t model,

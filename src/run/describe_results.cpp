@@ -43,17 +43,17 @@ class Capability {
       return;
     }
     if (refused_ == prompts_) {
-      results.text_only = TextOnly::kUnsupported;
+      results.text_only = Support::kUnsupported;
       results.text_only_reason = refusal_;
     } else if (answered_ < prompts_) {
-      results.text_only = TextOnly::kFailed;
+      results.text_only = Support::kFailed;
       results.text_only_reason = failure_.empty() ? refusal_ : failure_;
     } else if (empty_ > 0) {
-      results.text_only = TextOnly::kFailed;
+      results.text_only = Support::kFailed;
       results.text_only_reason =
           fmt::format("{} of {} have no word", empty_, counted(prompts_, "answer"));
     } else {
-      results.text_only = TextOnly::kSupported;
+      results.text_only = Support::kSupported;
     }
   }
 
@@ -85,6 +85,7 @@ void add_flags(const worker::Answer& answer, DescribeResults& results) {
         break;
     }
   }
+  results.flagged_count += flagged.flags.empty() ? 0 : 1;
   if (!flagged.flags.empty() && results.flagged.size() < DescribeResults::kFlaggedListed) {
     results.flagged.push_back(std::move(flagged));
   }
@@ -133,20 +134,6 @@ void add_memory(const JournalReader& journal, std::uint32_t model, MemoryMarks& 
 }
 
 }  // namespace
-
-std::string_view to_string(TextOnly capability) {
-  switch (capability) {
-    case TextOnly::kNotAsked:
-      return "not asked";
-    case TextOnly::kSupported:
-      return "supported";
-    case TextOnly::kUnsupported:
-      return "unsupported";
-    case TextOnly::kFailed:
-      return "failed";
-  }
-  return "failed";
-}
 
 std::string_view to_string(AnswerFlag flag) {
   switch (flag) {

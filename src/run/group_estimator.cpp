@@ -9,12 +9,12 @@ namespace headroom::run {
 
 std::vector<memory::PictureCost> GroupEstimator::costs(const OpenGroup& group,
                                                        std::uint32_t max_tiles) {
-  const auto asked = std::find_if(group.items.begin(), group.items.end(), [](const auto& record) {
-    return record.item.defect.empty();
-  });
-  if (asked == group.items.end()) {
+  if (group.request.items.empty()) {
     return {};
   }
+  const auto asked = std::find_if(group.items.begin(), group.items.end(), [&](const auto& record) {
+    return record.item.id == group.request.items.front().id;
+  });
   const auto [entry, fresh] = costs_.try_emplace(
       max_tiles, [this, max_tiles](const std::vector<worker::PictureSize>& sizes) {
         return plan_(sizes, max_tiles);
@@ -50,11 +50,10 @@ memory::GroupFacts GroupEstimator::of(const OpenGroup& group,
   facts.questions = static_cast<std::uint32_t>(group.request.items.size());
   facts.max_tokens = max_tokens_;
   std::vector<const Conversation*> asked;
-  for (const ItemRecord& record : group.items) {
-    if (record.item.defect.empty()) {
-      asked.push_back(&record.item.conversation);
-      facts.text_tokens = std::max(facts.text_tokens, estimate_text_tokens(*asked.back(), max_tokens_));
-    }
+  for (const worker::AskItem& item : group.request.items) {
+    asked.push_back(&item.conversation);
+    facts.text_tokens =
+        std::max(facts.text_tokens, estimate_text_tokens(item.conversation, max_tokens_));
   }
   const SharedBeginning shared = shared_beginning(asked);
   facts.shared_text_tokens = shared.text_tokens;

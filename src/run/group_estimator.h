@@ -24,6 +24,7 @@ class GroupEstimator {
   GroupEstimator(Planner plan, std::uint32_t max_tokens, bool fewer_tiles)
       : plan_(std::move(plan)), max_tokens_(max_tokens), fewer_tiles_(fewer_tiles) {}
 
+  /// Of what `group.request` asks; what has been taken out of it counts for nothing.
   /// `next`: the group whose pictures would be decoded meanwhile, when there is one.
   memory::GroupFacts of(const OpenGroup& group, const std::optional<OpenGroup>& next);
 

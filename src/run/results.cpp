@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "comparison.h"
+#include "datasets/dialogue.h"
 #include "run/folder.h"
 #include "run/question_times.h"
 #include "scoring/profile.h"
@@ -50,45 +51,56 @@ void count_earlier(const std::string& asked_at, ModelResults& results) {
   }
 }
 
-std::map<std::string, scoring::Estimate> estimates_of(
-    const std::map<std::string, scoring::ClusteredMean>& means) {
-  std::map<std::string, scoring::Estimate> estimates;
-  for (const auto& [type, mean] : means) {
-    if (const auto estimate = mean.estimate()) {
-      estimates.emplace(type, *estimate);
+/// One type's scores.
+struct TypeMeans {
+  scoring::ClusteredMean asked;
+  scoring::ClusteredMean answered;
+
+  void add(const std::optional<scoring::Score>& score, const std::string& cluster) {
+    asked.add(score ? score->value : 0.0, cluster);
+    if (score) {
+      answered.add(score->value, cluster);
     }
   }
-  return estimates;
+};
+
+std::map<std::string, TypeAccuracy> accuracies_of(const std::map<std::string, TypeMeans>& types) {
+  std::map<std::string, TypeAccuracy> accuracies;
+  for (const auto& [type, means] : types) {
+    if (const auto asked = means.asked.estimate()) {
+      accuracies.emplace(type, TypeAccuracy{*asked, means.answered.estimate()});
+    }
+  }
+  return accuracies;
 }
 
 /// Accuracies of the scored questions in their several divisions.
 class Divisions {
  public:
-  /// `score`: nothing when there is no answer, which counts as 0.
+  /// Of an item that can be scored. `score`: nothing when there is no answer, which counts as 0.
   void add(const ItemRecord& item,
            const std::optional<scoring::Score>& score,
            const std::optional<scoring::Score>& second) {
     const scoring::Truth& truth = item.item.truth;
-    if (truth.references.empty()) {
-      return;
-    }
     const std::string cluster = std::to_string(item.place.cluster);
-    const double value = score ? score->value : 0.0;
     if (!truth.answer_type.empty()) {
-      by_answer_type_[truth.answer_type].add(value, cluster);
+      by_answer_type_[truth.answer_type].add(score, cluster);
     }
     if (!truth.question_type.empty()) {
-      by_question_type_[truth.question_type].add(value, cluster);
+      by_question_type_[truth.question_type].add(score, cluster);
     }
     second_.add(second ? second->value : 0.0, cluster);
+    if (item.item.pictures.empty()) {
+      return;
+    }
     auto& [questions, right] = pictures_[item.place.cluster];
     ++questions;
     right += score && score->verdict == scoring::Verdict::kCorrect ? 1 : 0;
   }
 
   void put(ModelResults& results, bool has_second) const {
-    results.by_answer_type = estimates_of(by_answer_type_);
-    results.by_question_type = estimates_of(by_question_type_);
+    results.by_answer_type = accuracies_of(by_answer_type_);
+    results.by_question_type = accuracies_of(by_question_type_);
     if (has_second) {
       results.second_accuracy = second_.estimate();
     }
@@ -100,8 +112,8 @@ class Divisions {
   }
 
  private:
-  std::map<std::string, scoring::ClusteredMean> by_answer_type_;
-  std::map<std::string, scoring::ClusteredMean> by_question_type_;
+  std::map<std::string, TypeMeans> by_answer_type_;
+  std::map<std::string, TypeMeans> by_question_type_;
   scoring::ClusteredMean second_;
   std::map<std::uint32_t, std::pair<std::uint64_t, std::uint64_t>> pictures_;
 };
@@ -110,7 +122,8 @@ void score_answers(const JournalReader& journal,
                    const scoring::Scorer& scorer,
                    const scoring::Scorer* second,
                    ModelResults& results) {
-  scoring::Tally tally;
+  scoring::Tally all;
+  scoring::Tally judged;
   Divisions divisions;
   TimeTally times;
   results.earlier_answers.resize(results.model.earlier.size());
@@ -126,7 +139,15 @@ void score_answers(const JournalReader& journal,
         const bool known = scorer.can_score(item.item.truth);
         const std::optional<scoring::Score> score = score_of(scorer, item, *answer);
         const std::string cluster = std::to_string(item.place.cluster);
-        tally.add(answer->answer.outcome, known, score, cluster);
+        all.add(answer->answer.outcome, known, score, cluster);
+        const bool is_judged = datasets::is_judged(item.item);
+        if (is_judged) {
+          judged.add(answer->answer.outcome, known, score, cluster);
+        }
+        if (is_judged && known) {
+          divisions.add(
+              item, score, second != nullptr ? score_of(*second, item, *answer) : std::nullopt);
+        }
         if (answer->answer.outcome != Outcome::kAnswered) {
           add_reason(answer->answer, results.reasons);
           results.unsupported +=
@@ -134,15 +155,14 @@ void score_answers(const JournalReader& journal,
         }
         add_phases(results.phases, answer->answer.seconds);
         count_earlier(answer->asked_at, results);
-        divisions.add(
-            item, score, second != nullptr ? score_of(*second, item, *answer) : std::nullopt);
         if (answer->answer.outcome == Outcome::kAnswered) {
           times.add(answer->answer.seconds);
         }
       });
-  results.counts = tally.counts();
-  results.accuracy = tally.accuracy();
-  results.accuracy_answered = tally.accuracy_answered();
+  results.counts = all.counts();
+  results.judged = judged.counts();
+  results.accuracy = judged.accuracy();
+  results.accuracy_answered = judged.accuracy_answered();
   divisions.put(results, second != nullptr);
   results.times = times.result();
 }
@@ -221,10 +241,10 @@ RunResults results_of(const JournalReader& journal, const std::string& metric) {
     one.model = std::move(model);
     score_answers(journal, *scorer, second.get(), one);
     add_speed(journal, one);
-    if (results.run.spec.test == "describe") {
+    if (results.run.spec.test == TestKind::kDescribe) {
       one.describe = describe_results(journal, one.model.no);
     }
-    if (results.run.spec.test == "context") {
+    if (results.run.spec.test == TestKind::kContext) {
       one.context = context_results(journal, one.model.no, *scorer);
     }
     results.models.push_back(std::move(one));

@@ -32,8 +32,8 @@ Common common(const Conversation& a, const Conversation& b) {
         continue;
       }
       if (mine.kind == other.kind) {
-        const auto end = std::mismatch(
-            mine.text.begin(), mine.text.end(), other.text.begin(), other.text.end());
+        const auto end =
+            std::mismatch(mine.text.begin(), mine.text.end(), other.text.begin(), other.text.end());
         alike.bytes += static_cast<std::size_t>(end.first - mine.text.begin());
       }
       return alike;
@@ -61,8 +61,9 @@ SharedBeginning shared_beginning(const std::vector<const Conversation*>& convers
     with_pictures =
         with_pictures && alike.pictures == pictures && common(*other, *other).pictures == pictures;
   }
-  return {static_cast<std::uint32_t>(std::min<std::size_t>(least.bytes / kBytesPerToken, 1U << 30U)),
-          with_pictures};
+  return {
+      static_cast<std::uint32_t>(std::min<std::size_t>(least.bytes / kBytesPerToken, 1U << 30U)),
+      with_pictures};
 }
 
 }  // namespace headroom::run

@@ -72,6 +72,20 @@ void check_schema(const Json& json) {
   }
 }
 
+TestKind test_from_json(const Json& json) {
+  std::string name(to_string(TestKind::kVqa));
+  take(json, "test", name);
+  for (const TestKind test : {TestKind::kVqa, TestKind::kDescribe, TestKind::kContext}) {
+    if (to_string(test) == name) {
+      return test;
+    }
+  }
+  throw UsageError("E-SPEC",
+                   fmt::format("specification: test '{}' is none that this program knows; use the "
+                               "Headroom that wrote it",
+                               name));
+}
+
 /// Whole words of a flag only: --max-tokens is no login, --hf-token is.
 constexpr std::array<std::string_view, 7> kWords = {
     "key", "apikey", "token", "password", "secret", "authorization", "credentials"};
@@ -107,6 +121,18 @@ std::string without_url_login(std::string argument) {
 }
 
 }  // namespace
+
+std::string_view to_string(TestKind test) {
+  switch (test) {
+    case TestKind::kVqa:
+      return "vqa";
+    case TestKind::kDescribe:
+      return "describe";
+    case TestKind::kContext:
+      return "context";
+  }
+  return "vqa";
+}
 
 ItemRange parse_range(std::string_view text) {
   const std::size_t dash = text.find('-');
@@ -175,7 +201,7 @@ Json to_json(const Specification& spec) {
     models.push_back(to_json(model));
   }
   Json json = {{"schema", kSchema},
-               {"test", spec.test},
+               {"test", to_string(spec.test)},
                {"models", std::move(models)},
                {"data",
                 {{"word", spec.data.word},
@@ -230,7 +256,7 @@ Json to_json(const Specification& spec) {
 Specification specification_from_json(const Json& json) {
   check_schema(json);
   Specification spec;
-  take(json, "test", spec.test);
+  spec.test = test_from_json(json);
   if (const auto models = json.find("models"); models != json.end() && models->is_array()) {
     for (const Json& model : *models) {
       spec.models.push_back(model_spec_from_json(model));

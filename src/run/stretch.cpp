@@ -7,6 +7,7 @@
 
 #include "base/errors.h"
 #include "base/iso_time.h"
+#include "datasets/dialogue.h"
 #include "earlier_answers.h"
 #include "run/results.h"
 #include "run/resume.h"
@@ -95,6 +96,7 @@ void set_limits(worker::AskLimits& limits, const memory::GroupLimits& decided) {
   limits.share_prefix = decided.share_prefix;
   limits.memory = decided.memory;
   limits.throttle = decided.throttle;
+  limits.cache = decided.cache;
   limits.release_vision = decided.release_vision;
   limits.max_tiles = decided.max_tiles;
   limits.kv_bits = decided.kv_bits;
@@ -160,8 +162,10 @@ void Stretch::count_earlier_answers() {
   progress_.budget = governor_.budget().limit;
   progress_.counter = memory::to_string(governor_.budget().counter);
   progress_.tally = &tally_;
-  if (spec_.test == "describe") {
+  if (spec_.test == TestKind::kDescribe) {
     progress_.measure = "facts told";
+  } else if (spec_.test == TestKind::kContext) {
+    progress_.measure = "with history";
   }
   parts_.journal.for_each_answer(
       plan_.model,
@@ -173,11 +177,17 @@ void Stretch::count_earlier_answers() {
         }
         ++progress_.done;
         ++(answer->answer.outcome == Outcome::kAnswered ? progress_.answered : progress_.failed);
-        tally_.add(answer->answer.outcome,
-                   scorer_->can_score(item.item.truth),
-                   score_of(*scorer_, item, *answer),
-                   std::to_string(item.place.cluster));
+        judge(item, *answer);
       });
+}
+
+void Stretch::judge(const ItemRecord& item, const AnswerRecord& answer) {
+  if (datasets::is_judged(item.item)) {
+    tally_.add(answer.answer.outcome,
+               scorer_->can_score(item.item.truth),
+               score_of(*scorer_, item, answer),
+               std::to_string(item.place.cluster));
+  }
 }
 
 void Stretch::load() {
@@ -442,12 +452,9 @@ void Stretch::count(const ItemRecord& item, AnswerRecord&& answer) {
   }
   answer.asked_at = asked_at_.empty() ? iso_time(parts_.clock.wall()) : asked_at_;
   const bool answered = answer.answer.outcome == Outcome::kAnswered;
-  tally_.add(answer.answer.outcome,
-             scorer_->can_score(item.item.truth),
-             score_of(*scorer_, item, answer),
-             std::to_string(item.place.cluster));
+  judge(item, answer);
   ++progress_.done;
-  ++progress_.done_now;
+  progress_.done_now += asked_at_.empty() ? 0 : 1;  // the others take no time
   ++(answered ? progress_.answered : progress_.failed);
   ++end_.asked;
   ++(answered ? end_.answered : end_.failed);

@@ -63,6 +63,8 @@ class Stretch {
   /// An answer that no model gave.
   void end_item(const ItemRecord& item, Outcome outcome, std::string code, std::string why);
   void count(const ItemRecord& item, AnswerRecord&& answer);
+  /// Adds to the accuracy of the progress line.
+  void judge(const ItemRecord& item, const AnswerRecord& answer);
   void end_unanswered(const OpenGroup& group,
                       Outcome outcome,
                       const std::string& code,

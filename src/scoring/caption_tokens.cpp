@@ -4,23 +4,13 @@
 #include <array>
 #include <utility>
 
+#include "caption_abbreviations.h"
+#include "caption_marks.h"
 #include "unicode.h"
 
 namespace headroom::scoring {
 
 namespace {
-
-/// Typographic marks as the plain ones that stand for them.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kMarks = {{
-    {"\xE2\x80\x9C", "\""},     // left double quote
-    {"\xE2\x80\x9D", "\""},     // right double quote
-    {"\xE2\x80\x98", "'"},      // left single quote
-    {"\xE2\x80\x99", "'"},      // right single quote
-    {"\xE2\x80\x93", " -- "},   // en dash
-    {"\xE2\x80\x94", " -- "},   // em dash
-    {"\xE2\x80\xA6", " ... "},  // ellipsis
-    {"\xC2\xA0", " "},          // no-break space
-}};
 
 constexpr std::array<std::pair<char, std::string_view>, 6> kBrackets = {{
     {'(', "-lrb-"},
@@ -31,15 +21,11 @@ constexpr std::array<std::pair<char, std::string_view>, 6> kBrackets = {{
     {'}', "-rcb-"},
 }};
 
-/// Words that keep their full stop wherever they stand.
-constexpr std::array<std::string_view, 41> kAbbreviations = {
-    "apr", "aug", "ave", "blvd", "bros", "capt", "co",  "col", "corp", "dec",  "dept",
-    "dr",  "est", "etc", "feb",  "ft",   "gen",  "gov", "inc", "jan",  "jr",   "jul",
-    "jun", "lt",  "ltd", "mar",  "mr",   "mrs",  "ms",  "nov", "oct",  "ph.d", "prof",
-    "rep", "rev", "sen", "sep",  "sgt",  "sr",   "st",  "vs",
-};
-
 constexpr std::array<std::string_view, 6> kEndings = {"'s", "'m", "'d", "'re", "'ve", "'ll"};
+
+/// The same, and short forms, where no word stands before them.
+constexpr std::array<std::string_view, 8> kAlone = {
+    "'s", "'m", "'d", "'re", "'ve", "'ll", "'em", "'cause"};
 
 /// Two words that are written as one.
 constexpr std::array<std::array<std::string_view, 3>, 9> kJoined = {{
@@ -61,28 +47,12 @@ bool is_word(char c) {
   return is_figure(c) || (c >= 'a' && c <= 'z') || static_cast<unsigned char>(c) >= 0x80;
 }
 
-std::string plain_marks(std::string_view text) {
-  std::string result(text);
-  for (const auto& [mark, plain] : kMarks) {
-    for (auto at = result.find(mark); at != std::string::npos;
-         at = result.find(mark, at + plain.size())) {
-      result.replace(at, mark.size(), plain);
-    }
-  }
-  return result;
-}
+bool is_letter(char c) { return is_word(c) && !is_figure(c); }
 
-/// "u.s", "a.m": letters, each but the last with its full stop.
-bool is_acronym(std::string_view word) {
-  if (word.size() < 3 || word.size() % 2 == 0) {
-    return false;
-  }
-  for (std::size_t i = 0; i < word.size(); ++i) {
-    if (i % 2 == 0 ? !(word[i] >= 'a' && word[i] <= 'z') : word[i] != '.') {
-      return false;
-    }
-  }
-  return true;
+/// "5", "1,000.50", "+5:30", ".5"
+bool is_number(std::string_view word) {
+  return !word.empty() && is_figure(word.back()) &&
+         word.find_first_not_of("0123456789.,:+-") == std::string_view::npos;
 }
 
 class Tokenizer {
@@ -91,7 +61,8 @@ class Tokenizer {
     const std::string plain = plain_marks(text);
     const std::vector<std::string_view> chunks = split(plain);
     for (std::size_t i = 0; i < chunks.size(); ++i) {
-      follower_ = i + 1 < chunks.size() ? chunks[i + 1].front() : '\0';
+      follower_ = i + 1 < chunks.size() ? chunks[i + 1] : std::string_view();
+      written_ = chunks[i];
       chunk_ = lower(chunks[i]);
       take_chunk();
     }
@@ -116,7 +87,7 @@ class Tokenizer {
     }
   }
 
-  void split_word(std::string word) {
+  void split_word(const std::string& word) {
     for (const auto& [joined, first, second] : kJoined) {
       if (word == joined) {
         tokens_.emplace_back(first);
@@ -170,7 +141,7 @@ class Tokenizer {
         return 1;
       case ',':
       case ':':
-        return keep_if(!word_.empty() && is_figure(word_.back()) && is_figure(next), c);
+        return take_separator(place);
       case '!':
       case '?':
         return take_exclamation(place);
@@ -178,21 +149,35 @@ class Tokenizer {
         return take_stop(place);
       case '-':
         return take_hyphen(place);
+      case '+':
+        return take_plus(place);
       case '\'':
         return take_apostrophe(place);
       case '%':
-      case '*':
       case '\\':
+      case '~':
+      case '^':
+      case '|':
+      case '=':
+      case '<':
+      case '>':
         push(std::string_view(&c, 1));
         return 1;
       case '$':
-        return take_alone(word_.empty(), c);
+        return take_dollar();
+      case '*':
       case '#':
-        return take_alone(word_.empty() && is_figure(next), c);
+      case '_':
+      case '@':
+        return take_sign(place);
       case '&':
+        return take_alone(!joins_capitals(place), c);
       case '/':
         return take_alone(word_.empty() || !is_word(next), c);
       default:
+        if (is_letter(c) && is_number(word_) && word_.find_first_of(".,:") != std::string::npos) {
+          flush();  // "5:30pm"
+        }
         word_.push_back(c);
         return 1;
     }
@@ -218,9 +203,93 @@ class Tokenizer {
     return 1;
   }
 
-  /// Several together are one token, which is none of the marks that are dropped.
+  /// A comma or colon belongs to a number that goes on, or begins one (":5"); else it ends a word.
+  std::size_t take_separator(std::size_t place) {
+    if (is_figure(at(place + 1))) {
+      if (!is_number(word_)) {
+        flush();
+      }
+      word_.push_back(chunk_[place]);
+    } else {
+      flush();
+    }
+    return 1;
+  }
+
+  /// The end of "us$", else alone.
+  std::size_t take_dollar() {
+    if (word_ == "us") {
+      word_.push_back('$');
+      flush();
+    } else {
+      push("$");
+    }
+    return 1;
+  }
+
+  /// A sign before a figure, the end of "c++", else alone.
+  std::size_t take_plus(std::size_t place) {
+    constexpr std::string_view kDouble = "++";
+    if (word_ == "c" && chunk_.compare(place, kDouble.size(), kDouble) == 0) {
+      word_ += kDouble;
+      flush();
+      return kDouble.size();
+    }
+    if (is_figure(at(place + 1))) {
+      flush();
+      word_ = "+";
+      return 1;
+    }
+    return take_alone(!joins_capitals(place), '+');
+  }
+
+  /// "AT&T", "B+B"
+  bool joins_capitals(std::size_t place) const {
+    return is_capital_at(place + 1) && place > 0 && is_capital_at(place - 1) && !word_.empty();
+  }
+
+  bool is_capital_at(std::size_t place) const {
+    return written_.size() == chunk_.size() && place < written_.size() && written_[place] >= 'A' &&
+           written_[place] <= 'Z';
+  }
+
+  /// Several of * # _ @ in a row are one token. One alone can also belong to a word: "#tag",
+  /// "@name_1", "a_b", "a@b.com", "c#".
+  std::size_t take_sign(std::size_t place) {
+    const char c = chunk_[place];
+    const char next = at(place + 1);
+    const std::size_t count = run_of(std::string_view(&c, 1), place);
+    if (count == 1 && c == '#' && (word_ == "c" || word_ == "f")) {
+      word_.push_back(c);
+      flush();
+      return 1;
+    }
+    if (count == 1 && (c == '_' || c == '@') && !word_.empty() && is_word(next)) {
+      word_.push_back(c);
+      return 1;
+    }
+    const bool tag = c == '#' && is_letter(next);
+    const bool name = c == '@' && (is_letter(next) || next == '_');
+    if (count == 1 && (tag || name)) {
+      std::size_t end = place + 1;
+      while (tag ? is_letter(at(end)) : is_word(at(end)) || at(end) == '_') {
+        ++end;
+      }
+      push(std::string_view(chunk_).substr(place, end - place));
+      return end - place;
+    }
+    push(std::string_view(chunk_).substr(place, count));
+    return count;
+  }
+
+  /// Several together are one token, which is none of the marks that are dropped; one between
+  /// letters is a part of the word.
   std::size_t take_exclamation(std::size_t place) {
     const std::size_t count = run_of("!?", place);
+    if (count == 1 && !word_.empty() && is_letter(word_.back()) && is_letter(at(place + 1))) {
+      word_.push_back(chunk_[place]);
+      return 1;
+    }
     flush();
     if (count > 1) {
       tokens_.push_back(chunk_.substr(place, count));
@@ -230,31 +299,47 @@ class Tokenizer {
 
   std::size_t take_stop(std::size_t place) {
     const std::size_t count = run_of(".", place);
-    if (count > 1) {
-      flush();
+    const char next = at(place + 1);
+    const bool kept = keeps_stop(place);
+    const bool compound = kept && next == '-' && is_word(at(place + 2));  // "u.s.-based"
+    const bool inside = compound || (is_figure(next) ? !kept && is_number(word_)
+                                                     : is_letter(next) && !is_number(word_));
+    if (word_.empty() && !is_figure(next)) {
       return count;
     }
-    if (is_word(at(place + 1))) {
+    if (count == 1 && is_figure(next) && !kept && !inside) {
+      flush();
+      word_ = ".";  // of a number
+    } else if (count == 1 && inside) {
       word_.push_back('.');
     } else {
-      if (keeps_stop(place)) {
+      if (kept) {
         word_.push_back('.');
       }
       flush();
     }
-    return 1;
+    return count;
   }
 
   bool keeps_stop(std::size_t place) const {
+    if (word_.empty() || word_.size() > place) {
+      return false;
+    }
     const bool last = place + 1 == chunk_.size();
-    if (word_.size() == 1 && !is_figure(word_[0])) {
-      return last && follower_ >= 'a' && follower_ <= 'z';
+    if (word_.size() == 1 && is_letter(word_.front())) {
+      return last ? !follower_.empty() && !is_beginning(follower_) : !is_letter(at(place + 1));
     }
-    if (word_ == "no") {
-      return last && is_figure(follower_);
-    }
-    return is_acronym(word_) ||
-           std::find(kAbbreviations.begin(), kAbbreviations.end(), word_) != kAbbreviations.end();
+    const bool capital = is_capital_at(place - word_.size());
+    const char next = !last ? at(place + 1) : follower_.empty() ? '\0' : follower_.front();
+    return is_abbreviation(word_, capital, is_figure(next));
+  }
+
+  /// Of a sentence, by its first word.
+  static bool is_beginning(std::string_view chunk) {
+    const bool capital = chunk.front() >= 'A' && chunk.front() <= 'Z';
+    std::string word = lower(chunk);
+    word.resize(std::min(word.find_first_of(",;:'.!?"), word.size()));
+    return capital && begins_sentence(word);
   }
 
   std::size_t take_hyphen(std::size_t place) {
@@ -272,7 +357,15 @@ class Tokenizer {
     }
     const std::size_t count = run_of("'", place);
     const char next = at(place + 1);
-    const bool opens = word_.empty() && (is_figure(next) || chunk_.compare(place, 4, "'tis") == 0 ||
+    for (const std::string_view ending : kAlone) {
+      if (word_.empty() && chunk_.compare(place, ending.size(), ending) == 0 &&
+          !is_letter(at(place + ending.size()))) {
+        push(ending);
+        return ending.size();
+      }
+    }
+    const bool year = is_figure(next) && is_figure(at(place + 2)) && !is_figure(at(place + 3));
+    const bool opens = word_.empty() && (year || chunk_.compare(place, 4, "'tis") == 0 ||
                                          chunk_.compare(place, 5, "'twas") == 0);
     const bool inside =
         !word_.empty() && !is_figure(word_.back()) && is_word(next) && !is_figure(next);
@@ -282,7 +375,8 @@ class Tokenizer {
   }
 
   std::string chunk_;
-  char follower_ = '\0';  ///< the first character of the next chunk, as written; 0 at the end
+  std::string_view written_;   ///< the same, not in lower case
+  std::string_view follower_;  ///< the next chunk as written; empty at the end
   std::string word_;
   std::vector<std::string> tokens_;
 };

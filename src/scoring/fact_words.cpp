@@ -2,35 +2,15 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <map>
 #include <set>
-#include <utility>
 
-#include "unicode.h"
+#include "fact_mentions.h"
+#include "words.h"
 
 namespace headroom::scoring {
 
 namespace {
-
-constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kSpellings = {{
-    {"zero", "0"},
-    {"one", "1"},
-    {"two", "2"},
-    {"three", "3"},
-    {"four", "4"},
-    {"five", "5"},
-    {"six", "6"},
-    {"seven", "7"},
-    {"eight", "8"},
-    {"nine", "9"},
-    {"ten", "10"},
-    {"eleven", "11"},
-    {"twelve", "12"},
-    {"grey", "gray"},
-}};
-
-const std::set<std::string, std::less<>> kDenials = {"no", "not", "without", "cannot"};
 
 const std::set<std::string, std::less<>> kPeople = {
     "person",   "persons", "people",   "human",      "humans",     "man",    "men",
@@ -39,56 +19,31 @@ const std::set<std::string, std::less<>> kPeople = {
     "anybody",  "someone", "somebody", "lady",       "ladies",     "guy",    "guys",
     "player",   "players", "crowd",    "pedestrian", "pedestrians"};
 
-bool in_word(unsigned char c) { return std::isalnum(c) != 0 || c >= 0x80 || c == '\''; }
-
-std::string spelt(std::string word) {
-  while (word.starts_with('\'')) {
-    word.erase(0, 1);
-  }
-  while (word.ends_with('\'')) {
-    word.pop_back();
-  }
-  const auto* const known = std::find_if(
-      kSpellings.begin(), kSpellings.end(), [&](const auto& pair) { return pair.first == word; });
-  return known == kSpellings.end() ? word : std::string(known->second);
+/// "no one", "none", "nobody" at `at`.
+bool is_nobody(const Words& words, std::size_t at) {
+  const std::string& word = words[at].text;
+  return word == "none" || word == "nobody" || word == "noone" ||
+         (word == "1" && at > 0 && words[at - 1].text == "no");
 }
 
-bool same_or_plural(std::string_view said, std::string_view word) {
-  return said == word || (said.starts_with(word) &&
-                          (said.substr(word.size()) == "s" || said.substr(word.size()) == "es"));
+/// Of a "no" at its front: "No, …", "No there are none".
+bool front_answers(const Words& words) {
+  constexpr std::array<std::string_view, 4> kStarts = {"there", "i", "it", "they"};
+  return words.front().after != Break::kNone || words.size() == 1 ||
+         std::find(kStarts.begin(), kStarts.end(), words[1].text) != kStarts.end();
 }
 
 }  // namespace
 
 std::vector<std::string> fact_words(std::string_view text) {
-  const std::string lowered = lower(text);
-  std::vector<std::string> words;
-  std::string word;
-  const auto finish = [&] {
-    if (std::string done = spelt(std::move(word)); !done.empty()) {
-      words.push_back(std::move(done));
-    }
-    word.clear();
-  };
-  for (const char c : lowered) {
-    if (in_word(static_cast<unsigned char>(c))) {
-      word.push_back(c);
-    } else {
-      finish();
-    }
-  }
-  finish();
-  return words;
+  return texts_of(canonical_words(text));
 }
 
-bool tells(const std::vector<std::string>& answer, const std::vector<std::string>& fact) {
-  if (fact.empty()) {
-    return false;
-  }
-  for (std::size_t at = 0; at + fact.size() <= answer.size(); ++at) {
-    const auto first = answer.begin() + static_cast<std::ptrdiff_t>(at);
-    if (std::equal(fact.begin(), fact.end() - 1, first) &&
-        same_or_plural(*(first + static_cast<std::ptrdiff_t>(fact.size() - 1)), fact.back())) {
+bool tells(std::string_view answer, std::string_view fact) {
+  const StatedText text(answer);
+  const FactWords wanted = fact_of_phrase(fact);
+  for (std::size_t at = 0; at < text.words.size(); ++at) {
+    if (const auto mention = mention_at(text, at, wanted); mention && mention->count > 0) {
       return true;
     }
   }
@@ -96,23 +51,30 @@ bool tells(const std::vector<std::string>& answer, const std::vector<std::string
 }
 
 std::optional<bool> tells_people(std::string_view answer) {
-  const std::vector<std::string> words = fact_words(answer);
+  const StatedText text(answer);
+  const Words& words = text.words;
   if (words.empty()) {
     return std::nullopt;
   }
-  if (words.front() == "yes" || words.front() == "no") {
-    return words.front() == "yes";
+  if (words.front().text == "yes") {
+    return true;
   }
-  const auto denies = [](const std::string& word) {
-    return kDenials.contains(word) || word.ends_with("n't");
-  };
-  const auto is_nobody = [](const std::string& word) { return word == "none" || word == "nobody"; };
-  const auto is_people = [](const std::string& word) { return kPeople.contains(word); };
-  const auto any = [&](const auto& kind) { return std::any_of(words.begin(), words.end(), kind); };
-  if (any(is_nobody)) {
+  if (words.front().text == "no" && front_answers(words)) {
     return false;
   }
-  return any(is_people) ? std::optional<bool>(!any(denies)) : std::nullopt;
+  bool denied = false;
+  for (std::size_t at = 0; at < words.size(); ++at) {
+    if (is_nobody(words, at)) {
+      denied = true;
+    } else if (kPeople.contains(words[at].text) && text.stance[at] != Stance::kOpen) {
+      const bool absent = text.stance[at] == Stance::kDenied || is_absent(words, at + 1);
+      if (!absent && (at == 0 || words[at - 1].text != "0")) {
+        return true;
+      }
+      denied = true;
+    }
+  }
+  return denied ? std::optional(false) : std::nullopt;
 }
 
 double token_f1(std::string_view a, std::string_view b) {

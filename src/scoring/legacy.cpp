@@ -1,22 +1,16 @@
 #include "legacy.h"
 
-#include <utf8proc.h>
-
 #include <algorithm>
 #include <array>
 #include <set>
 #include <vector>
 
+#include "number_words.h"
 #include "unicode.h"
 
 namespace headroom::scoring {
 
 namespace {
-
-constexpr std::array<std::string_view, 21> kNumbers = {
-    "zero",     "one",     "two",     "three",     "four",     "five",     "six",
-    "seven",    "eight",   "nine",    "ten",       "eleven",   "twelve",   "thirteen",
-    "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"};
 
 constexpr std::array<std::string_view, 8> kYes = {
     "yes", "yeah", "yep", "correct", "true", "right", "sure", "okay"};
@@ -25,28 +19,12 @@ constexpr std::array<std::string_view, 7> kNo = {
 
 /// What \w matches in Python: letters, numbers and the underscore.
 bool is_word(std::int32_t code_point) {
-  if (code_point == '_') {
-    return true;
-  }
-  switch (code_point < 0 ? UTF8PROC_CATEGORY_CN : utf8proc_category(code_point)) {
-    case UTF8PROC_CATEGORY_LU:
-    case UTF8PROC_CATEGORY_LL:
-    case UTF8PROC_CATEGORY_LT:
-    case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO:
-    case UTF8PROC_CATEGORY_ND:
-    case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_NO:
-      return true;
-    default:
-      return false;
-  }
+  return code_point == '_' || is_letter_or_number(code_point);
 }
 
 std::string as_digits(std::string_view word) {
-  const auto* const found = std::find(kNumbers.begin(), kNumbers.end(), word);
-  return found == kNumbers.end() ? std::string(word)
-                                 : std::to_string(std::distance(kNumbers.begin(), found));
+  const auto number = number_of_word(word);
+  return number ? std::to_string(*number) : std::string(word);
 }
 
 template <std::size_t N>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace headroom::scoring {
 
@@ -10,6 +11,8 @@ namespace {
 /// Quantiles of the normal distribution at 0.975 and 0.8.
 constexpr double kTwoSided5Percent = 1.959963984540054;
 constexpr double kPower80Percent = 0.8416212335729143;
+/// What sums of tenths leave where nothing varies.
+constexpr double kNoSpread = 1e-12;
 
 }  // namespace
 
@@ -38,15 +41,40 @@ std::optional<PairedResult> PairedComparison::result(double confidence) const {
   PairedResult result = counts_;
   result.difference = *difference;
   result.mcnemar = mcnemar_exact(result.only_first, result.only_second);
-  if (const auto error = difference->standard_error) {
-    if (*error > 0) {
-      result.p_value =
-          student_t_beyond(std::fabs(difference->mean) / *error, difference->clusters - 1);
-    } else if (difference->mean == 0) {
-      result.p_value = 1;
-    }
+  if (!difference->standard_error) {
+    return result;
   }
+  const double error = *difference->standard_error;
+  if (error > kNoSpread) {
+    if (difference->interval) {
+      result.difference.interval = within_difference(*difference->interval);
+    }
+    result.p_value =
+        student_t_beyond(std::fabs(difference->mean) / error, difference->clusters - 1);
+    return result;
+  }
+  result.difference.standard_error = 0;
+  result.difference.interval.reset();
+  result.p_value = std::fabs(difference->mean) <= kNoSpread
+                       ? 1.0
+                       : std::exp2(1.0 - static_cast<double>(difference->clusters));
   return result;
+}
+
+std::vector<double> holm_corrected(std::span<const double> p_values) {
+  std::vector<std::size_t> order(p_values.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return p_values[a] < p_values[b];
+  });
+  std::vector<double> corrected(p_values.size());
+  double highest = 0;
+  for (std::size_t rank = 0; rank < order.size(); ++rank) {
+    const auto left = static_cast<double>(order.size() - rank);
+    highest = std::max(highest, std::min(1.0, left * p_values[order[rank]]));
+    corrected[order[rank]] = highest;
+  }
+  return corrected;
 }
 
 double mcnemar_exact(std::size_t a, std::size_t b) {

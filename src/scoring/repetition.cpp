@@ -11,7 +11,7 @@ constexpr std::size_t kLeastWords = 16;
 constexpr std::size_t kLeastTimes = 3;
 constexpr std::size_t kLongestUnit = 200;
 
-std::string joined(const Words& words, std::size_t first, std::size_t count) {
+std::string joined(const std::vector<std::string>& words, std::size_t first, std::size_t count) {
   std::string text;
   for (std::size_t i = first; i < first + count; ++i) {
     text += (text.empty() ? "" : " ") + words[i];
@@ -22,8 +22,7 @@ std::string joined(const Words& words, std::size_t first, std::size_t count) {
 }  // namespace
 
 std::optional<Repetition> find_repetition(std::string_view text) {
-  Words words = words_of(text);
-  std::erase(words, std::string(kSentenceEnd));
+  const std::vector<std::string> words = texts_of(words_of(text));
   std::size_t longest = 0;
   std::size_t unit_of_longest = 0;
   std::size_t end_of_longest = 0;

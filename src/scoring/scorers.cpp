@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <array>
+
 #include "base/errors.h"
 #include "base/spelling.h"
 #include "exact.h"
@@ -14,37 +16,44 @@
 
 namespace headroom::scoring {
 
+namespace {
+
+template <typename Kind>
+std::unique_ptr<Scorer> make() {
+  return std::make_unique<Kind>();
+}
+
+struct Row {
+  std::string_view name;
+  std::unique_ptr<Scorer> (*make)();
+};
+
+constexpr std::array kScorers{
+    Row{"exact", &make<ExactScorer>},
+    Row{"vqa-accuracy", &make<VqaAccuracyScorer>},
+    Row{"vqa-simple", &make<VqaSimpleScorer>},
+    Row{"legacy-vqa", &make<LegacyVqaScorer>},
+    Row{"legacy-simple", &make<LegacySimpleScorer>},
+    Row{"fact-recall", &make<FactRecallScorer>},
+    Row{"turn-facts", &make<TurnFactsScorer>},
+};
+
+}  // namespace
+
 std::vector<std::string> scorer_names() {
-  return {"exact",
-          "vqa-accuracy",
-          "vqa-simple",
-          "legacy-vqa",
-          "legacy-simple",
-          "fact-recall",
-          "turn-facts"};
+  std::vector<std::string> names;
+  names.reserve(kScorers.size());
+  for (const Row& row : kScorers) {
+    names.emplace_back(row.name);
+  }
+  return names;
 }
 
 std::unique_ptr<Scorer> make_scorer(std::string_view name) {
-  if (name == "exact") {
-    return std::make_unique<ExactScorer>();
-  }
-  if (name == "vqa-accuracy") {
-    return std::make_unique<VqaAccuracyScorer>();
-  }
-  if (name == "vqa-simple") {
-    return std::make_unique<VqaSimpleScorer>();
-  }
-  if (name == "legacy-vqa") {
-    return std::make_unique<LegacyVqaScorer>();
-  }
-  if (name == "legacy-simple") {
-    return std::make_unique<LegacySimpleScorer>();
-  }
-  if (name == "turn-facts") {
-    return std::make_unique<TurnFactsScorer>();
-  }
-  if (name == "fact-recall") {
-    return std::make_unique<FactRecallScorer>();
+  for (const Row& row : kScorers) {
+    if (row.name == name) {
+      return row.make();
+    }
   }
   throw UsageError("E-METRIC",
                    fmt::format("metric '{}' is unknown{}; there are: {}",

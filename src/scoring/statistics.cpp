@@ -15,6 +15,10 @@ void set_interval(Estimate& estimate, double variance, double confidence) {
   estimate.interval = Interval{estimate.mean - reach, estimate.mean + reach};
 }
 
+Interval clamped(Interval interval, double low, double high) {
+  return {std::clamp(interval.low, low, high), std::clamp(interval.high, low, high)};
+}
+
 }  // namespace
 
 void ClusteredMean::add(double value, std::string_view cluster) {
@@ -51,8 +55,8 @@ std::optional<Estimate> ClusteredMean::estimate(double confidence) const {
   return result;
 }
 
-Interval within_unit(Interval interval) {
-  return {std::clamp(interval.low, 0.0, 1.0), std::clamp(interval.high, 0.0, 1.0)};
-}
+Interval within_unit(Interval interval) { return clamped(interval, 0, 1); }
+
+Interval within_difference(Interval interval) { return clamped(interval, -1, 1); }
 
 }  // namespace headroom::scoring

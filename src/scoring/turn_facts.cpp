@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "fact_recall.h"
 #include "scoring/fact_words.h"
 
 namespace headroom::scoring {
@@ -41,20 +42,23 @@ std::optional<Score> TurnFactsScorer::score(const Truth& truth, std::string_view
   if (truth.question_type == kPeopleFact) {
     return people_score(truth, answer);
   }
+  if (!truth.facts.empty()) {
+    return FactRecallScorer().score(truth, answer);  // alike, each wants a mention of its own
+  }
   if (truth.question_type == kSentenceFact) {
     return sentence_score(truth, answer);
   }
-  const std::vector<std::string> words = fact_words(answer);
   std::vector<std::string> told;
   for (const std::string& reference : truth.references) {
-    if (tells(words, fact_words(reference))) {
+    if (tells(answer, reference)) {
       told.push_back(reference);
     }
   }
   const bool all = told.size() == truth.references.size();
   return Score{all ? Verdict::kCorrect : Verdict::kWrong,
                static_cast<double>(told.size()) / static_cast<double>(truth.references.size()),
-               fmt::format("{}", fmt::join(told, ", "))};
+               fmt::format("{}", fmt::join(told, ", ")),
+               FactCount{told.size(), truth.references.size()}};
 }
 
 }  // namespace headroom::scoring

@@ -45,6 +45,32 @@ bool is_digit(std::int32_t c) {
   return utf8proc_category(c) == UTF8PROC_CATEGORY_ND;
 }
 
+bool is_letter_or_number(std::int32_t c) {
+  switch (c < 0 ? UTF8PROC_CATEGORY_CN : utf8proc_category(c)) {
+    case UTF8PROC_CATEGORY_LU:
+    case UTF8PROC_CATEGORY_LL:
+    case UTF8PROC_CATEGORY_LT:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO:
+    case UTF8PROC_CATEGORY_ND:
+    case UTF8PROC_CATEGORY_NL:
+    case UTF8PROC_CATEGORY_NO:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool is_mark(std::int32_t c) {
+  const auto category = c < 0 ? UTF8PROC_CATEGORY_CN : utf8proc_category(c);
+  return category == UTF8PROC_CATEGORY_MN || category == UTF8PROC_CATEGORY_MC;
+}
+
+bool is_invisible(std::int32_t c) {
+  const auto category = c < 0 ? UTF8PROC_CATEGORY_CN : utf8proc_category(c);
+  return category == UTF8PROC_CATEGORY_CC || category == UTF8PROC_CATEGORY_CF;
+}
+
 std::vector<std::string_view> split(std::string_view text) {
   std::vector<std::string_view> words;
   std::size_t start = 0;

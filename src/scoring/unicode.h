@@ -21,6 +21,14 @@ bool is_space(std::int32_t code_point);
 /// What \d matches in Python: category Nd.
 bool is_digit(std::int32_t code_point);
 
+/// Categories L* and N*.
+bool is_letter_or_number(std::int32_t code_point);
+/// What combines with the letter before it: categories Mn and Mc.
+bool is_mark(std::int32_t code_point);
+
+/// Control and format characters: categories Cc and Cf.
+bool is_invisible(std::int32_t code_point);
+
 /// Like Python's str.strip() and str.split().
 std::string_view strip(std::string_view text);
 std::vector<std::string_view> split(std::string_view text);

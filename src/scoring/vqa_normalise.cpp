@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "number_words.h"
 #include "unicode.h"
 #include "vqa_contractions.h"
 
@@ -13,21 +14,6 @@ namespace {
 
 constexpr std::string_view kPunctuation = ";/[]\"{}()=+\\_-><@`,?!";
 constexpr std::size_t kMostStopsRemoved = 32;
-
-constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kNumbers = {{
-    {"none", "0"},
-    {"zero", "0"},
-    {"one", "1"},
-    {"two", "2"},
-    {"three", "3"},
-    {"four", "4"},
-    {"five", "5"},
-    {"six", "6"},
-    {"seven", "7"},
-    {"eight", "8"},
-    {"nine", "9"},
-    {"ten", "10"},
-}};
 
 bool digit_follows(std::string_view text, std::size_t at) {
   return at < text.size() && is_digit(next_code_point(text.substr(at)).value);
@@ -67,10 +53,13 @@ std::string without_stops(std::string_view text) {
   return result;
 }
 
-std::string_view as_digits(std::string_view word) {
-  const auto* const found = std::find_if(
-      kNumbers.begin(), kNumbers.end(), [&](const auto& number) { return number.first == word; });
-  return found != kNumbers.end() ? found->second : word;
+std::string as_digits(std::string_view word) {
+  constexpr std::size_t kMost = 10;
+  if (word == "none") {
+    return "0";
+  }
+  const auto number = number_of_word(word, kMost);
+  return number ? std::to_string(*number) : std::string(word);
 }
 
 }  // namespace
@@ -92,7 +81,7 @@ std::string process_digit_article(std::string_view text) {
   const std::string lowered = lower(text);
   std::string result;
   for (const std::string_view word : split(lowered)) {
-    const std::string_view digits = as_digits(word);
+    const std::string digits = as_digits(word);
     if (digits == "a" || digits == "an" || digits == "the") {
       continue;
     }

@@ -116,6 +116,9 @@ Json limits_to_json(const AskLimits& limits) {
   if (limits.throttle) {
     json["throttle_bytes"] = limits.throttle->count();
   }
+  if (limits.cache) {
+    json["cache_bytes"] = limits.cache->count();
+  }
   return json;
 }
 
@@ -127,6 +130,7 @@ AskLimits limits_from_json(const Json& json) {
   limits.share_prefix = fields.flag("share_prefix", limits.share_prefix);
   limits.memory = fields.bytes("memory_bytes");
   limits.throttle = fields.bytes("throttle_bytes");
+  limits.cache = fields.bytes("cache_bytes");
   limits.deadline_seconds = fields.number("deadline_seconds", limits.deadline_seconds);
   limits.release_vision = fields.flag("release_vision", limits.release_vision);
   limits.max_tiles = fields.unsigned32("max_tiles", limits.max_tiles);

@@ -294,7 +294,7 @@ TEST(BadPicture, CostsOnlyItsOwnQuestion) {
   EXPECT_EQ(summary["models"][0]["total"], 2);
   EXPECT_EQ(summary["models"][0]["answered"], 1);
   EXPECT_EQ(summary["models"][0]["outcomes"]["image"], 1);
-  EXPECT_NE(finished.err.find("1 without an answer: bad"), std::string::npos) << finished.err;
+  EXPECT_NE(finished.err.find("1 of 2 without an answer: bad"), std::string::npos) << finished.err;
 }
 
 }  // namespace

@@ -85,8 +85,8 @@ TEST_F(Cases, TwoRunsStartedAtOnceIntoOneFolderKeepApart) {
 
 TEST_F(Cases, ARunKilledInItsMiddleGoesOnAtOnce) {
   const Json truth = begin("12-two-runs-one-folder");
-  Running running(command({"vqa", "-d", "ask.jsonl", "-o", "out", "-vv"}));
-  ASSERT_TRUE(running.wait_for_error_text("prompt of "));
+  Running running(held(command({"vqa", "-d", "ask.jsonl", "-o", "out", "-vv"}), "prompt of "));
+  ASSERT_TRUE(running.wait_until_held());
   running.signal(SIGKILL);
   running.wait();
   const auto runs = runs_in(folder_ / "out");

@@ -111,8 +111,7 @@ TEST_F(CommandLine, WrongWordsGetTheNearestSpelling) {
       {{"vqa", "--memroy", "1GiB"}, "did you mean '--memory'?"},
       {{"vqa", "--max_tokns=5"}, "did you mean '--max-tokens'?"},
       {{"vqa", "--dtype", "float31"}, "did you mean 'float32'?"},
-      {{"runs", "--memory", "1GiB"},
-       "--memory does not belong here, but to vqa, "},
+      {{"runs", "--memory", "1GiB"}, "--memory does not belong here, but to vqa, "},
       {{"runs", "extra"}, "'extra' is one word too many"},
       {{"verify", "demo"}, "GOLDEN is missing"},
       {{"completions", "tcsh"}, "there are bash, zsh, fish"},
@@ -180,6 +179,7 @@ TEST_F(CommandLine, AWrongValueIsBlamedOnTheVariableThatHasIt) {
       {"HEADROOM_ALLOW", "x", "HEADROOM_ALLOW: 'x' is not known"},
       {"HEADROOM_METRIC", "x", "HEADROOM_METRIC: metric 'x' is unknown"},
       {"HEADROOM_CLEANUP", "x", "HEADROOM_CLEANUP"},
+      {"HEADROOM_PROMPT", "x", "HEADROOM_PROMPT: {question} is not in it"},
       {"HEADROOM_MAP", "x", "HEADROOM_MAP 'x': expected FIELD=NAME"},
       {"HEADROOM_IMAGES", "nowhere", "HEADROOM_IMAGES "},
       {"HEADROOM_FAIL_UNDER", "190", "HEADROOM_FAIL_UNDER: 190 is above 100"},
@@ -215,6 +215,32 @@ TEST_F(CommandLine, AWrongConfigurationIsNamedWithItsLine) {
   write("headroom.toml", "max-tokens = \"many\"\n");
   EXPECT_NE(headroom({"vqa"}).err.find("headroom.toml: max-tokens: 'many' is not a whole number"),
             std::string::npos);
+}
+
+TEST_F(CommandLine, ATableOfTheCommandBeatsTheFilesOtherKeys) {
+  write(".config/headroom/config.toml", "[vqa]\ndata = \"user.jsonl\"\n");
+  EXPECT_NE(headroom({"vqa"}).err.find("user.jsonl"), std::string::npos);
+  EXPECT_NE(headroom({"plan"}).err.find("user.jsonl"), std::string::npos)
+      << "it plans what vqa asks";
+  write("headroom.toml",
+        "data = \"all.jsonl\"\n[vqa]\ndata = \"own.jsonl\"\n[describe]\nprompt = \"What?\"\n");
+  EXPECT_NE(headroom({"vqa"}).err.find("own.jsonl"), std::string::npos);
+  EXPECT_NE(headroom({"vqa", "-d", "flag.jsonl"}).err.find("flag.jsonl"), std::string::npos);
+  EXPECT_NE(headroom({"describe"}).err.find("all.jsonl"), std::string::npos);
+}
+
+TEST_F(CommandLine, AWrongTableIsNamedWithItsLine) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"[vqa]\nturns = \"a.toml\"\n", "line 2: unknown key 'turns' of headroom vqa"},
+      {"[vqaa]\n", "unknown key 'vqaa'; did you mean 'vqa'?"},
+      {"[context]\nlimit = \"x\"\n", "./headroom.toml: context.limit x: expected a number"},
+      {"[describe]\nprompts = \"x\"\n", "did you mean 'prompt'?"}};
+  for (const auto& [text, words] : cases) {
+    write("headroom.toml", text);
+    const Finished finished = headroom({"context", "-d", HEADROOM_SOURCE_DIR "/tests/data/demo"});
+    EXPECT_EQ(finished.status, 2) << text;
+    EXPECT_NE(finished.err.find(words), std::string::npos) << finished.err;
+  }
 }
 
 TEST_F(CommandLine, AClosedPipeIsSuccess) {

@@ -88,6 +88,38 @@ TEST_F(ContextTest, AnswersOfTheHistoryEqualTheGoldenConversationsIdForId) {
   }
 }
 
+/// A turn's prompt is the one before, its answer (whose last token ended it) and the new question.
+TEST_F(ContextTest, AFollowUpPrefillsOnlyWhatIsNew) {
+  const Finished finished = run(command({"--limit", "3"}));
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  const std::map<std::string, Json> given = answers(only_run());
+  for (const char* const picture : {"0", "1", "2"}) {
+    const std::string dialogue = std::string(picture) + "/history/";
+    const Json& first = given.at(dialogue + "1");
+    EXPECT_EQ(first["prefilled_tokens"], first["prompt_tokens"]);
+    for (int turn = 2; turn <= 4; ++turn) {
+      const Json& before = given.at(dialogue + std::to_string(turn - 1));
+      const Json& answer = given.at(dialogue + std::to_string(turn));
+      const auto prompt = answer["prompt_tokens"].get<std::size_t>();
+      const std::size_t held =
+          before["prompt_tokens"].get<std::size_t>() + before["token_ids"].size();
+      const auto prefilled = answer["prefilled_tokens"].get<std::size_t>();
+      EXPECT_GT(prefilled, 0U) << dialogue << turn;
+      EXPECT_LE(prefilled, prompt - held + 2) << dialogue << turn;
+    }
+  }
+}
+
+TEST_F(ContextTest, ShowSaysHowManyTokensWereFilledIn) {
+  ASSERT_EQ(run(command({"--limit", "1"})).status, 0);
+  const Finished shown = run({{"show", "last", "0/history/2"}, folder_.path(), {}, {}, false});
+  ASSERT_EQ(shown.status, 0) << shown.err;
+  const Json answer = answers(only_run()).at("0/history/2");
+  EXPECT_NE(shown.out.find(answer["prefilled_tokens"].dump() + " prefilled for it"),
+            std::string::npos)
+      << shown.out;
+}
+
 TEST_F(ContextTest, HistoryTellsTheFactsAndWithoutItTheyAreNotKnown) {
   const Finished finished = run(command({"--json"}));
   ASSERT_EQ(finished.status, 0) << finished.err;
@@ -117,9 +149,42 @@ TEST_F(ContextTest, OfPicturesWithoutFactsSaysThatItComparesTheModelWithItself) 
   EXPECT_EQ(answers(only_run()).size(), 20U) << "of two pictures 4 turns and twice 3 follow-ups";
 }
 
+TEST_F(ContextTest, LimitAndPromptAreOfPicturesAndTheFirstTurn) {
+  const Finished finished =
+      run(command({"--limit", "2-3", "--prompt", "Say what you see.", "--fail-under", "1"}));
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  const std::map<std::string, Json> given = answers(only_run());
+  EXPECT_EQ(given.size(), 20U);
+  EXPECT_EQ(given.at("1/history/1")["question"], "Say what you see.");
+  EXPECT_TRUE(given.contains("2/none/4"));
+  const Finished beyond = run(command({"--limit", "25-30"}));
+  EXPECT_EQ(beyond.status, 2);
+  EXPECT_NE(beyond.err.find("--limit begins at picture 25, there are 24"), std::string::npos)
+      << beyond.err;
+  const Finished places = run(command({"--prompt", "<image> and <image>"}));
+  EXPECT_EQ(places.status, 2);
+  EXPECT_NE(places.err.find("--prompt: turn 1: "), std::string::npos) << places.err;
+}
+
+TEST_F(ContextTest, AResumeAsksInTheSameWords) {
+  std::ofstream(folder_ / "headroom.toml")
+      << "[context]\nprompt = \"Say what you see.\"\nsystem = \"Be brief.\"\n";
+  Running running(held(command({"-v", "--cleanup-every", "5"}), "clean-up"));
+  ASSERT_TRUE(running.wait_until_held());
+  running.signal(SIGKILL);
+  running.wait();
+  fs::remove(folder_ / "headroom.toml");
+  const Finished resumed = run({{"resume", "-q"}, folder_.path(), {}, {}, false});
+  ASSERT_EQ(resumed.status, 0) << resumed.err;
+  for (const auto& [id, answer] : answers(only_run())) {
+    EXPECT_EQ(answer["system"], "Be brief.") << id;
+    EXPECT_TRUE(!id.ends_with("/1") || answer["question"] == "Say what you see.") << id;
+  }
+}
+
 TEST_F(ContextTest, StoppedInADialogueItGoesOnToTheSameAnswers) {
-  Running running(command({"-v", "--cleanup-every", "5"}));
-  ASSERT_TRUE(running.wait_for_error_text("clean-up"));
+  Running running(held(command({"-v", "--cleanup-every", "5"}), "clean-up"));
+  ASSERT_TRUE(running.wait_until_held());
   running.signal(SIGKILL);
   running.wait();
   fs::remove(folder_ / "turns.toml");  // the run has its own
@@ -138,13 +203,13 @@ TEST_F(ContextTest, StoppedInADialogueItGoesOnToTheSameAnswers) {
 
 TEST_F(ContextTest, AScriptThatCannotBeReadSaysWhere) {
   const std::vector<std::pair<std::string, std::pair<std::string, std::string>>> cases = {
-      {"a.toml", {"[[turn]]\ntext = \"Describe.\"\n", "a.toml: 1 turns"}},
+      {"a.toml", {"[[turn]]\ntext = \"Describe.\"\n", "a.toml: 1 turn;"}},
       {"b.toml", {"[[turn]]\ntext = 5\n", "b.toml: turn 1: 'text' is not a text"}},
       {"c.toml", {"[[turn]]\ntexts = \"x\"\n", "did you mean 'text'"}},
       {"d.toml", {"[[turns]]\ntext = \"x\"\n", "expected [[turn]] tables"}},
       {"e.toml", {"[[turn]\n", "e.toml:1:"}},
       {"f.jsonl", {"{\"text\": \"a\"}\n{\"text\": \"b\", \"fact\": \"coulors\"}\n", "turn 2"}},
-      {"g.jsonl", {"{\"text\": \"a\"}\n[]\n", "g.jsonl:2: expected an object"}},
+      {"g.jsonl", {"{\"text\": \"a\"}\n[]\n", "g.jsonl: line 2: expected an object"}},
       {"h.txt", {"Describe.", "expected FILE.toml or FILE.jsonl"}}};
   for (const auto& [name, row] : cases) {
     std::ofstream(folder_ / name) << row.first;

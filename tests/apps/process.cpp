@@ -57,6 +57,8 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return all;
 }
 
+constexpr int kHeldPipe = 4096;
+
 std::array<int, 2> make_pipe() {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
@@ -78,6 +80,11 @@ Running::Running(const Start& start) {
   const std::string folder = start.folder.string();
   const auto out = make_pipe();
   const auto err = make_pipe();
+  if (!start.hold_at.empty()) {
+#ifdef F_SETPIPE_SZ
+    ::fcntl(err[1], F_SETPIPE_SZ, kHeldPipe);
+#endif
+  }
   started_ = now();
   pid_ = ::fork();
   if (pid_ < 0) {
@@ -100,9 +107,10 @@ Running::Running(const Start& start) {
   if (start.close_output) {
     ::close(out[0]);
   } else {
-    readers_.emplace_back([this, end = out[0]] { read_all(end, out_); });
+    readers_.emplace_back([this, end = out[0]] { read_all(end, out_, {}); });
   }
-  readers_.emplace_back([this, end = err[0]] { read_all(end, err_); });
+  readers_.emplace_back(
+      [this, end = err[0], hold_at = start.hold_at] { read_all(end, err_, hold_at); });
 }
 
 Running::~Running() {
@@ -112,36 +120,43 @@ Running::~Running() {
   }
 }
 
-void Running::read_all(int descriptor, std::string& into) {
+void Running::read_all(int descriptor, std::string& into, const std::string& hold_at) {
   std::array<char, 4096> buffer{};
   for (;;) {
     const ssize_t got = ::read(descriptor, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) {
       continue;
     }
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (got <= 0) {
       --open_;
       changed_.notify_all();
       break;
     }
     into.append(buffer.data(), static_cast<std::size_t>(got));
-    changed_.notify_all();
+    if (!hold_at.empty() && !held_ && into.find(hold_at) != std::string::npos) {
+      held_ = true;
+      changed_.notify_all();
+      changed_.wait(lock, [this] { return let_go_; });
+    }
   }
   ::close(descriptor);
 }
 
-bool Running::wait_for_error_text(const std::string& text) {
+bool Running::wait_until_held() {
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, std::chrono::seconds(60), [&] {
-    return err_.find(text) != std::string::npos || open_ == 0;
-  });
-  return err_.find(text) != std::string::npos;
+  changed_.wait_for(lock, std::chrono::seconds(60), [&] { return held_ || open_ == 0; });
+  return held_;
 }
 
 void Running::signal(int number) const { ::kill(pid_, number); }
 
 Finished Running::wait() {
+  {
+    const std::lock_guard lock(mutex_);
+    let_go_ = true;
+  }
+  changed_.notify_all();
   int status = 0;
   while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
   }

@@ -20,6 +20,9 @@ struct Start {
   std::map<std::string, std::string> environment;  ///< set on top
   std::filesystem::path program;                   ///< empty: the built headroom
   bool close_output = false;                       ///< nobody reads its standard output
+  /// What it is held at: from there on its standard error is not read, so that it stands still
+  /// within the next 4 KiB of it, until wait(). Empty: nothing.
+  std::string hold_at = {};
 };
 
 /// How it ended.
@@ -40,13 +43,13 @@ class Running {
 
   pid_t pid() const { return pid_; }
 
-  /// Waits until its standard error holds `text`. False when it ended without, or 60 s went by.
-  bool wait_for_error_text(const std::string& text);
+  /// Waits until it has said Start::hold_at. False when it ended without, or 60 s went by.
+  bool wait_until_held();
   void signal(int number) const;
   Finished wait();
 
  private:
-  void read_all(int descriptor, std::string& into);
+  void read_all(int descriptor, std::string& into, const std::string& hold_at);
 
   pid_t pid_ = -1;
   double started_ = 0;
@@ -56,9 +59,17 @@ class Running {
   std::string out_;
   std::string err_;
   int open_ = 0;  ///< descriptors that have not ended
+  bool held_ = false;
+  bool let_go_ = false;
   std::vector<std::thread> readers_;
 };
 
 Finished run(const Start& start);
+
+/// The same, held at that text of its standard error.
+inline Start held(Start start, std::string text) {
+  start.hold_at = std::move(text);
+  return start;
+}
 
 }  // namespace headroom::test

@@ -95,15 +95,29 @@ TEST_F(RunningTest, BelowFailUnderExitsWithFour) {
   std::ofstream(folder_ / "data.jsonl")
       << R"({"id":"a","image":")" << (demo_assets() / "easy-vqa/test/images/0.png").string()
       << R"(","question":"what is the color of the shape?","answer":"not a colour"})" << '\n';
-  EXPECT_EQ(run(command({"vqa", "-d", "data.jsonl", "--fail-under", "50", "-q"})).status, 4);
+  const Finished below = run(command({"vqa", "-d", "data.jsonl", "--fail-under", "50"}));
+  EXPECT_EQ(below.status, 4);
+  EXPECT_NE(below.err.find("demo: 0.00 % of 1 question is below --fail-under 50 %"),
+            std::string::npos)
+      << below.err;
   EXPECT_EQ(run(command({"vqa", "-d", "data.jsonl", "--fail-under", "0", "-q"})).status, 0);
+}
+
+TEST_F(RunningTest, FailUnderSaysWhenNothingCanBeScored) {
+  std::ofstream(folder_ / "data.jsonl") << R"({"id":"a","question":"what?"})" << '\n';
+  const Finished finished = run(command({"vqa", "-d", "data.jsonl", "--fail-under", "50"}));
+  EXPECT_EQ(finished.status, 4);
+  EXPECT_NE(finished.err.find("the data have nothing that an answer could be scored by"),
+            std::string::npos)
+      << finished.err;
 }
 
 /// Interrupted in its middle, then resumed: as if it had never been.
 TEST_F(RunningTest, AnInterruptedRunSaysHowToGoOnAndGoesOn) {
   for (const int signal : {SIGINT, SIGTERM}) {
-    Running running(command({"vqa", "--limit", "2000", "-v", "--cleanup-every", "5"}));
-    ASSERT_TRUE(running.wait_for_error_text("clean-up"));
+    Running running(
+        held(command({"vqa", "--limit", "300", "-v", "--cleanup-every", "5"}), "clean-up"));
+    ASSERT_TRUE(running.wait_until_held());
     running.signal(signal);
     const Finished stopped = running.wait();
     EXPECT_EQ(stopped.status, 128 + signal) << stopped.err;
@@ -111,11 +125,11 @@ TEST_F(RunningTest, AnInterruptedRunSaysHowToGoOnAndGoesOn) {
   }
   for (const fs::path& folder : runs()) {
     const auto before = answers(folder);
-    EXPECT_LT(before.size(), 2000U);
+    EXPECT_LT(before.size(), 300U);
     const Finished resumed = run(command({"resume", folder.string(), "-q"}));
     EXPECT_EQ(resumed.status, 0) << resumed.err;
     const auto after = answers(folder);
-    EXPECT_EQ(after.size(), 2000U);
+    EXPECT_EQ(after.size(), 300U);
     for (const auto& [id, answer] : before) {
       EXPECT_EQ(after.at(id), answer) << id;
     }
@@ -131,19 +145,20 @@ TEST_F(RunningTest, MappedFieldsAndAPictureFolderAreKeptForResume) {
   }
   data.close();
   const std::string images = (demo_assets() / "easy-vqa/test/images").string();
-  Running running(command({"vqa",
-                           "-d",
-                           "mine.jsonl",
-                           "--map",
-                           "id=key,image=file",
-                           "--map",
-                           "question=Q",
-                           "--images",
-                           images,
-                           "-v",
-                           "--cleanup-every",
-                           "5"}));
-  ASSERT_TRUE(running.wait_for_error_text("clean-up"));
+  Running running(held(command({"vqa",
+                                "-d",
+                                "mine.jsonl",
+                                "--map",
+                                "id=key,image=file",
+                                "--map",
+                                "question=Q",
+                                "--images",
+                                images,
+                                "-v",
+                                "--cleanup-every",
+                                "5"}),
+                       "clean-up"));
+  ASSERT_TRUE(running.wait_until_held());
   running.signal(SIGINT);
   ASSERT_EQ(running.wait().status, 130);
   ASSERT_EQ(runs().size(), 1U);
@@ -153,8 +168,9 @@ TEST_F(RunningTest, MappedFieldsAndAPictureFolderAreKeptForResume) {
 }
 
 TEST_F(RunningTest, ASecondRunOnOneJournalIsRefusedWithFolderAndProcess) {
-  Running running(command({"vqa", "--limit", "2000", "-v", "--cleanup-every", "5"}));
-  ASSERT_TRUE(running.wait_for_error_text("clean-up"));
+  Running running(
+      held(command({"vqa", "--limit", "300", "-v", "--cleanup-every", "5"}), "clean-up"));
+  ASSERT_TRUE(running.wait_until_held());
   ASSERT_EQ(runs().size(), 1U);
   const Finished second = run(command({"resume", runs().front().string()}));
   EXPECT_EQ(second.status, 2) << second.err;
@@ -166,18 +182,19 @@ TEST_F(RunningTest, ASecondRunOnOneJournalIsRefusedWithFolderAndProcess) {
   running.signal(SIGKILL);
   running.wait();
   EXPECT_EQ(run(command({"resume", "-q"})).status, 0) << "the holder is dead";
-  EXPECT_EQ(answers(runs().front()).size(), 2000U);
+  EXPECT_EQ(answers(runs().front()).size(), 300U);
 }
 
 TEST_F(RunningTest, ResumeLeavesARunInProgressAlone) {
-  Running stopped(command({"vqa", "--limit", "150", "-v", "--cleanup-every", "5"}));
-  ASSERT_TRUE(stopped.wait_for_error_text("clean-up"));
+  Running stopped(
+      held(command({"vqa", "--limit", "150", "-v", "--cleanup-every", "5"}), "clean-up"));
+  ASSERT_TRUE(stopped.wait_until_held());
   stopped.signal(SIGKILL);
   stopped.wait();
   ASSERT_EQ(runs().size(), 1U);
   const fs::path left = runs().front();
-  Running going(command({"vqa", "--limit", "9000", "-v", "--cleanup-every", "5"}));
-  ASSERT_TRUE(going.wait_for_error_text("clean-up"));
+  Running going(held(command({"vqa", "--limit", "300", "-v", "--cleanup-every", "5"}), "clean-up"));
+  ASSERT_TRUE(going.wait_until_held());
   const Finished resumed = run(command({"resume", "-q"}));
   EXPECT_EQ(resumed.status, 0) << resumed.err;
   EXPECT_EQ(answers(left).size(), 150U);
@@ -188,8 +205,9 @@ TEST_F(RunningTest, ResumeLeavesARunInProgressAlone) {
 
 /// Nothing was begun, so there is nothing to be said of going on.
 TEST_F(RunningTest, ARefusedResumeSaysOnlyWhatIsWrong) {
-  Running running(command({"vqa", "--limit", "300", "-v", "--cleanup-every", "5"}));
-  ASSERT_TRUE(running.wait_for_error_text("clean-up"));
+  Running running(
+      held(command({"vqa", "--limit", "300", "-v", "--cleanup-every", "5"}), "clean-up"));
+  ASSERT_TRUE(running.wait_until_held());
   running.signal(SIGINT);
   ASSERT_EQ(running.wait().status, 130);
   const Finished refused = run(command({"resume", "--memory", "1KiB"}));
@@ -230,7 +248,8 @@ TEST_F(RunningTest, FailuresAreShownWithTheirReasons) {
       << R"({"id":"c","question":"Where?"})" << '\n';
   const Finished finished = run(command({"vqa", "-d", "data.jsonl"}));
   EXPECT_EQ(finished.status, 3) << finished.err;
-  EXPECT_NE(finished.err.find("demo: 1 without an answer: b\n  b: gone.png: "), std::string::npos)
+  EXPECT_NE(finished.err.find("demo: 1 of 2 without an answer: b\n  b: gone.png: "),
+            std::string::npos)
       << finished.err;
   EXPECT_NE(finished.err.find("1 of 2 questions has no picture: asked as text alone: c (line 2)"),
             std::string::npos)
@@ -314,6 +333,23 @@ TEST_F(RunningTest, ThePlanLoadsNothingAndComparesTheNumbers) {
   EXPECT_EQ(refused.status, 5) << refused.out;
   EXPECT_NE(refused.out.find("does not fit"), std::string::npos) << refused.out;
   EXPECT_TRUE(runs().empty());
+}
+
+TEST_F(RunningTest, ThePlanIsOfTheTestThatItIsAskedFor) {
+  const std::string pictures = (fs::path(HEADROOM_SOURCE_DIR) / "tests/data/demo/scenes").string();
+  const auto planned = [&](const std::string& test) {
+    const Finished finished =
+        run(command({"plan", "--test", test, "-d", pictures, "--limit", "2", "--json"}));
+    EXPECT_EQ(finished.status, 0) << finished.err;
+    return Json::parse(finished.out).at(0);
+  };
+  const Json describe = planned("describe");
+  const Json context = planned("context");
+  EXPECT_EQ(describe["questions"], 5) << "two pictures, three prompts without any";
+  EXPECT_EQ(context["questions"], 20);
+  EXPECT_GT(context["plan"]["planned_peak_bytes"], describe["plan"]["planned_peak_bytes"])
+      << "its history is longer";
+  EXPECT_EQ(run(command({"plan", "--test", "describe"})).status, 2) << "of no pictures";
 }
 
 TEST_F(RunningTest, TheDoctorNamesEngineAndMemory) {

@@ -113,6 +113,33 @@ TEST_F(SeveralModels, NoneThatCanBeAskedIsAnErrorAndLeavesNoRun) {
   EXPECT_FALSE(fs::exists(folder_ / "runs"));
 }
 
+TEST_F(SeveralModels, NoneThatFitsIsADoesNotFitThatTellsEach) {
+  DemoCheckpoint(folder_ / "half").to_float16();
+  const Finished finished =
+      headroom({"vqa", "--models", "demo", "./half", "--memory", "24MiB", "--limit", "2"});
+  EXPECT_EQ(finished.status, 5) << finished.err;
+  for (const char* words : {"demo: not run: ", "half: not run: ", "error[E-MEM-PLAN]"}) {
+    EXPECT_NE(finished.err.find(words), std::string::npos) << words << ": " << finished.err;
+  }
+  EXPECT_FALSE(fs::exists(folder_ / "runs"));
+}
+
+TEST_F(SeveralModels, NoneThatFitsAnyMoreIsADoesNotFitThatKeepsTheAnswers) {
+  DemoCheckpoint(folder_ / "half").to_float16();
+  const std::string picture = (demo_assets() / "easy-vqa/test/images/0.png").string();
+  std::ofstream(folder_ / "data.jsonl")
+      << R"({"id":"a","image":")" << picture << R"(","question":"what is the shape?"})" << '\n'
+      << R"({"id":"b","image":"gone.png","question":"what is the shape?"})" << '\n';
+  ASSERT_EQ(headroom({"vqa", "--models", "demo", "./half", "-d", "data.jsonl", "-q"}).status, 3);
+  const Finished again =
+      headroom({"resume", "--retry-failed", "--memory", "24MiB", "--json", "-q"});
+  EXPECT_EQ(again.status, 5) << again.err;
+  for (const Json& model : Json::parse(again.out)["models"]) {
+    EXPECT_EQ(model["answered"], 1) << model;
+    EXPECT_EQ(model["not_run"]["code"], "E-MEM-PLAN") << model;
+  }
+}
+
 TEST_F(SeveralModels, TheLargestIsAskedFirstUnlessTheOrderIsGiven) {
   const DemoCheckpoint large(folder_ / "large");
   large.edit_weights_header(
@@ -142,8 +169,9 @@ TEST_F(SeveralModels, OneThatGoesAwayMeanwhileIsReportedAndAskedByRetry) {
        folder_.path(),
        {},
        {},
-       false});
-  ASSERT_TRUE(running.wait_for_error_text("clean-up"));
+       false,
+       "clean-up"});
+  ASSERT_TRUE(running.wait_until_held());
   fs::rename(folder_ / "other/config.json", folder_ / "config.json");
   EXPECT_EQ(running.wait().status, 3);
   const Json told = summary();

@@ -40,18 +40,19 @@ TEST(DescribeDataset, AsksThePromptAboutEveryPictureThenTheTexts) {
 TEST(DescribeDataset, LeavesTheTextsOutAndTakesTheRangeOfPictures) {
   DescribeOptions options;
   options.text_only = false;
-  options.first = 2;
-  options.count = 3;
-  const std::vector<Item> items = read_all(describe_dataset(scenes(), options));
+  PictureSet set = scenes();
+  keep_range(set, 3, 5);
+  const std::vector<Item> items = read_all(describe_dataset(set, options));
   ASSERT_EQ(items.size(), 3U);
   EXPECT_EQ(items.front().id, "2");
   EXPECT_EQ(items.back().id, "4");
 }
 
 TEST(DescribeDataset, RefusesARangeBehindTheLastPicture) {
-  DescribeOptions options;
-  options.first = 24;
-  EXPECT_THROW(describe_dataset(scenes(), options), UsageError);
+  PictureSet set = scenes();
+  EXPECT_THROW(keep_range(set, 25, 30), UsageError);
+  keep_range(set, 24, 30);
+  EXPECT_EQ(set.entries.size(), 1U);
 }
 
 TEST(DescribeDataset, PutsThePictureWhereThePromptSays) {
@@ -61,6 +62,8 @@ TEST(DescribeDataset, PutsThePictureWhereThePromptSays) {
   EXPECT_EQ(items[0].conversation[0].parts,
             (std::vector<Part>{
                 Part::of_text("Here: "), Part::of_image(0), Part::of_text(" Describe it.")}));
+  options.prompt = " \n";
+  EXPECT_THROW(describe_dataset(scenes(), options), UsageError);
   options.prompt = "<image> <image>";
   EXPECT_THROW(describe_dataset(scenes(), options), UsageError);
 }

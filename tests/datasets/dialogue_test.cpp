@@ -75,10 +75,60 @@ TEST(DialogueDataset, TheTextArmHasTheDescriptionAndItsOwnAnswersButNoPicture) {
                           {"user", {Part::of_text("Sum up.")}}}));
 }
 
+TEST(DialogueDataset, ThePictureStandsWhereTheFirstTurnSays) {
+  const std::vector<Item> items = items_of(one_picture(), {{"In <image>?", ""}, {"Colors?", ""}});
+  EXPECT_EQ(items.at(0).conversation.front().parts,
+            (std::vector<Part>{Part::of_text("In "), Part::of_image(0), Part::of_text("?")}));
+  EXPECT_EQ(items.at(2).conversation.front().parts,
+            (std::vector<Part>{Part::of_text("In "), Part::of_text("?")}))
+      << "without the picture";
+}
+
 TEST(DialogueDataset, TheNoneArmHasTheFollowUpAlone) {
   EXPECT_EQ(items_of(one_picture(), kScript).at(6).conversation,
             (Conversation{{"user", {Part::of_text("Sum up.")}}}));
 }
+
+TEST(DialogueDataset, IsAboutTheFollowUpsWithHistory) {
+  std::vector<std::string> judged;
+  for (const Item& item : items_of(one_picture(), kScript)) {
+    if (is_judged(item)) {
+      judged.push_back(item.id);
+    }
+  }
+  EXPECT_EQ(judged, (std::vector<std::string>{"0/history/2", "0/history/3"}));
+  EXPECT_TRUE(is_judged(Item())) << "a question that is in no arm";
+}
+
+TEST(DialogueDataset, SaysWhichPicturesCannotBeAskedAbout) {
+  PictureSet set = one_picture();
+  set.notices = {"of the set"};
+  set.entries.push_back(set.entries.front());
+  set.entries.back().id = "1";
+  set.entries.back().defect = "no picture";
+  EXPECT_EQ(dialogue_dataset(set, kScript).open()->notices(),
+            (std::vector<std::string>{"of the set", "1 of 2 pictures cannot be asked about: 1"}));
+}
+
+TEST(DialogueDataset, SaysOfWhichTurnsTheDataKnowLess) {
+  PictureSet set = one_picture();
+  set.entries.push_back(set.entries.front());
+  set.entries.back().id = "1";
+  set.entries.back().facts.colors.clear();
+  const std::vector<ScriptTurn> script = {
+      {"Describe.", "items"}, {"Colors?", "colors"}, {"Why?", "question"}, {"More?", ""}};
+  EXPECT_EQ(dialogue_dataset(set, script).open()->notices(),
+            (std::vector<std::string>{
+                "turn 2 is scored by 'colors', which is known of 1 of 2 pictures",
+                "turn 3 is scored by 'question', which is known of 0 of 2 pictures"}));
+  for (PictureEntry& entry : set.entries) {
+    entry.facts = {};
+  }
+  EXPECT_TRUE(dialogue_dataset(set, script).open()->notices().empty()) << "the results say so";
+}
+
+/// Two of the picture's items are alike.
+const std::vector<std::string> kPhrases = {"blue triangle", "black circle", "blue triangle"};
 
 struct FactCase {
   const char* fact;
@@ -87,17 +137,19 @@ struct FactCase {
 };
 
 TEST(DialogueDataset, ATurnIsScoredAgainstTheFactThatItNames) {
-  const std::vector<FactCase> cases = {{"items", "?", {"blue triangle", "black circle"}},
-                                       {"summary", "?", {"blue triangle", "black circle"}},
+  const std::vector<FactCase> cases = {{"items", "?", kPhrases},
+                                       {"summary", "?", kPhrases},
                                        {"colors", "?", {"black", "blue"}},
                                        {"people", "?", {"no"}},
                                        {"question", "How many?", {"3"}},
+                                       {"question", "how MANY?", {"3"}},
                                        {"question", "Why?", {}},
                                        {"", "?", {}}};
   for (const FactCase& row : cases) {
     const std::vector<Item> items =
         items_of(one_picture(), {{"Describe.", ""}, {row.text, row.fact}});
     EXPECT_EQ(items.at(1).truth.references, row.references) << row.fact << ' ' << row.text;
+    EXPECT_EQ(items.at(1).truth.facts.size(), row.references == kPhrases ? 3U : 0U) << row.fact;
   }
 }
 
@@ -119,8 +171,10 @@ TEST(DialogueDataset, WithoutFactsNothingIsScored) {
 
 TEST(DialogueScript, IsRefusedNamingTheTurnAndTheNearestFact) {
   const std::vector<std::pair<std::vector<ScriptTurn>, std::string>> cases = {
-      {{{"Describe.", ""}}, "1 turns"},
-      {{{"Describe.", ""}, {"", ""}}, "turn 2 has no text"},
+      {{{"Describe.", ""}}, "mine.toml: 1 turn;"},
+      {{{"Describe.", ""}, {" ", ""}}, "turn 2 has no text"},
+      {{{"<image><image>", ""}, {"Colors?", ""}}, "turn 1: the question has 2 '<image>' places"},
+      {{{"Describe.", ""}, {"In <image>?", ""}}, "only the first turn has a picture"},
       {{{"Describe.", ""}, {"Colors?", "colours"}}, "did you mean 'colors'"}};
   for (const auto& [script, words] : cases) {
     try {

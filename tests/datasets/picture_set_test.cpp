@@ -191,6 +191,27 @@ TEST(PictureSet, ReadsCocoCaptionsWithPicturesWhereCocoHasThem) {
   EXPECT_TRUE(std::filesystem::exists(elsewhere.entries[0].picture.path));
 }
 
+TEST(PictureSet, RefusesTrainAndValOfCocoTogetherNamingBoth) {
+  const TemporaryFolder folder;
+  const std::string one = R"({"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": []})";
+  const std::string train = folder.write("coco/captions_train2017.json", one).string();
+  const std::string val = folder.write("coco/captions_val2017.json", one).string();
+  for (const std::string& word : {(folder.path() / "coco").string(),
+                                  (folder.path() / "coco/captions_*.json").string(),
+                                  train + "," + val}) {
+    try {
+      open_picture_set(word);
+      ADD_FAILURE() << "accepted " << word;
+    } catch (const UsageError& error) {
+      EXPECT_EQ(error.code(), "E-DATA-FILE") << word;
+      const std::string text = error.what();
+      EXPECT_NE(text.find("give one at a time, by its name: --data " + train), std::string::npos)
+          << text;
+      EXPECT_NE(text.find(val), std::string::npos) << text;
+    }
+  }
+}
+
 TEST(PictureSet, JoinsAFolderWithTheFileThatSaysWhatIsInIt) {
   const TemporaryFolder folder;
   folder.write("a.png", kPng);

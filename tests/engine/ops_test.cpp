@@ -239,5 +239,17 @@ TEST_F(OpsTest, FailureInAKernelComesOutOfEvaluation) {
   EXPECT_NO_THROW(mx::eval(best_.rms_norm(x, random({8}), 1e-5F)));
 }
 
+TEST(FusedAttention, IsForGpusOnly) {
+  if (on_gpu()) {
+    GTEST_SKIP() << "the default device is a GPU";
+  }
+  const Heads heads{4, 2, 64, 0.125F};
+  for (const mx::Dtype dtype : {mx::float32, mx::bfloat16}) {
+    for (const bool masked : {false, true}) {
+      EXPECT_FALSE(fused_attention(dtype, heads, 64, masked));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace headroom::engine

@@ -30,6 +30,18 @@ TEST(Ladder, KeepsWhatFits) {
   EXPECT_TRUE(rung->text.empty());
 }
 
+TEST(Ladder, KeepsLessForReuseBeforeItTouchesAnythingElse) {
+  Workload wished = test::small_workload();
+  wished.counter = Counter::kDevice;
+  wished.allocator_cache = 512_MiB;
+  EXPECT_TRUE(highest(test::small_geometry(), wished, 1_GiB)->text.empty());
+  const auto rung = highest(test::small_geometry(), wished, 512_MiB);
+  ASSERT_TRUE(rung);
+  EXPECT_EQ(rung->workload.allocator_cache, kLeastCache);
+  EXPECT_EQ(rung->workload.batch, 16U);
+  EXPECT_EQ(rung->text, "allocator cache 512.0 MiB -> 32.0 MiB");
+}
+
 TEST(Ladder, HalvesTheChunkBeforeItTouchesTheBatch) {
   Geometry geometry = test::small_geometry();
   geometry.prefill_per_token = 100_KiB;

@@ -58,6 +58,9 @@ TEST(Plan, CountsWhatAttentionCopiesForEachRowBehindASharedPrefix) {
   ASSERT_EQ(make_plan(copying, workload).phases.at(3).phase, Phase::kDecode);
   EXPECT_EQ(added(3), 1_KiB * (16 + 20 + 30) * 8);
   EXPECT_EQ(added(2), 1_KiB * (16 + 20) * 8);
+  copying.kv_copied_decoding_per_token = 3_KiB;
+  EXPECT_EQ(added(3), 3_KiB * (16 + 20 + 30) * 8);
+  EXPECT_EQ(added(2), 1_KiB * (16 + 20) * 8);
   workload.share_prefix = false;
   EXPECT_EQ(added(3), Bytes());
 }

@@ -105,6 +105,7 @@ TEST_F(Shelf, GroupThatIsAskedTwiceLeavesTheOneAheadAlone) {
 TEST_F(Shelf, PicturesOfATurnThatGoesOnWithoutThemAreDropped) {
   shelf.prepare(group(2));
   take(1);
+  shelf.wait_ahead([] { return false; });
   shelf.prepare(group(3));
   shelf.pass(group(2));
   take(3);

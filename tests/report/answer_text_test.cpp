@@ -40,6 +40,13 @@ TEST(AnswerText, HasQuestionAnswerVerdictTimeAndMemory) {
       "  \"a \\\"red\\\" one\\n\" · wrong 0.30 of answer to p0-q0 · 0.250 s · worker 40.0 MiB");
 }
 
+TEST(AnswerText, SaysHowManyFactsAreTold) {
+  scoring::Score score{scoring::Verdict::kWrong, 2.0 / 3.0, "blue, teal"};
+  score.facts = scoring::FactCount{2, 3};
+  EXPECT_NE(answer_text(item(), answer(), score, progress()).find(" · wrong 2 of 3 facts · "),
+            std::string::npos);
+}
+
 TEST(AnswerText, SaysWhyThereIsNoAnswer) {
   run::AnswerRecord failed = answer();
   failed.answer.outcome = Outcome::kTimeout;

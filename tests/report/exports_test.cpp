@@ -65,6 +65,30 @@ TEST(Exports, TheOldToolsJsonHasItsArithmetic) {
   EXPECT_EQ(failed.at("correct"), false);
 }
 
+TEST(Exports, TheOldToolsAccuracyLeavesOutWhatHasNoReference) {
+  RunWorld world;
+  auto items = items_of(2, 2);
+  items[1].truth = {};
+  run::Journal journal = world.begin(dataset_of(items));
+  FakeBackend backend;
+  backend.answer_of = [](const worker::AskItem& item) {
+    return item.id == "p1-q1" ? "wrong" : "answer to " + item.id;
+  };
+  world.ask(journal, backend);
+  const Json model = legacy_results_json(journal).at("models").at(0);
+  EXPECT_EQ(model.at("total"), 3);
+  EXPECT_EQ(model.at("correct"), 2);
+  EXPECT_EQ(model.at("without_reference"), 1);
+  EXPECT_DOUBLE_EQ(model.at("simple_accuracy").get<double>(), 2.0 / 3.0);
+  EXPECT_DOUBLE_EQ(model.at("vqa_accuracy").get<double>(), 2.0 / 3.0);
+  ASSERT_EQ(model.at("results").size(), 4U);
+  const Json& unknown = model.at("results").at(1);
+  EXPECT_TRUE(unknown.at("correct").is_null());
+  EXPECT_TRUE(unknown.at("vqa_accuracy").is_null());
+  EXPECT_TRUE(unknown.at("ground_truth").is_null());
+  EXPECT_EQ(unknown.at("answer"), "answer to p0-q1");
+}
+
 TEST(Exports, TheOldToolsFileIsWrittenOnlyWhereItIsAskedFor) {
   const FinishedRun finished;
   rebuild_exports(finished.journal);
@@ -78,6 +102,24 @@ TEST(Exports, TheOldToolsFileIsWrittenOnlyWhereItIsAskedFor) {
   rebuild_exports(journal);
   const Json written = parse_json(read_file(world.folder / "vqa_results.json"), "vqa_results");
   EXPECT_EQ(written, legacy_results_json(journal));
+}
+
+TEST(Exports, AnswersHaveTheWordsThatWereAskedAndTheSystemMessage) {
+  RunWorld world;
+  run::Specification spec = test::spec_of();
+  spec.system = "Be brief.";
+  std::vector<datasets::Item> items = items_of(1, 2);
+  items[1].conversation.back().parts.back().text = "In one word: question p0-q1?";
+  run::Journal journal = world.begin(dataset_of(items), spec);
+  FakeBackend backend;
+  world.ask(journal, backend);
+  rebuild_exports(journal);
+  const std::vector<Json> answers = lines_of(world.folder / "answers.jsonl");
+  ASSERT_EQ(answers.size(), 2U);
+  EXPECT_EQ(answers[0].at("system"), "Be brief.");
+  EXPECT_FALSE(answers[0].contains("asked")) << "the question's own words";
+  EXPECT_EQ(answers[1].at("question"), "question p0-q1?");
+  EXPECT_EQ(answers[1].at("asked"), "In one word: question p0-q1?");
 }
 
 TEST(Exports, SummaryComparesTheBestModelWithEachOther) {
@@ -105,9 +147,11 @@ TEST(Exports, SummaryComparesTheBestModelWithEachOther) {
   // One difference of 1 in ten clusters of two: SE 0.05, so 2.8016^2 * 20 questions.
   EXPECT_EQ(against.at("questions_to_tell_5_points"), 157);
   const std::string text = results_text(results, {});
-  EXPECT_NE(text.find("20 questions cannot tell them apart (p 0.34); needs about 157 questions to "
-                      "tell 5 points"),
-            std::string::npos)
+  EXPECT_NE(
+      text.find("against other: +5.0 points [-6.3 to +16.3] of 20 questions about 10 "
+                "pictures\n    not told apart (paired t test clustered by picture, p = 0.343); "
+                "needs about 157 questions to tell 5 points four times in five (Miller 2024)\n"),
+      std::string::npos)
       << text;
   EXPECT_NE(text.find("answer type  questions"), std::string::npos) << text;
 }

@@ -23,6 +23,13 @@ TEST(TerminalPicture, IsKnownByTheEnvironment) {
       {"tmux in kitty",
        {{"TERM", "tmux-256color"}, {"KITTY_WINDOW_ID", "1"}},
        PictureProtocol::kNone},
+      {"foot", {{"TERM", "foot-extra"}}, PictureProtocol::kSixel},
+      {"a Konsole with sixels",
+       {{"TERM", "xterm-256color"}, {"KONSOLE_VERSION", "230804"}},
+       PictureProtocol::kSixel},
+      {"a Konsole before them",
+       {{"TERM", "xterm-256color"}, {"KONSOLE_VERSION", "211203"}},
+       PictureProtocol::kNone},
       {"another", {{"TERM", "xterm-256color"}}, PictureProtocol::kNone},
       {"dumb", {{"TERM", "dumb"}, {"TERM_PROGRAM", "iTerm.app"}}, PictureProtocol::kNone},
       {"nothing", {}, PictureProtocol::kNone},
@@ -46,12 +53,50 @@ TEST(TerminalPicture, KittyTakesAFileInPieces) {
 }
 
 TEST(TerminalPicture, KittyIsToldTheSidesOfPixels) {
-  EXPECT_EQ(kitty_pixels("abcdef", 2, 1), "\x1b_Ga=T,f=24,s=2,v=1,m=0;YWJjZGVm\x1b\\\n");
+  EXPECT_EQ(kitty_pixels({"abcdef", 2, 1}), "\x1b_Ga=T,f=24,s=2,v=1,m=0;YWJjZGVm\x1b\\\n");
 }
 
 TEST(TerminalPicture, ItermTakesTheFileWhole) {
   EXPECT_EQ(iterm_file("jpeg", "a.jpg"),
             "\x1b]1337;File=name=YS5qcGc=;size=4;inline=1;width=40:anBlZw==\x07\n");
+}
+
+TEST(TerminalPicture, ItermTakesPixelsAsABmpFile) {
+  const std::string text = iterm_pixels({std::string_view("\xff\0\0", 3), 1, 1}, "a.jpg");
+  // A header of 54 bytes, blue, green, red, and a byte to the whole word.
+  EXPECT_EQ(
+      text,
+      "\x1b]1337;File=name=YS5qcGc=;size=58;inline=1;width=40:"
+      "Qk06AAAAAAAAADYAAAAoAAAAAQAAAAEAAAABABgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAD/AA==\x07\n");
+}
+
+TEST(TerminalPicture, SixelsAreSixRowsOfOneColourAfterTheOther) {
+  std::string rgb;
+  for (int row = 0; row < 7; ++row) {
+    rgb += std::string("\xff\0\0", 3) + std::string("\0\0\xff", 3);
+  }
+  const std::string text = sixel_pixels({rgb, 2, 7});
+  EXPECT_EQ(text.substr(0, 17), "\x1bP0;1;0q\"1;1;2;7#");
+  EXPECT_NE(text.find("#5;2;0;0;100#"), std::string::npos) << "the palette's blue";
+  const std::string rows = "#5?~$#180~-#5?@$#180@-\x1b\\\n";
+  EXPECT_EQ(text.substr(text.size() - rows.size()), rows);
+}
+
+TEST(TerminalPicture, SixelsShortenRunsAndMixColoursThatThePaletteLacks) {
+  const std::string grey(3 * 40 * 6, '\x80');
+  const std::string text = sixel_pixels({grey, 40, 6});
+  EXPECT_NE(text.find("#86"), std::string::npos) << "2 of 5 steps";
+  EXPECT_NE(text.find("#129"), std::string::npos) << "3 of 5 steps";
+  const std::string white = sixel_pixels({std::string(3 * 40 * 6, '\xff'), 40, 6});
+  EXPECT_NE(white.find("#215!40~-"), std::string::npos);
+}
+
+TEST(TerminalPicture, HasANameForEachProtocol) {
+  EXPECT_EQ(picture_protocol_named("kitty"), PictureProtocol::kKitty);
+  EXPECT_EQ(picture_protocol_named("iterm2"), PictureProtocol::kIterm);
+  EXPECT_EQ(picture_protocol_named("sixel"), PictureProtocol::kSixel);
+  EXPECT_EQ(picture_protocol_named("none"), PictureProtocol::kNone);
+  EXPECT_FALSE(picture_protocol_named("auto").has_value());
 }
 
 }  // namespace

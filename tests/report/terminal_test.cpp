@@ -47,12 +47,13 @@ TEST(ResultsText, HasEveryFigureWithItsUnitAndDenominator) {
   const std::string text = results_text(run::results_of(finished.journal), {});
   expect_holds(text,
                {"90.0 % [",
-                "94.7 %",
-                "18/20",
+                "] of 20 ",
+                "94.7 % of 19 ",
                 "19/20",
                 "9.5",
                 "60.0 MiB of 512.0 MiB",
-                "18 correct, 1 wrong, 1 not answered (image 1)",
+                "18 of 20 correct, 1 wrong, 1 not answered (image 1)",
+                "mean/median/p95 of 19 answers, a group's time divided among its questions, in s: ",
                 "budget 512.0 MiB: kept",
                 "questions/s",
                 "3 clean-ups"});
@@ -69,8 +70,27 @@ TEST(ResultsText, SaysWhatIsPendingAndUnscored) {
   const FinishedRun finished;
   run::RunResults results = run::results_of(finished.journal);
   results.models[0].pending = 5;
-  results.models[0].counts.unscored = 3;
-  expect_holds(results_text(results, {}), {"5 of 20 not asked yet", "3 without a reference"});
+  results.models[0].judged.unscored = 3;
+  expect_holds(results_text(results, {}),
+               {"stopped  after 15 of 20 questions\n", "3 without a reference"});
+  results.run.state = run::RunState::kRunning;
+  expect_holds(results_text(results, {}), {"so far   15 of 20 questions\n"});
+  results.models[0].model.spec.not_run = run::NotRun{"E-WORKER-GAVE-UP", "it died"};
+  expect_holds(results_text(results, {}),
+               {"stopped  after 15 of 20 questions: it died [E-WORKER-GAVE-UP]\n"});
+}
+
+TEST(ResultsText, TellsAModelThatWaitsFromOneThatWasNotRun) {
+  const FinishedRun finished;
+  run::RunResults results = run::results_of(finished.journal);
+  results.models[0].pending = 20;
+  std::string text = results_text(results, {});
+  expect_holds(text, {"waiting  none of 20 questions asked yet\n", "0/20"});
+  EXPECT_EQ(text.find("not run"), std::string::npos) << text;
+  results.models[0].model.spec.not_run = run::NotRun{"E-MEM-PLAN", "too large"};
+  text = results_text(results, {});
+  expect_holds(text, {"not run  too large [E-MEM-PLAN]\n", "0/20"});
+  EXPECT_EQ(text.find("waiting"), std::string::npos) << text;
 }
 
 TEST(ResultsText, HasNoColourUnlessAsked) {
@@ -84,13 +104,14 @@ TEST(UnansweredText, GivesTheFirstReasonsInTheTerminalsWidth) {
   run::ModelResults model;
   model.model.spec.name = "demo";
   EXPECT_EQ(unanswered_text(model, {}), "");
+  model.items = 20;
   model.pending = 5;
   model.unanswered_ids = {"2", "3", "4", "5", "6"};
   model.reasons = {
       {"/data/pictures/gone.png: there is no such file, looked for it everywhere", 1, {"2"}},
       {"it has no question", 4, {"3", "4", "5"}}};
   EXPECT_EQ(unanswered_text(model, {.width = 40}),
-            "demo: 5 without an answer: 2, 3, 4, 5, 6\n"
+            "demo: 5 of 20 without an answer: 2, 3, 4, 5, 6\n"
             "  2: gone.png: there is no such file, l…\n"
             "  3, 4, 5 and 1 more: it has no question\n");
 }

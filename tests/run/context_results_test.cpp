@@ -36,7 +36,7 @@ datasets::PictureSet pictures(int count, bool facts) {
 struct Talk {
   explicit Talk(int count, const std::function<void(FakeBackend&)>& set_up, bool facts = true) {
     Specification spec = test::spec_of();
-    spec.test = "context";
+    spec.test = TestKind::kContext;
     spec.metric = "turn-facts";
     spec.turns = kScript;
     journal.emplace(world.begin(datasets::dialogue_dataset(pictures(count, facts), kScript), spec));
@@ -119,7 +119,7 @@ TEST(ContextResults, AnArmThatNeedsAPictureIsUnsupportedAndHasNoGain) {
 
   RunWorld world;
   Specification spec = test::spec_of();
-  spec.test = "context";
+  spec.test = TestKind::kContext;
   spec.metric = "turn-facts";
   Journal journal = world.begin(datasets::dialogue_dataset(pictures(2, true), kScript), spec);
   Blind backend;
@@ -132,6 +132,56 @@ TEST(ContextResults, AnArmThatNeedsAPictureIsUnsupportedAndHasNoGain) {
   EXPECT_FALSE(results.gains[1].difference);
   EXPECT_EQ(exit_code_of(results_of(journal), std::nullopt), ExitCode::kAllAnswered)
       << "what a model cannot do is a finding, no failure";
+}
+
+TEST(ContextResults, TheRunsAccuracyIsOfTheFollowUpsWithHistory) {
+  const Talk talk(4, [](FakeBackend& backend) {
+    knows_by_arm(backend);
+    backend.failures = {{"0/none/2", Outcome::kTimeout}, {"3/history/3", Outcome::kTimeout}};
+  });
+  const RunResults results = results_of(*talk.journal);
+  const ModelResults& model = results.models.at(0);
+  EXPECT_DOUBLE_EQ(model.accuracy->mean, 7.0 / 8);
+  EXPECT_EQ(model.accuracy->count, 8U) << "four pictures, turns 2 and 3, one arm";
+  EXPECT_DOUBLE_EQ(model.accuracy_answered->mean, 1.0);
+  EXPECT_DOUBLE_EQ(model.accuracy->mean, model.context->arms[0].follow_ups.score->mean);
+  EXPECT_EQ(model.judged.total, 8U);
+  EXPECT_EQ(model.judged.correct, 7U);
+  EXPECT_EQ(model.judged.unanswered(), 1U);
+  EXPECT_EQ(model.counts.total, 28U) << "of all arms";
+  EXPECT_EQ(model.counts.unanswered(), 2U);
+  EXPECT_EQ(model.by_question_type.at("colors").asked.count, 4U);
+}
+
+TEST(ContextResults, AnAccuracyBelowTheWantedIsThatWithHistory) {
+  const Talk talk(4, knows_by_arm);
+  EXPECT_EQ(exit_code_of(results_of(*talk.journal), 99.0), ExitCode::kAllAnswered)
+      << "what the other arms do not know is no fault";
+}
+
+TEST(ContextResults, APairWithoutBothAnswersIsLeftOutOfTheGain) {
+  const Talk talk(4, [](FakeBackend& backend) {
+    knows_by_arm(backend);
+    backend.failures = {{"0/none/2", Outcome::kTimeout}, {"3/history/3", Outcome::kTimeout}};
+  });
+  const ContextGain gain = talk.results().gains.at(1);
+  EXPECT_EQ(gain.over, "none");
+  EXPECT_EQ(gain.pairs, 8U);
+  EXPECT_EQ(gain.left_out, 2U);
+  // Turn 2: 1 three times; turn 3: 0 three times.
+  EXPECT_DOUBLE_EQ(gain.difference->mean, 0.5);
+  EXPECT_EQ(gain.difference->count, 6U);
+}
+
+TEST(ContextResults, OverAnArmWithoutAnAnswerThereIsNoGain) {
+  const Talk talk(1, [](FakeBackend& backend) {
+    knows_by_arm(backend);
+    backend.failures = {{"0/none/2", Outcome::kTimeout}, {"0/none/3", Outcome::kTimeout}};
+  });
+  const ContextGain gain = talk.results().gains.at(1);
+  EXPECT_FALSE(gain.difference);
+  EXPECT_EQ(gain.pairs, 2U);
+  EXPECT_EQ(gain.left_out, 2U);
 }
 
 TEST(ContextResults, WhatHasNoAnswerCountsAsNothingTold) {

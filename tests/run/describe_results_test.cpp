@@ -39,7 +39,7 @@ std::vector<datasets::Item> items() {
 
 Specification describe_spec() {
   Specification spec = test::spec_of();
-  spec.test = "describe";
+  spec.test = TestKind::kDescribe;
   spec.metric = "fact-recall";
   return spec;
 }
@@ -132,7 +132,7 @@ TEST(DescribeResults, ComparesWithCaptions) {
 TEST(DescribeResults, SayThatTextOnlyIsSupported) {
   Described described;
   const RunResults results = described.run();
-  EXPECT_EQ(of_first(results).text_only, TextOnly::kSupported);
+  EXPECT_EQ(of_first(results).text_only, Support::kSupported);
   EXPECT_EQ(of_first(results).text_answered, 3U);
   EXPECT_EQ(exit_code_of(results, std::nullopt), ExitCode::kAllAnswered);
 }
@@ -142,7 +142,7 @@ TEST(DescribeResults, SayThatTextOnlyIsUnsupportedAndHoldItNotAgainstTheRun) {
   described.backend.needs_picture = true;
   const RunResults results = described.run();
   const DescribeResults& describe = of_first(results);
-  EXPECT_EQ(describe.text_only, TextOnly::kUnsupported);
+  EXPECT_EQ(describe.text_only, Support::kUnsupported);
   EXPECT_EQ(describe.text_only_reason, "the family is not asked without a picture");
   EXPECT_EQ(describe.described, 2U);
   EXPECT_EQ(results.models[0].unsupported, 3U);
@@ -157,7 +157,7 @@ TEST(DescribeResults, SayThatTextOnlyFailedAndWhy) {
   Described described;
   described.backend.failures = {{"text-only-2", Outcome::kModel}};
   const RunResults results = described.run();
-  EXPECT_EQ(of_first(results).text_only, TextOnly::kFailed);
+  EXPECT_EQ(of_first(results).text_only, Support::kFailed);
   EXPECT_EQ(of_first(results).text_only_reason, "model: the script fails text-only-2");
   EXPECT_EQ(exit_code_of(results, std::nullopt), ExitCode::kSomeUnanswered);
 }
@@ -168,7 +168,7 @@ TEST(DescribeResults, AnswersWithoutAWordAreNoSupport) {
     return item.id == "text-only-1" ? "..." : "words";
   };
   const RunResults results = described.run();
-  EXPECT_EQ(of_first(results).text_only, TextOnly::kFailed);
+  EXPECT_EQ(of_first(results).text_only, Support::kFailed);
   EXPECT_EQ(of_first(results).text_only_reason, "1 of 3 answers have no word");
 }
 
@@ -179,7 +179,7 @@ TEST(DescribeResults, KnowNothingOfTextsThatAreLeftOut) {
   pictures.resize(2);
   Journal journal = world.begin(dataset_of(pictures), describe_spec());
   world.ask(journal, backend);
-  EXPECT_EQ(of_first(results_of(journal)).text_only, TextOnly::kNotAsked);
+  EXPECT_EQ(of_first(results_of(journal)).text_only, Support::kNotAsked);
 }
 
 TEST(DescribeResults, FlagEmptyCutOffAndRepeatingAnswers) {

@@ -153,6 +153,47 @@ TEST(Dialogue, ATurnWhoseEarlierTurnIsNotInTheRunIsSkipped) {
   EXPECT_EQ(outcome_of(journal, "p/2"), Outcome::kSkipped);
 }
 
+/// Two questions about one picture, the second with an answer in its history that is not there.
+std::vector<datasets::Item> one_of_two_askable() {
+  std::vector<datasets::Item> items = {test::item_of("a", "p"), test::item_of("b", "p")};
+  items[1].conversation.insert(
+      items[1].conversation.begin(),
+      {{"user", {Part::of_text("before")}}, {"assistant", {Part::of_answer("gone")}}});
+  return items;
+}
+
+TEST(Dialogue, WhatIsTakenOutOfAGroupIsNotPlannedFor) {
+  const auto planned = [](const std::vector<datasets::Item>& items) {
+    RunWorld world;
+    Journal journal = world.begin(dataset_of(items));
+    FakeBackend backend;
+    world.ask(journal, backend);
+    EXPECT_EQ(backend.asked, std::vector<std::string>{"a"});
+    return journal.find_answer(0, journal.find_item("a")->seq)->planned_peak.value();
+  };
+  std::vector<datasets::Item> items = one_of_two_askable();
+  const Bytes both = planned(items);
+  items.pop_back();
+  EXPECT_EQ(both, planned(items));
+}
+
+TEST(Dialogue, WhatEndsWithoutBeingAskedIsNoMeasureOfSpeed) {
+  RunWorld world;
+
+  struct Last : Observer {
+    void on_progress(const Progress& progress) override { last = progress; }
+
+    Progress last;
+  } observer;
+
+  world.observer = &observer;
+  Journal journal = world.begin(dataset_of(one_of_two_askable()));
+  FakeBackend backend;
+  world.ask(journal, backend);
+  EXPECT_EQ(observer.last.done, 2U);
+  EXPECT_EQ(observer.last.done_now, 1U);
+}
+
 TEST(Dialogue, StoppedAnywhereGoesOnToTheSameAnswers) {
   std::vector<std::string> whole;
   {

@@ -73,6 +73,18 @@ TEST(Results, WithoutReferencesThereIsNoAccuracy) {
   EXPECT_FALSE(results.accuracy);
 }
 
+TEST(Results, AQuestionWithoutAPictureIsNoPicture) {
+  RunWorld world;
+  auto items = items_of(1, 2);
+  items.push_back(test::item_of("text", ""));
+  Journal journal = world.begin(dataset_of(items));
+  FakeBackend backend;
+  world.ask(journal, backend);
+  const ModelResults results = results_of(journal).models.at(0);
+  EXPECT_EQ(results.accuracy->count, 3U);
+  EXPECT_EQ(results.pictures.count, 1U);
+}
+
 TEST(Results, PendingItemsAreInNoDenominator) {
   RunWorld world;
   Journal journal = world.begin(dataset_of(items_of(3, 1)));
@@ -136,8 +148,11 @@ TEST(Results, AreDividedByTypeAndPicture) {
   world.ask(journal, backend);
   const ModelResults results = results_of(journal).models.at(0);
   ASSERT_EQ(results.by_question_type.size(), 2U);
-  EXPECT_EQ(results.by_question_type.at("what").count, 3U);
-  EXPECT_DOUBLE_EQ(results.by_question_type.at("what").mean, 2.0 / 3.0) << "unanswered is wrong";
+  EXPECT_EQ(results.by_question_type.at("what").asked.count, 3U);
+  EXPECT_DOUBLE_EQ(results.by_question_type.at("what").asked.mean, 2.0 / 3.0)
+      << "unanswered is wrong";
+  EXPECT_EQ(results.by_question_type.at("what").answered->count, 2U);
+  EXPECT_DOUBLE_EQ(results.by_question_type.at("what").answered->mean, 1.0);
   EXPECT_EQ(results.pictures.count, 3U);
   EXPECT_EQ(results.pictures.all_right, 2U);
   EXPECT_EQ(results.pictures.none_right, 1U);

@@ -14,6 +14,7 @@ TEST(Specification, ComesBackFromJsonAsItWas) {
   spec.data = {
       "vqav2:data", "vqav2", "data", "/data", "/data/q.json,/a.json", {"question=Q"}, "/pictures"};
   spec.limit = ItemRange{101, 200};
+  spec.test = TestKind::kContext;
   spec.turns = {{"Describe it.", "items"}, {"Any people?", ""}};
   spec.sample_ids = {"007", "ä"};
   spec.shuffle = true;
@@ -36,6 +37,18 @@ TEST(Specification, RefusesAnotherMajorVersionNamingBoth) {
     EXPECT_EQ(error.code(), "E-SPEC");
     EXPECT_NE(std::string(error.what()).find("specification/2"), std::string::npos);
     EXPECT_NE(std::string(error.what()).find("specification/1"), std::string::npos);
+  }
+}
+
+TEST(Specification, RefusesATestThatItDoesNotKnow) {
+  Json json = to_json(test::spec_of());
+  json["test"] = "dream";
+  try {
+    specification_from_json(json);
+    FAIL() << "accepted";
+  } catch (const UsageError& error) {
+    EXPECT_EQ(error.code(), "E-SPEC");
+    EXPECT_NE(std::string(error.what()).find("'dream'"), std::string::npos) << error.what();
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "base/files.h"
 #include "base/json.h"
@@ -73,6 +74,51 @@ TEST(Paired, ModelsThatNeverDifferHaveNothingToTell) {
   const PairedResult result = paired.result().value();
   EXPECT_EQ(result.p_value, 1.0);
   EXPECT_EQ(result.deviation(), 0.0);
+}
+
+TEST(Paired, IntervalsStayWithinAHundredPoints) {
+  PairedComparison paired;
+  paired.add(1, true, 0, false, "a");
+  paired.add(0, false, 0, false, "b");
+  paired.add(1, true, 0, false, "c");
+  const PairedResult result = paired.result().value();
+  ASSERT_TRUE(result.difference.interval.has_value());
+  EXPECT_EQ(result.difference.interval->high, 1.0);
+  EXPECT_GE(result.difference.interval->low, -1.0);
+}
+
+TEST(Paired, TheSameDifferenceEverywhereIsTestedBySignsAndHasNoInterval) {
+  PairedComparison paired;
+  for (int picture = 0; picture < 5; ++picture) {
+    paired.add(1, true, 0.7, false, std::to_string(picture));
+  }
+  const PairedResult result = paired.result().value();
+  EXPECT_EQ(result.p_value, 0.0625) << "five pictures, two ways";
+  EXPECT_FALSE(result.difference.interval.has_value());
+  EXPECT_EQ(result.deviation(), 0.0);
+}
+
+TEST(Paired, OnePictureHasNoPValue) {
+  PairedComparison paired;
+  paired.add(1, true, 0, false, "a");
+  paired.add(1, true, 0, false, "a");
+  EXPECT_FALSE(paired.result()->p_value.has_value());
+}
+
+TEST(Holm, EqualsTheWorkedExample) {
+  // Four tests: 0.005 * 4, 0.01 * 3, 0.03 * 2, 0.04 * 1 lifted to the one before.
+  const std::vector<double> corrected = holm_corrected(std::vector{0.01, 0.04, 0.03, 0.005});
+  ASSERT_EQ(corrected.size(), 4U);
+  EXPECT_DOUBLE_EQ(corrected[0], 0.03);
+  EXPECT_DOUBLE_EQ(corrected[1], 0.06);
+  EXPECT_DOUBLE_EQ(corrected[2], 0.06);
+  EXPECT_DOUBLE_EQ(corrected[3], 0.02);
+}
+
+TEST(Holm, OfOneTestChangesNothingAndNeverExceedsOne) {
+  EXPECT_EQ(holm_corrected(std::vector{0.04}), std::vector{0.04});
+  EXPECT_EQ(holm_corrected(std::vector{0.9, 0.8}), (std::vector{1.0, 1.0}));
+  EXPECT_TRUE(holm_corrected({}).empty());
 }
 
 }  // namespace

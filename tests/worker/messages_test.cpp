@@ -67,6 +67,7 @@ TEST(Messages, AnAskKeepsEveryField) {
   EXPECT_EQ(got.limits.share_prefix, sent.limits.share_prefix);
   EXPECT_EQ(got.limits.memory, sent.limits.memory);
   EXPECT_EQ(got.limits.throttle, sent.limits.throttle);
+  EXPECT_EQ(got.limits.cache, sent.limits.cache);
   EXPECT_EQ(got.limits.deadline_seconds, sent.limits.deadline_seconds);
   EXPECT_EQ(got.limits.release_vision, sent.limits.release_vision);
   EXPECT_EQ(got.limits.max_tiles, sent.limits.max_tiles);

@@ -26,6 +26,11 @@ _PHASES = ("encode", "prefill", "decode")  # that the contract names
 _CYCLES = {"normal": 1, "aggressive": 3}
 
 
+def _held(active: int | None, cache: int | None) -> int | None:
+    """The most that an allocator may hold, in use and for reuse."""
+    return None if active is None else active + (cache or 0)
+
+
 class TorchEngine:
     def __init__(
         self, host: Host, device: Device, decode: Decoder, footprint: Footprint, heap: Heap
@@ -61,7 +66,7 @@ class TorchEngine:
         start = time.monotonic()
         self._drop()
         self._readings.reset_peaks()
-        self._device.set_limit(request.memory_limit)
+        self._device.set_limit(_held(request.memory_limit, request.cache_limit))
         now = request.now or datetime.now(timezone.utc)
         model = self._with_our_errors(lambda: self._host.load(request.model, request.dtype, now))
         self._model = model
@@ -88,7 +93,7 @@ class TorchEngine:
         model = self._loaded()
         start = time.monotonic()
         limits = request.limits
-        self._device.set_limit(limits.memory)
+        self._device.set_limit(_held(limits.memory, limits.cache))
         self._readings.reset_peaks()
         before = self._readings.take()
         counts = {"answered": 0, "failed": 0}

@@ -32,6 +32,7 @@ class LoadRequest:
     model: str
     dtype: str
     memory_limit: int | None
+    cache_limit: int | None
     now: datetime | None
 
 
@@ -72,7 +73,8 @@ class Item:
 @dataclass(frozen=True)
 class Limits:
     batch: int = 0
-    memory: int | None = None
+    memory: int | None = None  # of active bytes
+    cache: int | None = None  # kept for reuse beside them
     deadline_seconds: float = 0.0
     release_vision: bool = False
 
@@ -125,7 +127,11 @@ def load_request(params: Any) -> LoadRequest:
         except ValueError:
             fields.fail("now", f"must read like 2026-01-02T03:04:05Z, got '{text}'")
     return LoadRequest(
-        model, fields.text("dtype", ""), fields.bytes_or_none("memory_limit_bytes"), now
+        model,
+        fields.text("dtype", ""),
+        fields.bytes_or_none("memory_limit_bytes"),
+        fields.bytes_or_none("cache_limit_bytes"),
+        now,
     )
 
 
@@ -171,6 +177,7 @@ def _limits(value: Any) -> Limits:
     return Limits(
         fields.whole("batch", 0),
         fields.bytes_or_none("memory_bytes"),
+        fields.bytes_or_none("cache_bytes"),
         fields.number("deadline_seconds", 0.0),
         fields.flag("release_vision", False),
     )

@@ -41,7 +41,7 @@ class GroupTest(unittest.TestCase):
         self.cancel = CancelToken()
 
     def load(self) -> None:
-        self.engine.load(LoadRequest(self.folder, "", None, None))
+        self.engine.load(LoadRequest(self.folder, "", None, None, None))
 
     def ask(self, items: list[Item], **more: Any) -> dict[str, dict[str, Any]]:
         answers: list[dict[str, Any]] = []
@@ -89,6 +89,8 @@ class GroupTest(unittest.TestCase):
         answers = self.ask([item("a")], limits=Limits(memory=self.device.bytes - 1))
         self.assertEqual(answers["a"]["error_code"], "E-MEM-GUARD")
         self.assertEqual(self.device.limit, self.device.bytes - 1)
+        self.ask([item("a")], limits=Limits(memory=100, cache=7))
+        self.assertEqual(self.device.limit, 107)
         self.assertEqual(self.outcomes([item("a")]), ["answered"])
 
     def test_a_fault_of_a_batch_is_found_by_asking_one_by_one(self) -> None:
@@ -156,7 +158,7 @@ class GroupTest(unittest.TestCase):
             return decode(reference, side)
 
         engine = TorchEngine(self.host, self.device, counting, Footprint(), Heap())
-        engine.load(LoadRequest(self.folder, "", None, None))
+        engine.load(LoadRequest(self.folder, "", None, None, None))
         names = ["1", "2", "3"]
         requests = [
             AskRequest(n, [PictureRef("", n.encode(), n)], items=[item(n, image=0)]) for n in names

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,9 +12,10 @@ namespace headroom::datasets {
 
 /// One turn of a dialogue about a picture.
 struct ScriptTurn {
-  std::string text;
+  std::string text;  ///< "<image>" in the first one is the picture's place, else it stands in front
   /// What of the picture's facts its answer is scored against: "items", "colors", "people",
-  /// "summary" or "question" (the picture's own question of this text); empty: nothing.
+  /// "summary" or "question" (the picture's own question of this text, whatever its
+  /// capitals); empty: nothing.
   std::string fact;
 
   bool operator==(const ScriptTurn&) const = default;
@@ -28,8 +30,14 @@ inline constexpr std::string_view kNoneArm = "none";        ///< neither
 std::vector<ScriptTurn> default_script();
 
 /// Throws UsageError("E-TURNS") that begins with `where`: fewer than two turns, a turn without
-/// text, an unknown fact (with the nearest spelling).
+/// text, an unknown fact (with the nearest spelling), more than one "<image>" in the first turn or
+/// any in another.
 void check_script(const std::vector<ScriptTurn>& script, const std::string& where);
+
+/// The turns of FILE.toml ([[turn]] tables) or FILE.jsonl (an object a line), each with "text" and,
+/// where it is scored, "fact". Throws UsageError("E-TURNS") naming file and line or table, also for
+/// what check_script() refuses; InputError("E-FILE") or ("E-JSON") for what cannot be read.
+std::vector<ScriptTurn> read_script(const std::filesystem::path& file);
 
 /// Dialogues about pictures, turn by turn. Of each picture, in this order:
 ///   history  the first turn with the picture, then each follow-up after all that was said before
@@ -43,6 +51,11 @@ Dataset dialogue_dataset(PictureSet pictures, std::vector<ScriptTurn> script);
 
 /// Items of each picture in all arms together.
 std::size_t items_a_picture(const std::vector<ScriptTurn>& script);
+
+/// Whether an item is what a test is about, rather than a condition beside it that it is compared
+/// with: any item that belongs to no arm of dialogues; of these, the follow-ups in the arm
+/// `history`.
+bool is_judged(const Item& item);
 
 /// "0" of the dialogue "0/text" in the arm "text".
 std::string picture_of_dialogue(const Item& item);

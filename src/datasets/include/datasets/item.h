@@ -22,11 +22,15 @@ struct Picture {
   std::string name;  ///< for messages and exports: the path as the data wrote it, or the row's id
 };
 
+/// An option's letter and its text. Letters are the data's own and need not begin with A.
+using Option = std::pair<char, std::string>;
+
 /// One question, exactly as the data set means it.
 struct Item {
   std::string id;                 ///< unique in the set, digit by digit as the data wrote it
   std::vector<Picture> pictures;  ///< in the order the conversation's parts refer to; may be empty
   std::string question;           ///< the data's own words
+  std::vector<Option> options;    ///< of a multiple-choice question; not kept in a journal
   Conversation conversation;      ///< what is asked, picture parts in their places
   scoring::Truth truth;
   std::uint64_t line = 0;  ///< physical line or record number in its file, from 1

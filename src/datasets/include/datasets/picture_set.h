@@ -65,9 +65,19 @@ struct PictureSet {
 /// `pictures`: where relative names start; empty: beside the file (of COCO: beside it, in the
 /// folder images, or in the one that has the name of the file's split).
 /// Memory: all entries, embedded pictures with their bytes.
+/// One file at a time says what is in the pictures: a folder with several, a pattern or a list with
+/// commas that names such files (COCO's captions of train and val together) is refused with
+/// "E-DATA-FILE", naming them.
 /// Throws UsageError("E-DATA-…"): nothing there (with the nearest spelling), no pictures in it, a
 /// file that is none of these, broken JSON (with its line), repeated ids.
 PictureSet open_picture_set(const std::string& word, const std::filesystem::path& pictures = {});
+
+/// Leaves the set's pictures from `first` to `last`, counted from 1, both included. Throws
+/// UsageError("E-DATA-EMPTY") when there are none.
+void keep_range(PictureSet& set, std::uint64_t first, std::uint64_t last);
+
+/// The set's notices, and which of its pictures cannot be asked about.
+std::vector<std::string> all_notices(const PictureSet& set);
 
 /// 2 before 10, capitals beside small letters; ties by bytes.
 bool natural_less(std::string_view a, std::string_view b);

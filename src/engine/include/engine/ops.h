@@ -18,6 +18,13 @@ struct Heads {
   float scale = 1.0F;
 };
 
+/// Whether MLX runs an attention as one kernel, which holds no scores and repeats no keys for the
+/// query heads that share them. Depends on the device, the dtype, the head size and the number of
+/// new tokens. Says nothing of the CPU kernels, which hold a block of scores (Ops::kernels).
+/// `queries`: new tokens of each row. `masked`: rows of different lengths in one pass.
+/// Thread: MLX thread; builds a graph and evaluates nothing.
+bool fused_attention(mx::Dtype dtype, const Heads& heads, int queries, bool masked);
+
 /// The operations that models are made of, over packed tokens (pass.h): MLX's own, or, for float32
 /// on a CPU, kernels of ours that fuse what MLX would do in several passes and that never hold the
 /// attention's scores.

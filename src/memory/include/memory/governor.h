@@ -84,6 +84,8 @@ struct GroupLimits {
   /// Where a device's memory is counted: active bytes of the allocator above which queued work is
   /// waited for, so that it holds no more than is planned.
   std::optional<Bytes> throttle;
+  /// Where a device's memory is counted: most that the allocator keeps for reuse.
+  std::optional<Bytes> cache;
   bool release_vision = false;  ///< no vision weights between this group's encode and the next
   std::uint32_t max_tiles = 0;  ///< of one picture; 0: as the processor says; changes answers
   std::uint32_t kv_bits = 0;    ///< 8: quantised KV cache; 0: the model's dtype; changes answers

@@ -39,6 +39,7 @@ struct Rung {
 using Fits = std::function<bool(const Workload&)>;
 
 /// The ways to ask a group, from what is wished for to what costs least memory:
+///   less kept for reuse by the allocator, where that was more than kLeastCache
 ///   prefill chunk halved, down to 64 tokens (where the model prefills in chunks)
 ///   the next group's pictures not decoded meanwhile
 ///   smaller batch
@@ -70,6 +71,7 @@ class Ladder {
     std::uint32_t max_tiles = 0;
     bool changes_answers = false;
     bool whole_batch = false;  ///< its batch is not made smaller
+    bool as_wished = false;    ///< nothing of it is made smaller
   };
 
   std::vector<Base> bases() const;

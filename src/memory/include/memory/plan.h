@@ -20,6 +20,9 @@ struct SmallerPicture {
   PictureCost cost;
 };
 
+/// What an allocator may keep for reuse where memory is short.
+constexpr Bytes kLeastCache = 32_MiB;
+
 /// The hardest group that a run will ask: what a plan needs to know beside the model.
 struct Workload {
   std::uint32_t batch = 1;  ///< sequences decoded together
@@ -36,7 +39,7 @@ struct Workload {
   bool continues = false;       ///< a KV cache is held, which the group takes over or drops
   bool kv_quantised = false;    ///< where the geometry has a figure for it
   std::optional<std::vector<PictureCost>> ahead;  ///< those; empty: as this group's
-  Bytes allocator_cache = 32_MiB;  ///< most that the engine's allocator keeps for reuse
+  Bytes allocator_cache = kLeastCache;  ///< most that the engine's allocator keeps for reuse
   Bytes supervisor;                ///< footprint of the process that asks
   Bytes beyond;                    ///< held at rest beyond what the geometry says, measured
   Counter counter = Counter::kFootprint;

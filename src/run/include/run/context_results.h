@@ -7,20 +7,12 @@
 #include <vector>
 
 #include "run/journal.h"
+#include "run/support.h"
 #include "scoring/score.h"
 #include "scoring/statistics.h"
 
-/// What a run of the test "context" says: how much a model takes from the history of a dialogue.
+/// What a run of TestKind::kContext says: how much a model takes from the history of a dialogue.
 namespace headroom::run {
-
-/// Whether a model can do what an arm asks for.
-enum class Support {
-  kSupported,
-  kUnsupported,  ///< every item that has ended did so for want of a picture (E-PICTURE-NEEDED)
-  kFailed,       ///< no item has an answer, for other reasons
-  kPending,      ///< none has ended
-};
-std::string_view to_string(Support support);
 
 /// Counts and means of one turn, or of the follow-ups together.
 struct TurnResults {
@@ -30,6 +22,8 @@ struct TurnResults {
   std::uint64_t answered = 0;
   /// Score against the facts over the ended items that have any; no answer counts 0.
   std::optional<scoring::Estimate> score;
+  /// The same over the answered ones.
+  std::optional<scoring::Estimate> score_answered;
   /// Token F1 of the answers with those of the arm `history` to the same turns; over pairs of
   /// answers. Nothing in that arm itself.
   std::optional<scoring::Estimate> agreement;
@@ -40,7 +34,9 @@ struct TurnResults {
 
 struct ArmResults {
   std::string arm;
-  Support support = Support::kPending;
+  /// kSupported: an item has an answer; kUnsupported: each that has ended did so for want of a
+  /// picture; kFailed: none has an answer, for other reasons; kNotAsked: none has ended.
+  Support support = Support::kNotAsked;
   TurnResults follow_ups;
   std::vector<TurnResults> turns;  ///< by turn
 };
@@ -48,8 +44,14 @@ struct ArmResults {
 /// The arm `history` minus another, follow-up by follow-up of the same picture.
 struct ContextGain {
   std::string over;  ///< "text", "none"
-  /// Mean difference, paired, with its interval clustered by picture, within -1..1. Nothing where
-  /// the other arm is unsupported, or no pair has ended.
+  /// Follow-ups of the run that both arms have, and the data know facts about where gains are of
+  /// scores.
+  std::uint64_t pairs = 0;
+  /// Of these, without an answer in one of the two arms, or (where gains are of consistency) to the
+  /// first turn: not compared. A missing answer says nothing about what the history is worth.
+  std::uint64_t left_out = 0;
+  /// Mean difference over the others, with its interval clustered by picture, within -1..1. Nothing
+  /// without any.
   std::optional<scoring::Estimate> difference;
 };
 

@@ -9,20 +9,11 @@
 #include "base/bytes.h"
 #include "memory/budget.h"
 #include "run/journal.h"
+#include "run/support.h"
 #include "scoring/captions.h"
 #include "scoring/description.h"
 
 namespace headroom::run {
-
-/// Whether a model can be asked without a picture.
-enum class TextOnly {
-  kNotAsked,     ///< the prompts were left out, or have not all ended yet
-  kSupported,    ///< every prompt has an answer with words in it
-  kUnsupported,  ///< the model needs a picture, and says so
-  kFailed,       ///< anything else
-};
-/// "not asked", "supported", "unsupported", "failed".
-std::string_view to_string(TextOnly capability);
 
 /// What looks wrong with an answer without knowing what is right.
 enum class AnswerFlag {
@@ -50,13 +41,15 @@ struct MemoryMarks {
   std::optional<Bytes> after_clean_up;  ///< the model unloaded
 };
 
-/// What the test "describe" says of one model: a pure function of the journal.
+/// What TestKind::kDescribe says of one model: a pure function of the journal.
 struct DescribeResults {
   std::uint64_t pictures = 0;   ///< of the run
   std::uint64_t described = 0;  ///< of them, answered
   std::uint64_t pending = 0;    ///< of them, not asked yet
 
-  TextOnly text_only = TextOnly::kNotAsked;
+  /// Whether the model can be asked without a picture. kNotAsked: the prompts were left out, or
+  /// have not all ended yet; kSupported: each of them has an answer with words in it.
+  Support text_only = Support::kNotAsked;
   std::string text_only_reason;  ///< why unsupported or failed
   std::uint64_t text_prompts = 0;
   std::uint64_t text_answered = 0;
@@ -74,6 +67,7 @@ struct DescribeResults {
   std::uint64_t pictures_with_facts = 0;
 
   std::vector<FlaggedAnswer> flagged;  ///< the first kFlaggedListed, in order
+  std::uint64_t flagged_count = 0;     ///< answers with any flag, each counted once
   std::uint64_t empty = 0;
   std::uint64_t cut_off = 0;
   std::uint64_t repetitions = 0;

@@ -43,26 +43,35 @@ struct QuestionTimes {
   PhaseTime together;
 };
 
-/// Accuracy within sets of one picture's questions.
+/// Accuracy within sets of one picture's questions; those without a picture are in none.
 struct PictureCounts {
   std::uint64_t count = 0;      ///< sets of pictures with a scored question
   std::uint64_t all_right = 0;  ///< every scored question is correct
   std::uint64_t none_right = 0;
 };
 
+/// The accuracy of one type of question.
+struct TypeAccuracy {
+  scoring::Estimate asked;  ///< what was not answered counts as wrong
+  std::optional<scoring::Estimate> answered;
+};
+
 /// What a model did in a run: a pure function of the journal, re-computable at any time.
 struct ModelResults {
   ModelRecord model;
-  std::uint64_t items = 0;                    ///< of the run
-  std::uint64_t pending = 0;                  ///< not asked yet; in none of the counts below
-  scoring::Counts counts;                     ///< of the items that have ended
+  std::uint64_t items = 0;    ///< of the run
+  std::uint64_t pending = 0;  ///< not asked yet; in none of the counts below
+  scoring::Counts counts;     ///< of the items that have ended
+  /// Of those among them that the test is about (datasets::is_judged): of dialogues in several arms
+  /// the follow-ups with history. So are all accuracies and divisions below.
+  scoring::Counts judged;
   std::optional<scoring::Estimate> accuracy;  ///< what was not answered counts as wrong
   std::optional<scoring::Estimate> accuracy_answered;
   /// By RunResults::second_metric; nothing without one.
   std::optional<scoring::Estimate> second_accuracy;
   /// Accuracy by the data's own types, in alphabetic order; empty when it has none.
-  std::map<std::string, scoring::Estimate> by_answer_type;
-  std::map<std::string, scoring::Estimate> by_question_type;
+  std::map<std::string, TypeAccuracy> by_answer_type;
+  std::map<std::string, TypeAccuracy> by_question_type;
   PictureCounts pictures;
 
   /// Answered, divided by the time spent asking (loads excluded). Nothing before the first answer.
@@ -90,16 +99,20 @@ struct ModelResults {
   std::string unload_text;                  ///< what the last unload proved
   std::vector<std::string> unanswered_ids;  ///< at most 1,000, in order
   std::vector<FailureReason> reasons;       ///< the first 5 different ones, by first item
-  std::optional<DescribeResults> describe;  ///< of the test "describe"
-  std::optional<ContextResults> context;    ///< of the test "context"
+  std::optional<DescribeResults> describe;  ///< of TestKind::kDescribe
+  std::optional<ContextResults> context;    ///< of TestKind::kContext
 
   bool finished() const { return pending == 0; }
+
+  /// Whether an item has ended.
+  bool begun() const { return pending < items; }
 
   /// Nothing without a budget or a measured peak.
   std::optional<bool> budget_kept() const;
 };
 
-/// The model with the highest accuracy, and each other one against it, on the same questions.
+/// The model with the highest accuracy, and each other one against it, on the same questions (those
+/// that an accuracy is of).
 struct Best {
   std::uint32_t model = 0;  ///< index into RunResults::models; of equals the first asked
 

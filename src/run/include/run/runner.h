@@ -24,7 +24,7 @@ struct Progress {
   std::uint64_t done = 0;                 ///< ended, earlier stretches of the run included
   std::uint64_t answered = 0;             ///< of those
   std::uint64_t failed = 0;               ///< of those
-  std::uint64_t done_now = 0;             ///< ended in this stretch
+  std::uint64_t done_now = 0;             ///< asked and ended in this stretch
   double seconds_now = 0;                 ///< spent asking in this stretch
   std::uint64_t cleanups = 0;             ///< in this stretch
   std::uint64_t restarts = 0;             ///< in this stretch

@@ -13,6 +13,15 @@
 
 namespace headroom::run {
 
+/// What a run asks of a model.
+enum class TestKind {
+  kVqa,       ///< questions about pictures
+  kDescribe,  ///< descriptions of pictures, and prompts without any
+  kContext,   ///< dialogues about pictures, in several arms
+};
+/// "vqa", "describe", "context": the commands' names.
+std::string_view to_string(TestKind test);
+
 /// Items A to B of the data, counted from 1, both included.
 struct ItemRange {
   std::uint64_t first = 1;
@@ -65,11 +74,11 @@ struct DataSpec {
 /// Everything that decides what a run asks and how: the resolved configuration, stored with the run
 /// and enough to repeat it. No secret (key, token, password) is ever a member.
 struct Specification {
-  std::string test = "vqa";       ///< or "describe" or "context"
+  TestKind test = TestKind::kVqa;
   std::vector<ModelSpec> models;  ///< at least one; names are unique
   DataSpec data;
   std::string metric;                       ///< scorer's name
-  std::vector<datasets::ScriptTurn> turns;  ///< what "context" asks about each picture
+  std::vector<datasets::ScriptTurn> turns;  ///< what TestKind::kContext asks about each picture
 
   // Which items, in which order.
   std::optional<ItemRange> limit;
@@ -78,12 +87,14 @@ struct Specification {
   bool shuffle = false;                 ///< draw the order (and so what `limit` takes) by `seed`
   std::uint64_t seed = 42;
 
-  // Of the test "describe".
+  // Of TestKind::kDescribe and kContext.
   std::optional<ItemRange> pictures;  ///< of the data; empty: all
-  std::string prompt;                 ///< what is asked about every picture
-  bool text_only = false;             ///< the prompts without a picture are asked, too
+  bool text_only = false;  ///< of kDescribe: the prompts without a picture are asked, too
 
   // How they are asked.
+  /// Of TestKind::kVqa the words that questions are put in (datasets::with_prompt), empty: the data
+  /// set's own; of kDescribe what is asked about every picture. kContext has its turns.
+  std::string prompt;
   std::string system;  ///< a system message in front of every conversation; empty: none
   std::uint32_t max_tokens = 100;
   std::uint32_t top_log_probs = 0;

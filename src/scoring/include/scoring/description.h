@@ -21,12 +21,14 @@ struct FactRecall {
 /// A fact is told where its attribute and its object stand side by side ("blue triangle"), or where
 /// nothing but is, are, was, were, that, which, colored or coloured stands between object and
 /// attribute ("the triangle is blue"); without an attribute, where its object stands. Words are
-/// compared lower-cased, hyphens parting them; of the object's last word the plural counts, too. A
-/// mention tells one fact, or as many as the number in front of it says ("two blue triangles"), of
-/// a bare plural two: a picture with three needs three. The place is right where its words follow
-/// the mention, within its sentence, before the next mention of any fact and before the next a, an
-/// or another; or stand before the first mention of a sentence. A mention of several tells the
-/// place of one.
+/// compared lower-cased, hyphens parting them, numbers as digits and "grey" as "gray"; of the
+/// object's last word the plural counts, too. A mention tells one fact, or as many as the number in
+/// front of it says ("two blue triangles"), of a bare plural two: a picture with three needs three.
+/// What is denied in its clause tells nothing ("no blue triangle", "a blue triangle is not
+/// visible"), nor what the answer leaves open ("I cannot tell whether there is a blue triangle").
+/// The place is right where its words follow the mention, within its sentence, before the next
+/// mention of any fact and before the next a, an or another; or stand before the first mention of a
+/// sentence. A mention of several tells the place of one.
 FactRecall recall_facts(const std::vector<Fact>& facts, std::string_view description);
 
 /// Words that come again and again without an end.

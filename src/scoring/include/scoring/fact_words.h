@@ -7,18 +7,21 @@
 
 namespace headroom::scoring {
 
-/// What facts and answers are compared by: words in lower case, punctuation between them off
-/// (apostrophes stay inside a word), number words zero to twelve as digits, "grey" as "gray".
+/// What facts and answers are compared by: words in lower case, all punctuation off (an apostrophe
+/// stays inside a word, but not the 's of "dog's"), number words zero to twenty as digits, "grey"
+/// as "gray", "colour" as "color".
 std::vector<std::string> fact_words(std::string_view text);
 
-/// Whether the words of `fact` stand in `answer` side by side and in order; the last may be in the
-/// plural (-s, -es). A fact without words is never there.
-bool tells(const std::vector<std::string>& answer, const std::vector<std::string>& fact);
+/// Whether the answer says that there is what the phrase names: the rule of recall_facts()
+/// (description.h), by which a denial tells nothing; the phrase's last word is the object, those
+/// before it its attribute. A fact without words is never told.
+bool tells(std::string_view answer, std::string_view fact);
 
-/// What an answer says about whether there are people: its first word, if that is "yes" or "no";
-/// else no when "none" or "nobody" is in it; else, when a word for people is (person, people, man,
-/// woman, anyone, …), no beside a denial (no, not, without, cannot, a word on n't) and yes without.
-/// Nothing when it speaks of no people at all: "I cannot see an image" says neither.
+/// What an answer says about whether there are people. Its first word, if that is "yes", or "no"
+/// alone in its clause ("No, …"). Else yes when a word for people (person, people, man, woman,
+/// anyone, …) is said without being denied; no when such words are denied, or when "none", "nobody"
+/// or "no one" is said. Nothing when it speaks of no people, or leaves them open: "I cannot see an
+/// image", "I cannot tell whether there are people".
 std::optional<bool> tells_people(std::string_view answer);
 
 /// F1 of the words that two texts share, each counted as often as it occurs in both; 1 for two

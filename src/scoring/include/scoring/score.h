@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,10 +35,17 @@ std::string one_reference(const Truth& truth);
 enum class Verdict { kCorrect, kWrong, kUnparsed, kRefused };
 std::string_view to_string(Verdict verdict);
 
+/// Of the facts that an answer is compared with.
+struct FactCount {
+  std::size_t told = 0;
+  std::size_t facts = 0;  ///< the denominator
+};
+
 struct Score {
   Verdict verdict = Verdict::kWrong;
-  double value = 0;       ///< 0..1; partial credit possible
-  std::string extracted;  ///< what was compared, after normalisation
+  double value = 0;                               ///< 0..1; partial credit possible
+  std::string extracted;                          ///< what was compared, after normalisation
+  std::optional<FactCount> facts = std::nullopt;  ///< of metrics that count facts
 };
 
 /// Scores one answer. Pure: the same input gives the same score, always. Empty when the truth has

@@ -28,10 +28,10 @@ std::vector<std::string> scorer_names();
 /// legacy-vqa    The replaced tool's "VQA accuracy" (legacy.h); correct iff legacy-simple is.
 /// legacy-simple Its "simple accuracy": substrings.
 /// fact-recall   Of the truth's facts, the part that the answer tells (description.h).
-/// turn-facts    The share of the references that the answer tells (fact_words.h: words side by
-///               side). Of the question type "people": 1 iff the answer says yes or no as the
+/// turn-facts    The share of the references that the answer tells by the same rule (fact_words.h),
+///               each once. Of the question type "people": 1 iff the answer says yes or no as the
 ///               reference does, unparsed when it says neither; of "sentence": the best token F1
-///               with a reference.
+///               with a reference. A truth with facts is scored as by fact-recall.
 ///
 /// Verdict, but for the legacy ones: kCorrect iff value >= 0.5 (for VQA accuracy: at least two
 /// annotators said so; for facts: iff every fact is told), else kWrong with its partial credit.

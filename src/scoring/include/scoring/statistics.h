@@ -57,4 +57,7 @@ class ClusteredMean {
 /// The interval cut to what an accuracy can be, 0..1.
 Interval within_unit(Interval interval);
 
+/// The interval cut to what a difference of two accuracies can be, -1..1.
+Interval within_difference(Interval interval);
+
 }  // namespace headroom::scoring

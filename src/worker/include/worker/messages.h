@@ -94,9 +94,10 @@ struct AskLimits {
   std::uint32_t prefill_chunk = 0;  ///< most new tokens of one forward pass; 0: no limit
   bool share_prefix = true;         ///< hold the pictures' prefix for all questions
   std::optional<Bytes> memory;      ///< the guard's limit on active bytes
-  /// From so many active bytes on, an evaluation waits for running work: on a GPU what was queued is
-  /// held until it has run. Empty: from `memory` on.
+  /// From so many active bytes on, a pass waits between layers for running work: on a GPU what was
+  /// queued is held until it has run. Empty: it never waits.
   std::optional<Bytes> throttle;
+  std::optional<Bytes> cache;       ///< most that the allocator keeps for reuse; empty: as it was
   double deadline_seconds = 0;      ///< for the whole group; 0: none
   /// The vision tower's weights are not held between this group's encode and the next encode.
   bool release_vision = false;

@@ -1,0 +1,149 @@
+#include "model_inputs.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "backends/model_summary.h"
+#include "places.h"
+#include "run/model_hash.h"
+
+namespace headroom::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The embedded model's folder, or an empty path: only the word `demo` needs it.
+fs::path demo_folder(const Settings& settings) {
+  try {
+    return assets_folder(settings) / "demo" / "model";
+  } catch (const UsageError&) {
+    return {};
+  }
+}
+
+std::string dtype(const Settings& settings) {
+  const std::string choice = settings.text("dtype");
+  return choice == "auto" ? "" : choice;
+}
+
+}  // namespace
+
+backends::ModelPlaces model_places(Context& context) {
+  return {demo_folder(context.settings),
+          backends::hub_folder(context.environment),
+          backends::extended(backends::built_in_models(), context.settings.model_names())};
+}
+
+run::ModelSpec resolve_one_model(Context& context, const std::string& word) {
+  const backends::ModelPlaces places = model_places(context);
+  if (word == "demo" && places.demo.empty()) {
+    assets_folder(context.settings);  // throws with the places that were looked at
+  }
+  const backends::ModelSource source = backends::resolve_model(word, places);
+  const fs::path folder = fs::absolute(source.folder).lexically_normal();
+  if (context.console.options().verbosity >= 0) {
+    context.console.note(fmt::format("model {}: {} ({})", word, source.described, folder.string()));
+  }
+  run::ModelSpec spec;
+  spec.word = word;
+  spec.name = source.repository.empty() ? source.label : source.repository;
+  spec.engine = source.engine;
+  if (spec.engine == "torch") {
+    spec.name += "-torch";
+    spec.trust_remote_code = flag("trust-remote-code", context.settings.command().bit) != nullptr &&
+                             context.settings.on("trust-remote-code");
+  }
+  spec.folder = folder.string();
+  spec.revision = source.revision;
+  run::ModelFingerprint fingerprint = run::model_fingerprint(folder, spec.trust_remote_code);
+  spec.hash = std::move(fingerprint.hash);
+  spec.files = std::move(fingerprint.files);
+  spec.dtype = dtype(context.settings);
+  return spec;
+}
+
+namespace {
+
+/// Resolved, or kept with the reason why it is not.
+std::vector<run::ModelSpec> resolve_words(Context& context,
+                                          const std::vector<std::string>& words,
+                                          Unresolved unresolved) {
+  std::vector<run::ModelSpec> models;
+  std::exception_ptr first;
+  for (const std::string& word : words) {
+    try {
+      models.push_back(resolve_one_model(context, word));
+    } catch (const UsageError& error) {
+      // A name that nothing is called is a slip of the pen.
+      const bool slip = error.code() == "E-MODEL-NOT-FOUND" && word.find('/') == std::string::npos;
+      if (unresolved == Unresolved::kThrow || slip) {
+        throw;
+      }
+      first = first ? first : std::current_exception();
+      run::ModelSpec spec;
+      spec.word = word;
+      spec.name = word;
+      spec.not_run = run::NotRun{error.code(), error.what()};
+      models.push_back(std::move(spec));
+    }
+  }
+  const auto failed = std::count_if(models.begin(), models.end(), [](const run::ModelSpec& model) {
+    return model.not_run.has_value();
+  });
+  if (failed == static_cast<std::ptrdiff_t>(models.size())) {
+    std::rethrow_exception(first);
+  }
+  return models;
+}
+
+/// Models of one size stay in the order in which they were named; those that are not here go last.
+void put_largest_first(std::vector<run::ModelSpec>& models) {
+  std::map<std::string, std::uint64_t> sizes;
+  for (const run::ModelSpec& model : models) {
+    sizes[model.folder] = model.folder.empty() ? 0 : backends::weights_size(model.folder).count();
+  }
+  std::stable_sort(
+      models.begin(), models.end(), [&](const run::ModelSpec& a, const run::ModelSpec& b) {
+        return sizes[a.folder] > sizes[b.folder];
+      });
+}
+
+}  // namespace
+
+std::vector<run::ModelSpec> resolve_models(Context& context, Unresolved unresolved) {
+  std::vector<std::string> words = context.settings.texts("model");
+  if (words.empty()) {
+    words = {"demo"};
+  }
+  std::vector<run::ModelSpec> models = resolve_words(context, words, unresolved);
+  std::map<std::string, std::string> words_of_folders;
+  std::set<std::string> names;
+  for (run::ModelSpec& spec : models) {
+    const std::string key =
+        spec.folder.empty() ? "word " + spec.word : spec.engine + " " + spec.folder;
+    if (const auto [first, fresh] = words_of_folders.emplace(key, spec.word); !fresh) {
+      throw UsageError("E-MODEL-TWICE",
+                       fmt::format("{}: the same model as another --model ({}); name it once",
+                                   spec.word,
+                                   spec.folder.empty() ? first->second : spec.folder));
+    }
+    for (int copy = 2; !names.insert(spec.name).second; ++copy) {
+      spec.name =
+          fmt::format("{}-{}",
+                      spec.folder.empty() ? spec.word : fs::path(spec.folder).filename().string(),
+                      copy);
+    }
+  }
+  if (context.settings.text("order") == "largest") {
+    put_largest_first(models);
+  }
+  return models;
+}
+
+}  // namespace headroom::cli
