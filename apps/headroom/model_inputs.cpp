@@ -40,7 +40,17 @@ backends::ModelPlaces model_places(Context& context) {
           backends::extended(backends::built_in_models(), context.settings.model_names())};
 }
 
-run::ModelSpec resolve_one_model(Context& context, const std::string& word) {
+namespace {
+
+/// Not every command has the flag.
+bool trusts_code(const Settings& settings) {
+  return flag("trust-remote-code", settings.command().bit) != nullptr &&
+         settings.on("trust-remote-code");
+}
+
+}  // namespace
+
+run::ModelSpec resolve_one_model(Context& context, const std::string& word, bool trusted) {
   const backends::ModelPlaces places = model_places(context);
   if (word == "demo" && places.demo.empty()) {
     assets_folder(context.settings);  // throws with the places that were looked at
@@ -56,8 +66,7 @@ run::ModelSpec resolve_one_model(Context& context, const std::string& word) {
   spec.engine = source.engine;
   if (spec.engine == "torch") {
     spec.name += "-torch";
-    spec.trust_remote_code = flag("trust-remote-code", context.settings.command().bit) != nullptr &&
-                             context.settings.on("trust-remote-code");
+    spec.trust_remote_code = trusted || trusts_code(context.settings);
   }
   spec.folder = folder.string();
   spec.revision = source.revision;
@@ -89,6 +98,7 @@ std::vector<run::ModelSpec> resolve_words(Context& context,
       run::ModelSpec spec;
       spec.word = word;
       spec.name = word;
+      spec.trust_remote_code = trusts_code(context.settings);
       spec.not_run = run::NotRun{error.code(), error.what()};
       models.push_back(std::move(spec));
     }
