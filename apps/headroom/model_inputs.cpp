@@ -40,7 +40,17 @@ backends::ModelPlaces model_places(Context& context) {
           backends::extended(backends::built_in_models(), context.settings.model_names())};
 }
 
-run::ModelSpec resolve_one_model(Context& context, const std::string& word) {
+namespace {
+
+/// Not every command has the flag.
+bool trusts_code(const Settings& settings) {
+  return flag("trust-remote-code", settings.command().bit) != nullptr &&
+         settings.on("trust-remote-code");
+}
+
+}  // namespace
+
+run::ModelSpec resolve_one_model(Context& context, const std::string& word, bool trusted) {
   const backends::ModelPlaces places = model_places(context);
   if (word == "demo" && places.demo.empty()) {
     assets_folder(context.settings);  // throws with the places that were looked at
@@ -53,10 +63,14 @@ run::ModelSpec resolve_one_model(Context& context, const std::string& word) {
   run::ModelSpec spec;
   spec.word = word;
   spec.name = source.repository.empty() ? source.label : source.repository;
-  spec.engine = "mlx";
+  spec.engine = source.engine;
+  if (spec.engine == "torch") {
+    spec.name += "-torch";
+    spec.trust_remote_code = trusted || trusts_code(context.settings);
+  }
   spec.folder = folder.string();
   spec.revision = source.revision;
-  run::ModelFingerprint fingerprint = run::model_fingerprint(folder);
+  run::ModelFingerprint fingerprint = run::model_fingerprint(folder, spec.trust_remote_code);
   spec.hash = std::move(fingerprint.hash);
   spec.files = std::move(fingerprint.files);
   spec.dtype = dtype(context.settings);
@@ -84,6 +98,7 @@ std::vector<run::ModelSpec> resolve_words(Context& context,
       run::ModelSpec spec;
       spec.word = word;
       spec.name = word;
+      spec.trust_remote_code = trusts_code(context.settings);
       spec.not_run = run::NotRun{error.code(), error.what()};
       models.push_back(std::move(spec));
     }
@@ -120,7 +135,8 @@ std::vector<run::ModelSpec> resolve_models(Context& context, Unresolved unresolv
   std::map<std::string, std::string> words_of_folders;
   std::set<std::string> names;
   for (run::ModelSpec& spec : models) {
-    const std::string key = spec.folder.empty() ? "word " + spec.word : spec.folder;
+    const std::string key =
+        spec.folder.empty() ? "word " + spec.word : spec.engine + " " + spec.folder;
     if (const auto [first, fresh] = words_of_folders.emplace(key, spec.word); !fresh) {
       throw UsageError("E-MODEL-TWICE",
                        fmt::format("{}: the same model as another --model ({}); name it once",

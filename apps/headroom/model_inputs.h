@@ -28,7 +28,8 @@ std::vector<run::ModelSpec> resolve_models(Context& context,
 /// what the configuration files add.
 backends::ModelPlaces model_places(Context& context);
 
-/// One model's word, resolved and told to the user.
-run::ModelSpec resolve_one_model(Context& context, const std::string& word);
+/// One model's word, resolved and told to the user. `trusted`: the run that it belongs to was begun
+/// with --trust-remote-code.
+run::ModelSpec resolve_one_model(Context& context, const std::string& word, bool trusted = false);
 
 }  // namespace headroom::cli

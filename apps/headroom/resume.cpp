@@ -90,7 +90,7 @@ void look_again(Context& context, run::Journal& journal, std::uint32_t number) {
   if (model.folder.empty()) {
     try {
       const std::string name = model.name;
-      model = resolve_one_model(context, model.word);
+      model = resolve_one_model(context, model.word, model.trust_remote_code);
       model.name = name;
     } catch (const UsageError& error) {
       model.not_run = run::NotRun{error.code(), error.what()};

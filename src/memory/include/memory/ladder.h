@@ -40,7 +40,7 @@ using Fits = std::function<bool(const Workload&)>;
 
 /// The ways to ask a group, from what is wished for to what costs least memory:
 ///   less kept for reuse by the allocator, where that was more than kLeastCache
-///   prefill chunk halved, down to 64 tokens
+///   prefill chunk halved, down to 64 tokens (where the model prefills in chunks)
 ///   the next group's pictures not decoded meanwhile
 ///   smaller batch
 ///   one question at a time, without a prefix held for all
