@@ -316,7 +316,8 @@ void Generator::run_single(const Sequence& sequence,
     cache = std::move(*before).take(reused, capacity);
   }
   if (before) {
-    // The allocator would keep what was taken over or dropped beside this row, which does not fit it.
+    // The allocator would keep what was taken over or dropped beside this row, which does not fit
+    // it.
     before.reset();
     clear_cache();
   }

@@ -15,7 +15,7 @@ struct MissingTurn {
   const ItemRecord* item = nullptr;  ///< into the group
   /// "E-TURN"; of an item without a picture kPictureNeeded, when the turn that it needs ended so.
   std::string code;
-  std::string why;                   ///< which turn, and how it ended
+  std::string why;  ///< which turn, and how it ended
 };
 
 /// Puts what `model` answered to earlier items into the histories of a group's items: afterwards

@@ -23,8 +23,8 @@ void clear_cache();
 /// Most active bytes before an evaluation waits for running work; empty: left as it is.
 /// This throttles, it refuses nothing.
 void set_memory_limit(std::optional<Bytes> limit);
-/// Most bytes that the allocator keeps for reuse, from now on; empty: default_cache_limit() where it
-/// says one, else left as it is. What is kept beyond it is given back at once.
+/// Most bytes that the allocator keeps for reuse, from now on; empty: default_cache_limit() where
+/// it says one, else left as it is. What is kept beyond it is given back at once.
 void set_cache_limit(std::optional<Bytes> limit);
 
 /// On a CPU 4 MiB: MLX's own 32 MiB make a run no faster, measured over 2,000 questions. On a GPU

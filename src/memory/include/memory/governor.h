@@ -70,7 +70,7 @@ struct GroupFacts {
   std::uint32_t questions = 1;
   std::uint32_t text_tokens = 0;  ///< longest prompt without its pictures' tokens
   std::uint32_t max_tokens = 100;
-  std::vector<FewerTiles> fewer_tiles;  ///< descending; empty unless allowed
+  std::vector<FewerTiles> fewer_tiles;   ///< descending; empty unless allowed
   std::uint32_t shared_text_tokens = 0;  ///< of text_tokens, those that all prompts begin with
   bool share_prefix = true;              ///< all prompts begin with all of the pictures
 };

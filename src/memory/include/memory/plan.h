@@ -28,7 +28,8 @@ struct Workload {
   std::uint32_t batch = 1;  ///< sequences decoded together
   std::uint32_t text_tokens =
       0;  ///< longest prompt without its pictures' tokens, template included
-  std::uint32_t shared_text_tokens = 0;  ///< of them, those that all prompts of the batch begin with
+  std::uint32_t shared_text_tokens =
+      0;                              ///< of them, those that all prompts of the batch begin with
   std::uint32_t max_tokens = 100;     ///< longest answer
   std::uint32_t prefill_chunk = 0;    ///< most new tokens of one forward pass; 0: no limit
   std::vector<PictureCost> pictures;  ///< of one group; empty: text only
@@ -40,8 +41,8 @@ struct Workload {
   bool kv_quantised = false;    ///< where the geometry has a figure for it
   std::optional<std::vector<PictureCost>> ahead;  ///< those; empty: as this group's
   Bytes allocator_cache = kLeastCache;  ///< most that the engine's allocator keeps for reuse
-  Bytes supervisor;                ///< footprint of the process that asks
-  Bytes beyond;                    ///< held at rest beyond what the geometry says, measured
+  Bytes supervisor;                     ///< footprint of the process that asks
+  Bytes beyond;                         ///< held at rest beyond what the geometry says, measured
   Counter counter = Counter::kFootprint;
   std::vector<SmallerPicture> smaller;  ///< for advice: the largest picture at smaller sides
 };

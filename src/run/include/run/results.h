@@ -111,8 +111,8 @@ struct ModelResults {
   std::optional<bool> budget_kept() const;
 };
 
-/// Of the models that were asked everything, the one with the highest accuracy, and each other one against it, on the same questions (those
-/// that an accuracy is of).
+/// Of the models that were asked everything, the one with the highest accuracy, and each other one
+/// against it, on the same questions (those that an accuracy is of).
 struct Best {
   std::uint32_t model = 0;  ///< index into RunResults::models; of equals the first asked
 

@@ -9,8 +9,9 @@ namespace headroom::run {
 
 /// How the prompts of a group begin.
 struct SharedBeginning {
-  std::uint32_t text_tokens = 0;  ///< that all of them begin with, estimated as the prompt's tokens are
-  bool with_pictures = true;      ///< all of the pictures come before the first difference
+  std::uint32_t text_tokens =
+      0;                      ///< that all of them begin with, estimated as the prompt's tokens are
+  bool with_pictures = true;  ///< all of the pictures come before the first difference
 };
 
 /// Of conversations that are asked together; one alone shares nothing. Whole equal conversations

@@ -97,8 +97,8 @@ struct AskLimits {
   /// From so many active bytes on, a pass waits between layers for running work: on a GPU what was
   /// queued is held until it has run. Empty: it never waits.
   std::optional<Bytes> throttle;
-  std::optional<Bytes> cache;       ///< most that the allocator keeps for reuse; empty: as it was
-  double deadline_seconds = 0;      ///< for the whole group; 0: none
+  std::optional<Bytes> cache;   ///< most that the allocator keeps for reuse; empty: as it was
+  double deadline_seconds = 0;  ///< for the whole group; 0: none
   /// The vision tower's weights are not held between this group's encode and the next encode.
   bool release_vision = false;
   /// Most tiles of one picture; 0: as the model's processor says. Changes answers.
