@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <csignal>
 
 #include "memory/governor.h"
@@ -121,12 +122,15 @@ void ask_each(Context& context,
       asked = asked || !spec.models[number].not_run;
       continue;
     }
-    if (!asking.backend) {
-      asking.backend = make_backend(context);
-    }
     try {
-      ask_one(
-          context, journal, spec, number, asking.facts, *asking.backend, interrupt, asking.force);
+      ask_one(context,
+              journal,
+              spec,
+              number,
+              asking.facts,
+              asking.worker.of(context, spec.models[number]),
+              interrupt,
+              asking.force);
       asked = true;
     } catch (const Error& error) {
       if (spec.models.size() == 1 || !concerns_one_model(error)) {
@@ -136,7 +140,7 @@ void ask_each(Context& context,
       keep_not_run(context, journal, number, error);
       asked = asked || journal.count_answers(number) > 0;
     }
-    asking.backend.reset();  // the worker has ended, with all that it held
+    asking.worker.reset();  // the worker has ended, with all that it held
   }
   if (first && !asked) {
     std::rethrow_exception(first);
@@ -186,7 +190,8 @@ void ask_one(Context& context,
       fitting.budget,
       fitting.plan,
       run::governor_settings(spec),
-      run::cleanup_policy(spec, memory::KindOfEngine::kMlx, fitting.budget.counter),
+      run::cleanup_policy(
+          spec, memory::kind_of_engine(spec.models[number].engine), fitting.budget.counter),
       sampler,
       context.clock,
       runner.event_sink());
@@ -206,17 +211,55 @@ std::uint64_t answers_of_all(const run::JournalReader& journal) {
   return answers;
 }
 
-std::unique_ptr<backends::WorkerBackend> make_backend(Context& context) {
-  return make_backend(context, outer_wall(context.settings));
+namespace {
+
+/// Gigabytes of libraries are read before the first word, the first time from a cold disk.
+constexpr Duration kTorchImport = std::chrono::minutes(5);
+
+backends::WorkerCommand worker_command(Context& context, const std::string& engine, bool trusted) {
+  if (engine != "torch") {
+    return {mlx_worker(context.settings).string(), {}, {}};
+  }
+  const TorchPlaces torch = ready_torch(context.settings, context.environment);
+  // -I: neither PYTHON… variables nor the user's own packages get between.
+  backends::WorkerCommand command{torch.python.string(), {"-I", torch.worker.string()}, {}};
+  if (trusted) {
+    command.args.emplace_back("--trust-remote-code");
+  }
+  return command;
 }
 
-std::unique_ptr<backends::WorkerBackend> make_backend(Context& context, worker::Wall wall) {
-  return std::make_unique<backends::WorkerBackend>(
-      backends::WorkerCommand{mlx_worker(context.settings).string(), {}, {}},
-      backends::WorkerOptions{},
-      context.clock,
-      context.log,
-      std::move(wall));
+}  // namespace
+
+backends::WorkerBackend& EngineSlot::of(Context& context, const run::ModelSpec& model) {
+  if (!backend_ || engine_ != model.engine || trusted_ != model.trust_remote_code) {
+    backend_.reset();
+    backend_ = make_backend(context, model.engine, model.trust_remote_code);
+    engine_ = model.engine;
+    trusted_ = model.trust_remote_code;
+  }
+  return *backend_;
+}
+
+std::unique_ptr<backends::WorkerBackend> make_backend(Context& context,
+                                                      const std::string& engine,
+                                                      bool trusted) {
+  return make_backend(context, engine, trusted, outer_wall(context.settings));
+}
+
+std::unique_ptr<backends::WorkerBackend> make_backend(Context& context,
+                                                      const std::string& engine,
+                                                      bool trusted,
+                                                      worker::Wall wall) {
+  backends::WorkerOptions options;
+  if (engine == "torch") {
+    options.hello_timeout = kTorchImport;
+  }
+  return std::make_unique<backends::WorkerBackend>(worker_command(context, engine, trusted),
+                                                   options,
+                                                   context.clock,
+                                                   context.log,
+                                                   std::move(wall));
 }
 
 void print_results(Context& context,

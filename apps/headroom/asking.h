@@ -14,11 +14,33 @@
 
 namespace headroom::cli {
 
-/// The worker that a command starts; nothing runs yet.
-std::unique_ptr<backends::WorkerBackend> make_backend(Context& context);
+/// The worker of an engine ("mlx", "torch"), within the wall that --wall names; nothing runs yet.
+/// `trusted`: it may run the code that a model's folder brings. Throws UsageError when the engine
+/// is not on this machine, with the command that gets it.
+std::unique_ptr<backends::WorkerBackend> make_backend(Context& context,
+                                                      const std::string& engine,
+                                                      bool trusted = false);
 
 /// The same within this wall.
-std::unique_ptr<backends::WorkerBackend> make_backend(Context& context, worker::Wall wall);
+std::unique_ptr<backends::WorkerBackend> make_backend(Context& context,
+                                                      const std::string& engine,
+                                                      bool trusted,
+                                                      worker::Wall wall);
+
+/// One worker at a time, kept from model to model while they have one engine.
+class EngineSlot {
+ public:
+  /// That of the model: the one that is there, or a new one in its place.
+  backends::WorkerBackend& of(Context& context, const run::ModelSpec& model);
+
+  /// It ends, with all that it holds.
+  void reset() { backend_.reset(); }
+
+ private:
+  std::unique_ptr<backends::WorkerBackend> backend_;
+  std::string engine_;
+  bool trusted_ = false;
+};
 
 /// What a signal stops: the token that the runner looks at, and the asking in progress.
 /// Thread: any.
@@ -50,8 +72,8 @@ void ask_one(Context& context,
 /// What a command knows before it asks.
 struct Asking {
   run::WorkloadFacts facts;
-  /// Started already for planning: asks the first model. Empty: one is made.
-  std::unique_ptr<backends::WorkerBackend> backend;
+  /// Holds what was started for planning: it asks the first model, where that has its engine.
+  EngineSlot worker;
   std::optional<double> fail_under;
   bool force = false;  ///< go on although another engine gave the answers there are
 };

@@ -31,6 +31,7 @@ ExitCode run_show(Context& context);
 ExitCode run_plan(Context& context);
 ExitCode run_models(Context& context);
 ExitCode run_doctor(Context& context);
+ExitCode run_setup(Context& context);
 ExitCode run_verify(Context& context);
 
 }  // namespace headroom::cli

@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 #include <sys/utsname.h>
 
+#include <array>
 #include <filesystem>
 #include <thread>
 
@@ -73,9 +74,18 @@ void look_at_wall(Context& context, Findings& findings) {
   findings.json["wall"] = {{"kind", kind}, {"text", wall.text}};
 }
 
-void look_at_worker(Context& context, Findings& findings) {
+/// An engine that a model can be asked with, as people and as the worker call it.
+struct NamedEngine {
+  const char* name;
+  const char* shown;
+};
+
+constexpr std::array kEngines{NamedEngine{"mlx", "MLX worker"},
+                              NamedEngine{"torch", "PyTorch worker (for torch:MODEL)"}};
+
+void look_at_worker(Context& context, const NamedEngine& engine, Findings& findings) {
   try {
-    const auto backend = make_backend(context);
+    const auto backend = make_backend(context, engine.name);
     const worker::Hello& hello = backend->hello();
     const auto held = hello.reading.worker_footprint;
     findings.line("engine",
@@ -86,17 +96,25 @@ void look_at_worker(Context& context, Findings& findings) {
                               hello.default_dtype,
                               bytes_or_unread(held)));
     findings.line("", fmt::format("can {}", fmt::join(hello.capabilities, ", ")));
-    findings.json["engines"] = {{{"engine", hello.engine},
-                                 {"version", hello.engine_version},
-                                 {"device", hello.device},
-                                 {"default_dtype", hello.default_dtype},
-                                 {"capabilities", hello.capabilities},
-                                 {"protocol", hello.protocol},
-                                 {"memory", memory::to_json(hello.reading)}}};
+    findings.json["engines"].push_back({{"engine", hello.engine},
+                                        {"version", hello.engine_version},
+                                        {"device", hello.device},
+                                        {"default_dtype", hello.default_dtype},
+                                        {"capabilities", hello.capabilities},
+                                        {"protocol", hello.protocol},
+                                        {"memory", memory::to_json(hello.reading)}});
   } catch (const Error& error) {
+    findings.missing.push_back(fmt::format("{}: {}", engine.shown, error.what()));
+  }
+}
+
+void look_at_workers(Context& context, Findings& findings) {
+  findings.json["engines"] = Json::array();
+  for (const NamedEngine& engine : kEngines) {
+    look_at_worker(context, engine, findings);
+  }
+  if (findings.json["engines"].empty()) {
     findings.line("engine", "none works");
-    findings.json["engines"] = Json::array();
-    findings.missing.push_back(fmt::format("MLX worker: {}", error.what()));
   }
 }
 
@@ -138,7 +156,7 @@ ExitCode run_doctor(Context& context) {
   Findings findings;
   look_at_machine(context, findings);
   look_at_wall(context, findings);
-  look_at_worker(context, findings);
+  look_at_workers(context, findings);
   look_at_assets(context, findings);
   look_at_cache(context, findings);
   findings.json["missing"] = findings.missing;

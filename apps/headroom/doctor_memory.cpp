@@ -123,7 +123,7 @@ class MemoryDoctor {
 
   const CheckList& run() {
     {
-      auto backend = make_backend(context_, {});
+      auto backend = make_backend(context_, model_.engine, false, {});
       interrupt_.set_backend(backend.get());
       checks_.run("load", [&](Check& check) { load(*backend, check); });
       checks_.run("fill", [&](Check& check) { fill(*backend, check); });
@@ -372,7 +372,7 @@ class MemoryDoctor {
       check.require(false, "--wall off: there is none to come to");
       return;
     }
-    auto backend = make_backend(context_, std::move(outer));
+    auto backend = make_backend(context_, model_.engine, false, std::move(outer));
     memory::Sampler watching(source_);
     watching.listen([&](const Reading& now) { backend->look(now); });
     watching.start();

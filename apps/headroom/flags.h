@@ -25,6 +25,7 @@ enum Command : unsigned {
   kModels = 1U << 9U,
   kContext = 1U << 10U,
   kDescribe = 1U << 11U,
+  kSetup = 1U << 16U,
 };
 
 /// One row of the table of flags: it makes the parser, both help texts, the reference page, the

@@ -75,10 +75,15 @@ run::ModelSpec resolve_one_model(Context& context, const std::string& word) {
   run::ModelSpec spec;
   spec.word = word;
   spec.name = source.repository.empty() ? source.label : source.repository;
-  spec.engine = "mlx";
+  spec.engine = source.engine;
+  if (spec.engine == "torch") {
+    spec.name += "-torch";
+    spec.trust_remote_code = flag("trust-remote-code", context.settings.command().bit) != nullptr &&
+                             context.settings.on("trust-remote-code");
+  }
   spec.folder = folder.string();
   spec.revision = source.revision;
-  run::ModelFingerprint fingerprint = run::model_fingerprint(folder);
+  run::ModelFingerprint fingerprint = run::model_fingerprint(folder, spec.trust_remote_code);
   spec.hash = std::move(fingerprint.hash);
   spec.files = std::move(fingerprint.files);
   spec.dtype = dtype(context.settings);
@@ -142,7 +147,8 @@ std::vector<run::ModelSpec> resolve_models(Context& context, Unresolved unresolv
   std::map<std::string, std::string> words_of_folders;
   std::set<std::string> names;
   for (run::ModelSpec& spec : models) {
-    const std::string key = spec.folder.empty() ? "word " + spec.word : spec.folder;
+    const std::string key =
+        spec.folder.empty() ? "word " + spec.word : spec.engine + " " + spec.folder;
     if (const auto [first, fresh] = words_of_folders.emplace(key, spec.word); !fresh) {
       throw UsageError("E-MODEL-TWICE",
                        fmt::format("{}: the same model as another --model ({}); name it once",

@@ -59,6 +59,8 @@ ExitCode dispatch(Context& context) {
       return run_plan(context);
     case kModels:
       return run_models(context);
+    case kSetup:
+      return run_setup(context);
     case kDoctor:
       return run_doctor(context);
     case kVerify:

@@ -40,7 +40,8 @@ void require_fits(Context& context, run::Specification& spec, Asking& asking) {
     }
     try {
       if (spec.governor) {
-        memory::require_fit(fit(spec, model, asking.facts, *asking.backend, source).admission);
+        memory::require_fit(
+            fit(spec, model, asking.facts, asking.worker.of(context, model), source).admission);
       }
       askable = true;
     } catch (const Error& error) {
@@ -71,7 +72,6 @@ ExitCode ask_new_run(Context& context, run::Specification spec, const datasets::
   Asking asking;
   asking.facts = run::survey_workload(dataset, selection, spec.max_tokens);
   asking.fail_under = spec.fail_under;
-  asking.backend = make_backend(context);
   require_fits(context, spec, asking);
 
   const run::RunFolder folder = run::create_run_folder(spec.out, spec, context.clock);

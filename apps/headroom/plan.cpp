@@ -41,16 +41,17 @@ ExitCode run_plan(Context& context) {
   const run::Specification spec = specification(context, std::move(models), data);
   const run::Selection selection = run::select(data.dataset, spec);
   const run::WorkloadFacts facts = run::survey_workload(data.dataset, selection);
-  const auto backend = make_backend(context);
+  EngineSlot worker;
   memory::SystemMemorySource source(context.clock);
 
   bool fits = true;
   Json all = Json::array();
   std::string text;
   for (const run::ModelSpec& model : spec.models) {
-    const Fitting fitting = fit(spec, model, facts, *backend, source);
+    backends::WorkerBackend& backend = worker.of(context, model);
+    const Fitting fitting = fit(spec, model, facts, backend, source);
     fits = fits && fitting.admission.fits && fitting.refused_sets == 0;
-    const memory::Largest largest = largest_of(spec, model, fitting, *backend);
+    const memory::Largest largest = largest_of(spec, model, fitting, backend);
     Json one = to_json(fitting);
     one["model"] = model.name;
     one["questions"] = selection.positions.size();

@@ -26,9 +26,11 @@ struct ForeignKind {
   std::string_view instead;
 };
 
+/// Before a word whose model is asked with PyTorch.
+constexpr std::string_view kTorch = "torch:";
+
 constexpr std::array kForeignKinds{
     ForeignKind{"gguf:", "llama.cpp", "use a checkpoint in safetensors"},
-    ForeignKind{"torch:", "PyTorch", "use a checkpoint whose family `headroom doctor` lists"},
     ForeignKind{"http://", "server", "use a folder or org/name"},
     ForeignKind{"https://", "server", "use a folder or org/name"},
 };
@@ -203,6 +205,7 @@ ModelSource resolve_cached(const std::string& word,
   }
   check_folder(folder);
   return {word,
+          "mlx",
           folder,
           repository.name,
           repository.full(),
@@ -237,10 +240,11 @@ std::optional<ModelSource> resolve_folder(const std::string& word, bool known_na
     return std::nullopt;
   }
   check_folder(folder);
-  return ModelSource{word, folder, folder_label(folder), "", "", fmt::format("folder {}", word)};
+  return ModelSource{
+      word, "mlx", folder, folder_label(folder), "", "", fmt::format("folder {}", word)};
 }
 
-/// The repository that "gguf:org/name+mmproj=FILE" and "torch:org/name" are about.
+/// The repository that "gguf:org/name+mmproj=FILE" is about.
 std::optional<Repository> foreign_repository(const std::string& target, std::string_view prefix) {
   const std::string rest = target.substr(prefix.size());
   return parse_repository(rest.substr(0, rest.find('+')));
@@ -321,6 +325,9 @@ std::vector<std::string> cached_models(const fs::path& hub) {
 }
 
 std::string fetch_command(const std::string& word, const fs::path& hub) {
+  if (word.starts_with(kTorch)) {
+    return fetch_command(word.substr(kTorch.size()), hub);
+  }
   std::optional<Repository> repository = parse_repository(word);
   for (const ForeignKind& kind : kForeignKinds) {
     if (word.starts_with(kind.prefix)) {
@@ -342,6 +349,27 @@ std::string fetch_command(const std::string& word, const fs::path& hub) {
                      repository->revision.empty() ? "" : " --revision " + repository->revision);
 }
 
+namespace {
+
+/// What stands behind the prefix. A name's meaning is not looked up among names again, or it could
+/// mean itself.
+ModelSource resolve_torch(const std::string& word,
+                          const std::string& target,
+                          ModelPlaces places,
+                          bool named) {
+  if (named) {
+    places.names.clear();
+  }
+  ModelSource source = resolve_model(target.substr(kTorch.size()), places);
+  source.word = word;
+  source.engine = "torch";
+  source.label = named ? word : source.label;
+  source.described += ", with PyTorch";
+  return source;
+}
+
+}  // namespace
+
 ModelSource resolve_model(const std::string& word, const ModelPlaces& places) {
   const ModelName* const named = find_model_name(places.names, word);
   if (auto source = resolve_folder(word, word == "demo" || named != nullptr)) {
@@ -349,14 +377,17 @@ ModelSource resolve_model(const std::string& word, const ModelPlaces& places) {
   }
   if (word == "demo" && named == nullptr) {
     check_folder(places.demo);
-    return {word, places.demo, "demo", "", "", "the embedded model"};
+    return {word, "mlx", places.demo, "demo", "", "", "the embedded model"};
   }
   const std::string target = named != nullptr ? named->word : word;
+  if (target.starts_with(kTorch)) {
+    return resolve_torch(word, target, places, named != nullptr);
+  }
   refuse_foreign_kind(word, target, places.hub);
   if (named != nullptr) {
     if (target == "demo") {
       check_folder(places.demo);
-      return {word, places.demo, word, "", "", "the embedded model"};
+      return {word, "mlx", places.demo, word, "", "", "the embedded model"};
     }
     if (auto source = resolve_folder(target, false)) {
       source->word = word;

@@ -66,7 +66,7 @@ std::string size_flag(Bytes bytes) {
 
 void propose_batch(const Plan& plan, const Budget& budget, std::vector<Change>& changes) {
   const auto with = [&plan](std::uint32_t batch) {
-    Workload workload = with_smallest_chunk(plan.workload);
+    Workload workload = with_smallest_chunk(plan.geometry, plan.workload);
     workload.batch = batch;
     return workload;
   };

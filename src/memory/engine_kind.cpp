@@ -43,8 +43,8 @@ constexpr std::array<EngineTraits, 6> kEngines{{
      {}},
     {KindOfEngine::kTorch,
      Counter::kFootprint,
-     "the collector runs; on MPS the caching allocator is emptied",
-     "three runs of the collector, each followed by that",
+     "the collector runs; the C library's free pages and on MPS the caching allocator's go back",
+     "three times, each when the device has done what was queued",
      true,
      kEarlierMarks,
      interval_below(0.75),
@@ -53,7 +53,7 @@ constexpr std::array<EngineTraits, 6> kEngines{{
     {KindOfEngine::kTorch,
      Counter::kDevice,
      "the collector runs and CUDA's caching allocator is emptied",
-     "three runs of the collector, each followed by that",
+     "three times, each when the device has done what was queued",
      true,
      kEarlierMarks,
      interval_below(0.75),
@@ -91,6 +91,15 @@ std::string_view to_string(KindOfEngine kind) {
       break;
   }
   return "mlx";
+}
+
+KindOfEngine kind_of_engine(std::string_view name) {
+  for (const KindOfEngine kind : {KindOfEngine::kTorch, KindOfEngine::kServer}) {
+    if (to_string(kind) == name) {
+      return kind;
+    }
+  }
+  return KindOfEngine::kMlx;
 }
 
 const EngineTraits& traits_of(KindOfEngine kind, Counter counter) {

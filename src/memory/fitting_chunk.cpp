@@ -26,8 +26,13 @@ std::uint32_t whole_prefill(const Workload& workload) {
 
 }  // namespace
 
-std::optional<Workload> with_fitting_chunk(Workload workload, const Fits& fits) {
+std::optional<Workload> with_fitting_chunk(const Geometry& geometry,
+                                           Workload workload,
+                                           const Fits& fits) {
   while (!fits(workload)) {
+    if (!geometry.prefills_in_chunks) {
+      return std::nullopt;
+    }
     const std::uint32_t now =
         workload.prefill_chunk == 0 ? whole_prefill(workload) : workload.prefill_chunk;
     if (now <= kSmallestChunk) {
@@ -38,7 +43,10 @@ std::optional<Workload> with_fitting_chunk(Workload workload, const Fits& fits) 
   return workload;
 }
 
-Workload with_smallest_chunk(Workload workload) {
+Workload with_smallest_chunk(const Geometry& geometry, Workload workload) {
+  if (!geometry.prefills_in_chunks) {
+    return workload;
+  }
   workload.prefill_chunk = workload.prefill_chunk == 0
                                ? kSmallestChunk
                                : std::min(workload.prefill_chunk, kSmallestChunk);

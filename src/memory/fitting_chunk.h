@@ -8,9 +8,11 @@
 namespace headroom::memory {
 
 /// The workload with its prefill chunk halved until it fits, down to 64 tokens; empty when it fits
-/// with none.
-std::optional<Workload> with_fitting_chunk(Workload workload, const Fits& fits);
+/// with none. Where the model does not prefill in chunks, the workload itself or nothing.
+std::optional<Workload> with_fitting_chunk(const Geometry& geometry,
+                                           Workload workload,
+                                           const Fits& fits);
 /// With the smallest chunk that is tried.
-Workload with_smallest_chunk(Workload workload);
+Workload with_smallest_chunk(const Geometry& geometry, Workload workload);
 
 }  // namespace headroom::memory

@@ -34,26 +34,34 @@ Json to_json(const Geometry& geometry) {
   for (const PictureCost& cost : geometry.pictures) {
     pictures.push_back(to_json(cost));
   }
-  return {{"family", geometry.family},
-          {"dtype", geometry.dtype},
-          {"parameters", geometry.parameters},
-          {"weights_bytes", geometry.weights.count()},
-          {"vision_weights_bytes", geometry.vision_weights.count()},
-          {"load_staging_bytes", geometry.load_staging.count()},
-          {"engine_bytes", geometry.engine.count()},
-          {"engine_growth_bytes", geometry.engine_growth.count()},
-          {"kv_per_token_bytes", geometry.kv_per_token.count()},
-          {"kv_per_token_quantised_bytes", geometry.kv_per_token_quantised.count()},
-          {"kv_dequantised_per_token_bytes", geometry.kv_dequantised_per_token.count()},
-          {"kv_copied_per_token_bytes", geometry.kv_copied_per_token.count()},
-          {"kv_copied_decoding_per_token_bytes", geometry.kv_copied_decoding_per_token.count()},
-          {"kv_moved_per_token_bytes", geometry.kv_moved_per_token.count()},
-          {"prefill_per_token_bytes", geometry.prefill_per_token.count()},
-          {"scores_per_token_pair_bytes", geometry.scores_per_token_pair.count()},
-          {"score_tokens", geometry.score_tokens},
-          {"logits_per_row_bytes", geometry.logits_per_row.count()},
-          {"context_tokens", geometry.context_tokens},
-          {"pictures", std::move(pictures)}};
+  Json json = {
+      {"family", geometry.family},
+      {"dtype", geometry.dtype},
+      {"parameters", geometry.parameters},
+      {"weights_bytes", geometry.weights.count()},
+      {"vision_weights_bytes", geometry.vision_weights.count()},
+      {"load_staging_bytes", geometry.load_staging.count()},
+      {"engine_bytes", geometry.engine.count()},
+      {"engine_growth_bytes", geometry.engine_growth.count()},
+      {"kv_per_token_bytes", geometry.kv_per_token.count()},
+      {"kv_per_token_quantised_bytes", geometry.kv_per_token_quantised.count()},
+      {"kv_dequantised_per_token_bytes", geometry.kv_dequantised_per_token.count()},
+      {"kv_copied_per_token_bytes", geometry.kv_copied_per_token.count()},
+      {"kv_copied_decoding_per_token_bytes", geometry.kv_copied_decoding_per_token.count()},
+      {"kv_moved_per_token_bytes", geometry.kv_moved_per_token.count()},
+      {"prefill_per_token_bytes", geometry.prefill_per_token.count()},
+      {"scores_per_token_pair_bytes", geometry.scores_per_token_pair.count()},
+      {"score_tokens", geometry.score_tokens},
+      {"logits_per_row_bytes", geometry.logits_per_row.count()},
+      {"context_tokens", geometry.context_tokens},
+      {"pictures", std::move(pictures)}};
+  if (!geometry.shares_prefix) {
+    json["shares_prefix"] = false;
+  }
+  if (!geometry.prefills_in_chunks) {
+    json["prefills_in_chunks"] = false;
+  }
+  return json;
 }
 
 Geometry geometry_from_json(const Json& json) {
@@ -79,6 +87,8 @@ Geometry geometry_from_json(const Json& json) {
   geometry.score_tokens = fields.has("score_tokens") ? fields.whole32("score_tokens") : 0;
   geometry.logits_per_row = fields.bytes("logits_per_row_bytes");
   geometry.context_tokens = fields.whole32("context_tokens");
+  geometry.shares_prefix = fields.flag_or("shares_prefix", true);
+  geometry.prefills_in_chunks = fields.flag_or("prefills_in_chunks", true);
   for (const Json& cost : fields.array("pictures")) {
     geometry.pictures.push_back(picture_cost_from_json(cost));
   }

@@ -32,7 +32,8 @@ Workload Governor::wished(const GroupFacts& facts, const Reading& now) const {
     workload.batch = std::min(workload.batch, settings_.batch);
   }
   workload.prefill_chunk = settings_.prefill_chunk;
-  workload.share_prefix = settings_.share_prefix && facts.share_prefix;
+  workload.share_prefix =
+      settings_.share_prefix && facts.share_prefix && plan_.geometry.shares_prefix;
   workload.smaller.clear();
   workload.continues = held_ > Bytes();
   workload.beyond = beyond_plan(now, workload);

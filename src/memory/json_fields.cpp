@@ -49,6 +49,17 @@ std::uint32_t JsonFields::whole32(const char* key) const {
   return static_cast<std::uint32_t>(value);
 }
 
+bool JsonFields::flag_or(const char* key, bool absent) const {
+  if (!has(key)) {
+    return absent;
+  }
+  const Json& value = member(key);
+  if (!value.is_boolean()) {
+    refuse(what_, fmt::format("'{}' must be true or false, got {}", key, value.type_name()));
+  }
+  return value.get<bool>();
+}
+
 std::string JsonFields::text(const char* key) const {
   const Json& value = member(key);
   if (!value.is_string()) {

@@ -26,6 +26,8 @@ class JsonFields {
   /// 0 where the key is absent.
   Bytes bytes_or_none(const char* key) const { return has(key) ? bytes(key) : Bytes(); }
 
+  bool flag_or(const char* key, bool absent) const;
+
   /// A whole number that is not negative.
   std::uint64_t whole(const char* key) const;
   /// The same, below 2^32.

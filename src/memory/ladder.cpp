@@ -125,21 +125,22 @@ std::vector<Ladder::Base> Ladder::bases() const {
 }
 
 std::optional<Workload> Ladder::fitting(const Base& base, const Fits& fits) const {
-  if (auto wished = with_fitting_chunk(base.workload, fits); wished || base.whole_batch) {
+  if (auto wished = with_fitting_chunk(geometry_, base.workload, fits);
+      wished || base.whole_batch) {
     return wished;
   }
   const auto batch = largest_good(1, base.workload.batch, [&](std::uint32_t n) {
-    Workload candidate = with_smallest_chunk(base.workload);
+    Workload candidate = with_smallest_chunk(geometry_, base.workload);
     candidate.batch = n;
     return fits(candidate);
   });
   Workload smaller = base.workload;
   smaller.batch = batch.value_or(1);
-  if (auto found = with_fitting_chunk(smaller, fits)) {
+  if (auto found = with_fitting_chunk(geometry_, smaller, fits)) {
     return found;
   }
   smaller.share_prefix = false;
-  return with_fitting_chunk(smaller, fits);
+  return with_fitting_chunk(geometry_, smaller, fits);
 }
 
 Rung Ladder::rung(const Base& base, Workload workload) const {
@@ -161,7 +162,7 @@ std::optional<Rung> Ladder::highest(const Fits& fits) const {
 
 Rung Ladder::lowest() const {
   const Base base = bases().back();
-  Workload workload = with_smallest_chunk(base.workload);
+  Workload workload = with_smallest_chunk(geometry_, base.workload);
   workload.batch = 1;
   workload.share_prefix = false;
   return rung(base, std::move(workload));

@@ -15,7 +15,9 @@ bool fits_with_some_chunk(const Geometry& geometry,
                           const Workload& workload,
                           const Budget& budget) {
   return with_fitting_chunk(
-             workload, [&](const Workload& candidate) { return fits(geometry, candidate, budget); })
+             geometry,
+             workload,
+             [&](const Workload& candidate) { return fits(geometry, candidate, budget); })
       .has_value();
 }
 

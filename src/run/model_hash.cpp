@@ -26,10 +26,13 @@ constexpr std::uint64_t kBlocks = 256;
 constexpr std::array<std::string_view, 6> kKinds = {
     ".json", ".jinja", ".safetensors", ".model", ".txt", ".gguf"};
 
-bool counts(const std::filesystem::path& file) {
+bool counts(const std::filesystem::path& file, bool code) {
   const std::string name = file.filename().string();
   if (name.starts_with(".")) {
     return false;
+  }
+  if (file.extension() == ".py") {
+    return code;
   }
   return std::find(kKinds.begin(), kKinds.end(), file.extension().string()) != kKinds.end();
 }
@@ -92,7 +95,7 @@ std::string hash_file(const std::filesystem::path& path) {
 
 }  // namespace
 
-ModelFingerprint model_fingerprint(const std::filesystem::path& folder) {
+ModelFingerprint model_fingerprint(const std::filesystem::path& folder, bool code) {
   ModelFingerprint fingerprint;
   std::error_code error;
   const auto entries = folder_entries(folder, error);
@@ -103,7 +106,7 @@ ModelFingerprint model_fingerprint(const std::filesystem::path& folder) {
   }
   for (const auto& entry : entries) {
     std::error_code ignored;
-    if (counts(entry.path()) && entry.is_regular_file(ignored)) {
+    if (counts(entry.path(), code) && entry.is_regular_file(ignored)) {
       fingerprint.files[entry.path().filename().string()] = hash_file(entry.path());
     }
   }

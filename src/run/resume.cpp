@@ -269,7 +269,7 @@ DataDifference resume_data(Journal& journal, const datasets::Dataset& given, boo
 
 bool resume_model(Journal& journal, std::uint32_t model, bool force) {
   const ModelSpec spec = journal.run().spec.models.at(model);
-  const ModelFingerprint now = model_fingerprint(spec.folder);
+  const ModelFingerprint now = model_fingerprint(spec.folder, spec.trust_remote_code);
   if (now.hash == spec.hash) {
     return false;
   }

@@ -141,6 +141,9 @@ Json to_json(const ModelSpec& model) {
                {"hash", model.hash},
                {"files", model.files},
                {"dtype", model.dtype}};
+  if (model.trust_remote_code) {
+    json["trust_remote_code"] = true;
+  }
   if (model.not_run) {
     json["not_run"] = {{"code", model.not_run->code}, {"reason", model.not_run->reason}};
   }
@@ -157,6 +160,7 @@ ModelSpec model_spec_from_json(const Json& json) {
   take(json, "hash", model.hash);
   take(json, "files", model.files);
   take(json, "dtype", model.dtype);
+  take(json, "trust_remote_code", model.trust_remote_code);
   if (const auto not_run = json.find("not_run"); not_run != json.end()) {
     model.not_run.emplace();
     take(*not_run, "code", model.not_run->code);

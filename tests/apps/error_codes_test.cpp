@@ -29,10 +29,11 @@ std::set<std::string> matches(const std::string& text, const std::regex& pattern
 std::set<std::string> codes_in_sources() {
   const std::regex literal("\"(E-[A-Z0-9-]+)\"");
   std::set<std::string> codes;
-  for (const char* part : {"src", "apps"}) {
+  for (const char* part : {"src", "apps", "workers/torch/headroom_worker_torch"}) {
     for (const auto& entry :
          fs::recursive_directory_iterator(fs::path(HEADROOM_SOURCE_DIR) / part)) {
-      if (entry.path().extension() == ".cpp" || entry.path().extension() == ".h") {
+      const fs::path kind = entry.path().extension();
+      if (kind == ".cpp" || kind == ".h" || kind == ".py") {
         codes.merge(matches(content(entry.path()), literal));
       }
     }

@@ -157,9 +157,30 @@ TEST_F(ModelSourceTest, OldNamesMeanTheirCheckpoints) {
   }
 }
 
+TEST_F(ModelSourceTest, TorchBeforeAWordAsksTheSameModelWithPyTorch) {
+  fill_cache();
+  for (const char* word : {"demo", "someone/demo-vlm", "someone/demo-vlm@main"}) {
+    const ModelSource plain = resolve_model(word, places_);
+    const ModelSource source = resolve_model(std::string("torch:") + word, places_);
+    EXPECT_EQ(plain.engine, "mlx");
+    EXPECT_EQ(source.engine, "torch");
+    EXPECT_EQ(source.folder, plain.folder);
+    EXPECT_EQ(source.revision, plain.revision);
+    EXPECT_EQ(source.word, std::string("torch:") + word);
+    EXPECT_NE(source.described.find("with PyTorch"), std::string::npos);
+  }
+  EXPECT_NE(refusal("torch:org/name").find("hf download org/name"), std::string::npos);
+  EXPECT_NE(refusal("torch:no/such/folder").find("E-MODEL-NOT-FOUND"), std::string::npos);
+}
+
+TEST_F(ModelSourceTest, ANameThatMeansItselfIsNotFollowedForEver) {
+  places_.names = {{"mine", "torch:mine", "test"}, {"ours", "torch:demo", "test"}};
+  EXPECT_NE(refusal("mine").find("E-MODEL-NOT-FOUND"), std::string::npos);
+  EXPECT_EQ(resolve_model("ours", places_).label, "ours");
+}
+
 TEST_F(ModelSourceTest, OtherEnginesAreRefusedWithTheirName) {
   EXPECT_NE(refusal("gguf:a.gguf").find("needs the llama.cpp engine"), std::string::npos);
-  EXPECT_NE(refusal("torch:org/name").find("needs the PyTorch engine"), std::string::npos);
   EXPECT_NE(refusal("http://localhost:8080/v1#m").find("needs the server engine"),
             std::string::npos);
 }

@@ -44,6 +44,21 @@ TEST(Ladder, HalvesTheChunkBeforeItTouchesTheBatch) {
   EXPECT_EQ(rung->text, "prefill chunk 1024 -> " + std::to_string(rung->workload.prefill_chunk));
 }
 
+TEST(Ladder, LeavesTheChunkWhereTheModelPrefillsWholePrompts) {
+  Geometry geometry = test::small_geometry();
+  geometry.prefill_per_token = 100_KiB;
+  geometry.prefills_in_chunks = false;
+  Workload wished = test::small_workload();
+  wished.pictures.clear();
+  wished.share_prefix = false;
+  const auto rung = highest(geometry, wished, 180_MiB);
+  ASSERT_TRUE(rung);
+  EXPECT_EQ(rung->workload.prefill_chunk, 0U);
+  EXPECT_LT(rung->workload.batch, 16U);
+  EXPECT_EQ(rung->text, "batch 16 -> " + std::to_string(rung->workload.batch));
+  EXPECT_EQ(Ladder(geometry, wished).lowest().workload.prefill_chunk, 0U);
+}
+
 TEST(Ladder, WaitsForTheNextPicturesBeforeItTouchesTheBatch) {
   Workload wished = test::small_workload();
   wished.ahead = {test::picture_of(3000)};

@@ -87,6 +87,10 @@ TEST(Geometry, SurvivesJson) {
     "logits_per_row_bytes":8,"context_tokens":2048,"pictures":[{"width":64,"height":48,"tiles":1,
     "tokens":16,"decode_bytes":9,"pixels_bytes":8,"encode_bytes":10,"features_bytes":11}]})");
   EXPECT_EQ(to_json(geometry_from_json(json)), json);
+  Json plainer = json;
+  plainer["shares_prefix"] = false;
+  plainer["prefills_in_chunks"] = false;
+  EXPECT_EQ(to_json(geometry_from_json(plainer)), plainer);
 }
 
 TEST(Geometry, APictureThatWaitsIsTakenToHoldWhatItsDecodingDidUnlessToldOtherwise) {

@@ -326,7 +326,10 @@ TEST(ModelHash, IsThatOfTheContentsWhereverTheyLie) {
     std::ofstream(*folder / "model.safetensors") << "weights";
   }
   std::ofstream(b / "README.md") << "not counted";
+  std::ofstream(b / "modeling_own.py") << "print()";
   EXPECT_EQ(model_fingerprint(a.path()).hash, model_fingerprint(b.path()).hash);
+  EXPECT_TRUE(model_fingerprint(b.path(), true).files.contains("modeling_own.py"));
+  EXPECT_NE(model_fingerprint(a.path(), true).hash, model_fingerprint(b.path(), true).hash);
   std::ofstream(b / "model.safetensors") << "weightz";
   EXPECT_NE(model_fingerprint(a.path()).hash, model_fingerprint(b.path()).hash);
 }

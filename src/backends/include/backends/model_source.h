@@ -20,6 +20,7 @@ struct ModelPlaces {
 /// A word for a model, resolved to a folder on this machine.
 struct ModelSource {
   std::string word;              ///< as the user wrote it
+  std::string engine = "mlx";    ///< that it is asked with: "mlx", "torch"
   std::filesystem::path folder;  ///< holds config.json
   std::string label;             ///< short, for tables and run folders: "demo", "demo-vlm"
   std::string repository;        ///< "org/name" when it came from the cache, else empty
@@ -35,8 +36,9 @@ std::filesystem::path hub_folder(
     const std::function<std::optional<std::string>(const std::string&)>& environment);
 
 /// Finds the model that `word` means: an existing folder first; a name of `places.names`, which may
-/// stand for any of the rest; `demo`; `org/name[@revision]` in the cache. Only reads: nothing is
-/// written into the cache, no connection is tried.
+/// stand for any of the rest; `demo`; `org/name[@revision]` in the cache; `torch:` before any of
+/// these, to be asked with PyTorch. Only reads: nothing is written into the cache, no connection is
+/// tried.
 /// Throws UsageError: E-MODEL-NOT-FOUND (with the nearest name), E-MODEL-NOT-CACHED (with what is
 /// cached and the command that fetches it), E-MODEL-FOLDER (empty, no config.json),
 /// E-MODEL-DANGLING (a link whose file is gone, with both paths), E-MODEL-LFS (a Git LFS pointer in

@@ -15,6 +15,9 @@ enum class KindOfEngine { kMlx, kTorch, kServer };
 /// "mlx", "torch", "server".
 std::string_view to_string(KindOfEngine kind);
 
+/// Of a model's engine by that name; MLX where it is another.
+KindOfEngine kind_of_engine(std::string_view name);
+
 /// What a clean-up means there and when it is worthwhile.
 struct EngineTraits {
   KindOfEngine kind{};

@@ -50,6 +50,8 @@ struct Geometry {
                                    ///< all of a pass
   Bytes logits_per_row;            ///< one row of the vocabulary as the sampler holds it
   std::uint32_t context_tokens = 0;  ///< largest sequence the model takes
+  bool shares_prefix = true;         ///< false: each sequence of a batch has a prefix of its own
+  bool prefills_in_chunks = true;    ///< false: a pass takes whole prompts, whatever the chunk
   std::vector<PictureCost>
       pictures;  ///< one for each picture size that was asked about, in that order
 };

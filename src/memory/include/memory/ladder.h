@@ -39,7 +39,7 @@ struct Rung {
 using Fits = std::function<bool(const Workload&)>;
 
 /// The ways to ask a group, from what is wished for to what costs least memory:
-///   prefill chunk halved, down to 64 tokens
+///   prefill chunk halved, down to 64 tokens (where the model prefills in chunks)
 ///   the next group's pictures not decoded meanwhile
 ///   smaller batch
 ///   one question at a time, without a prefix held for all

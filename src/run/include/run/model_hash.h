@@ -16,8 +16,9 @@ struct ModelFingerprint {
 /// up to 64 MiB the whole; of a larger one its size, its first 1 MiB (safetensors' header) and 256
 /// evenly spread blocks of 4 KiB. Neither times nor the folder's own path count, so a copy has the
 /// same hash. A change of a few bytes inside a large file may go unseen, another training state
-/// does not. Hidden files and other kinds (README, pictures, Python) do not count. Throws
-/// UsageError("E-MODEL-FOLDER") when the folder cannot be read.
-ModelFingerprint model_fingerprint(const std::filesystem::path& folder);
+/// does not. Hidden files and other kinds (README, pictures) do not count; *.py only with
+/// `code`, where the model may run it. Throws UsageError("E-MODEL-FOLDER") when the folder cannot
+/// be read.
+ModelFingerprint model_fingerprint(const std::filesystem::path& folder, bool code = false);
 
 }  // namespace headroom::run

@@ -35,12 +35,13 @@ struct NotRun {
 
 /// One model of a run, resolved.
 struct ModelSpec {
-  std::string word;      ///< as the user wrote it: "demo", "org/name@rev"
-  std::string name;      ///< for tables, folders and exports: "demo", "org/name"
-  std::string engine;    ///< "mlx"
-  std::string folder;    ///< absolute; empty: the word could not be resolved, see not_run
-  std::string revision;  ///< of the Hugging Face snapshot; empty: a plain folder
-  std::string hash;      ///< of model_fingerprint(folder), see model_hash.h
+  std::string word;                ///< as the user wrote it: "demo", "org/name@rev"
+  std::string name;                ///< for tables, folders and exports: "demo", "org/name"
+  std::string engine;              ///< "mlx", "torch"
+  bool trust_remote_code = false;  ///< the folder's own code may be run; its files are hashed too
+  std::string folder;              ///< absolute; empty: the word could not be resolved, see not_run
+  std::string revision;            ///< of the Hugging Face snapshot; empty: a plain folder
+  std::string hash;                ///< of model_fingerprint(folder), see model_hash.h
   std::map<std::string, std::string> files;  ///< of the same, to name what changed
   std::string dtype;                         ///< empty: the engine's default
   std::optional<NotRun> not_run;             ///< the run went on without this model

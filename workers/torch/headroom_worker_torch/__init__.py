@@ -1,0 +1,1 @@
+"""The PyTorch engine behind Headroom's worker contract (docs/reference/worker-contract.md)."""

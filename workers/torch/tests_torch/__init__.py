@@ -1,0 +1,1 @@
+"""Tests that need PyTorch, Transformers and the demo model; `make test-torch` runs them."""
