@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "backends/model_summary.h"
+#include "base/hash.h"
 #include "base/version.h"
 #include "datasets/describe.h"
 #include "datasets/legacy_sample.h"
@@ -62,12 +63,34 @@ backends::ModelPlaces model_places(Context& context) {
           backends::extended(backends::built_in_models(), context.settings.model_names())};
 }
 
+namespace {
+
+/// What it is shows when it is asked.
+run::ModelSpec server_spec(Context& context, const backends::ModelSource& source) {
+  run::ModelSpec spec;
+  spec.word = source.word;
+  spec.name = source.label;
+  spec.engine = source.engine;
+  spec.folder = source.folder.string();
+  spec.hash = content_hash(source.label);
+  if (context.console.options().verbosity >= 0) {
+    context.console.note(
+        fmt::format("model {}: {} ({})", source.word, source.described, spec.folder));
+  }
+  return spec;
+}
+
+}  // namespace
+
 run::ModelSpec resolve_one_model(Context& context, const std::string& word) {
   const backends::ModelPlaces places = model_places(context);
   if (word == "demo" && places.demo.empty()) {
     assets_folder(context.settings);  // throws with the places that were looked at
   }
   const backends::ModelSource source = backends::resolve_model(word, places);
+  if (source.engine == "server") {
+    return server_spec(context, source);
+  }
   const fs::path folder = fs::absolute(source.folder).lexically_normal();
   if (context.console.options().verbosity >= 0) {
     context.console.note(fmt::format("model {}: {} ({})", word, source.described, folder.string()));
@@ -102,8 +125,11 @@ std::vector<run::ModelSpec> resolve_words(Context& context,
     try {
       models.push_back(resolve_one_model(context, word));
     } catch (const UsageError& error) {
-      // A name that nothing is called is a slip of the pen.
-      const bool slip = error.code() == "E-MODEL-NOT-FOUND" && word.find('/') == std::string::npos;
+      // A name that nothing is called is a slip of the pen, and an address that is refused may have
+      // a password in it, which is not kept.
+      const bool slip =
+          (error.code() == "E-MODEL-NOT-FOUND" && word.find('/') == std::string::npos) ||
+          error.code() == "E-SERVER-ADDRESS";
       if (unresolved == Unresolved::kThrow || slip) {
         throw;
       }
@@ -128,7 +154,8 @@ std::vector<run::ModelSpec> resolve_words(Context& context,
 void put_largest_first(std::vector<run::ModelSpec>& models) {
   std::map<std::string, std::uint64_t> sizes;
   for (const run::ModelSpec& model : models) {
-    sizes[model.folder] = model.folder.empty() ? 0 : backends::weights_size(model.folder).count();
+    const bool here = !model.folder.empty() && model.engine != "server";
+    sizes[model.folder] = !here ? 0 : backends::weights_size(model.folder).count();
   }
   std::stable_sort(
       models.begin(), models.end(), [&](const run::ModelSpec& a, const run::ModelSpec& b) {
@@ -411,6 +438,13 @@ run::Specification specification(Context& context,
                                  settings.origin("max-tokens")));
   }
   spec.max_image_side = narrow(context, "max-image-side");
+  const bool servers_alone =
+      std::all_of(spec.models.begin(), spec.models.end(), [](const run::ModelSpec& model) {
+        return model.engine == "server";
+      });
+  if (servers_alone && !settings.given("max-image-side")) {
+    spec.max_image_side = 0;  // its own processing is what is judged
+  }
   spec.batch = narrow(context, "batch");
   spec.memory = read_memory(settings);
   spec.allow = settings.text("allow");

@@ -59,6 +59,8 @@ class ServerBackend::Impl {
     geometry.family = identity_.model;
     geometry.dtype = kServed;
     geometry.parameters = identity_.parameters;
+    geometry.shares_prefix = false;  // as it does, which is not ours to choose
+    geometry.prefills_in_chunks = false;
     geometry.context_tokens = identity_.context_tokens.value_or(0);
     for (const worker::PictureSize& size : request.pictures) {
       memory::PictureCost cost;
@@ -355,6 +357,8 @@ class ServerBackend::Impl {
   std::mutex desk_mutex_;  ///< of the pointer
   std::unique_ptr<ServerDesk> desk_;
 };
+
+std::string server_transport() { return http::library(); }
 
 ServerBackend::ServerBackend(ServerAddress address, ServerOptions options, Clock& clock, Log& log)
     : impl_(std::make_unique<Impl>(std::move(address), std::move(options), clock, log)) {}

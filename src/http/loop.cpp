@@ -295,6 +295,14 @@ class Loop::Impl {
   std::vector<Easy> idle_;
 };
 
+std::string library() {
+  const curl_version_info_data* const info = curl_version_info(CURLVERSION_NOW);
+  return fmt::format("libcurl/{}{}{}",
+                     info->version,
+                     info->ssl_version == nullptr ? " without TLS" : " ",
+                     info->ssl_version == nullptr ? "" : info->ssl_version);
+}
+
 std::string_view to_string(End end) {
   switch (end) {
     case End::kResponse:

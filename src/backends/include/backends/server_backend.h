@@ -33,6 +33,9 @@ struct ServerOptions {
   static constexpr std::uint32_t kDefaultSlots = 4;
 };
 
+/// What connections are made with: "libcurl/7.88.1 OpenSSL/3.0.17".
+std::string server_transport();
+
 /// A backend whose engine is an OpenAI-compatible server (chat completions), or several that serve
 /// one model. Pictures are sent as the files' own bytes unless a smaller side is asked for.
 /// Questions of one group go to one endpoint, one after the other, so that its prompt cache holds

@@ -24,6 +24,9 @@ struct Request {
   std::uint64_t most_bytes = 64ULL << 20U;  ///< of the answer's body; more ends it in kTooLarge
 };
 
+/// Name and version: "libcurl/7.88.1 OpenSSL/3.0.17".
+std::string library();
+
 /// How a request ended.
 enum class End {
   kResponse,     ///< a whole response, whatever its status
