@@ -176,11 +176,11 @@ void ServerDesk::add(Group group, bool in_front) {
 std::optional<worker::Answer> ServerDesk::wait(ServerGroup& group,
                                                const std::atomic<bool>& stopped) {
   std::unique_lock lock(mutex_);
-  while (!stopped) {
+  while (true) {
     if (auto answer = group.take()) {
       return answer;
     }
-    if (group.settled()) {
+    if (group.settled() || stopped) {
       return std::nullopt;
     }
     if (given_up_) {
@@ -188,7 +188,6 @@ std::optional<worker::Answer> ServerDesk::wait(ServerGroup& group,
     }
     changed_.wait(lock);
   }
-  return std::nullopt;
 }
 
 void ServerDesk::drop_all() {
@@ -332,6 +331,9 @@ void ServerDesk::start(const Group& group, ServerQuestion& question, std::size_t
 }
 
 Duration ServerDesk::time_to_wait(TimePoint now) const {
+  if (groups_.empty()) {
+    return kLongestWait;  // `add` wakes
+  }
   TimePoint next = now + kLongestWait;
   for (const Endpoint& endpoint : endpoints_) {
     next = std::min(next, endpoint.next_change(now));

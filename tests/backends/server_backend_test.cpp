@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <ctime>
 #include <fstream>
 #include <future>
 #include <map>
@@ -557,6 +558,18 @@ TEST(ServerBackend, StopsTheRunWhenNobodyIsThereAnyMore) {
   } catch (const BackendError& error) {
     EXPECT_EQ(error.code(), "E-SERVER-UNREACHABLE");
   }
+}
+
+TEST(ServerBackend, RestsWhileNobodyIsAskedAnything) {
+  auto server = std::make_unique<BusyServer>();
+  World world;
+  ServerBackend backend({{server->url()}, "m"}, quick(), world.clock, world.log);
+  backend.load({});
+  server.reset();
+  EXPECT_THROW(ask(backend, group_of("g", 1)), BackendError);
+  const std::clock_t before = std::clock();
+  std::this_thread::sleep_for(300ms);
+  EXPECT_LT(static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC, 0.1);
 }
 
 TEST(ServerBackend, WaitsForAServerThatComesBack) {

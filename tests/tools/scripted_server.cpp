@@ -1,6 +1,7 @@
 #include "scripted_server.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -29,8 +30,16 @@ sockaddr_in loopback(int port) {
   return address;
 }
 
+/// By programs that tests start.
+int not_inherited(int descriptor) {
+  if (descriptor >= 0) {
+    ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+  }
+  return descriptor;
+}
+
 int bound_socket(int port) {
-  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int socket = not_inherited(::socket(AF_INET, SOCK_STREAM, 0));
   const int on = 1;
   ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   const sockaddr_in address = loopback(port);
@@ -133,7 +142,7 @@ class ScriptedServer::Socket final : public Connection {
               ? SSL_write(session_,
                           bytes.data(),
                           static_cast<int>(std::min<std::size_t>(bytes.size(), 1U << 20U)))
-              : ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+              : ::send(descriptor_, bytes.data(), bytes.size(), 0);
       if (sent <= 0) {
         open_ = false;
         return false;
@@ -225,7 +234,7 @@ class ScriptedServer::Socket final : public Connection {
 };
 
 ScriptedServer::ScriptedServer(Handler handler, Tls tls, int port) : handler_(std::move(handler)) {
-  std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL
+  std::signal(SIGPIPE, SIG_IGN);  // a client that is gone is an error of send
   if (tls == Tls::kSelfSigned) {
     tls_ = std::make_unique<TlsContext>();
   }
@@ -267,7 +276,7 @@ std::size_t ScriptedServer::connections() const {
 
 void ScriptedServer::accept_all() {
   while (true) {
-    const int descriptor = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+    const int descriptor = not_inherited(::accept(listener_, nullptr, nullptr));
     if (descriptor < 0 || ending_) {
       if (descriptor >= 0) {
         ::close(descriptor);
