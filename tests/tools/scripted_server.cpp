@@ -156,6 +156,7 @@ class ScriptedServer::Socket final : public Connection {
     const linger at_once{1, 0};
     ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
     open_ = false;
+    const std::lock_guard lock(closing_);
     ::close(descriptor_);
     descriptor_ = -1;
   }
@@ -167,7 +168,12 @@ class ScriptedServer::Socket final : public Connection {
   }
 
   /// From another thread: what waits in it ends.
-  void interrupt() const { ::shutdown(descriptor_, SHUT_RDWR); }
+  void interrupt() {
+    const std::lock_guard lock(closing_);
+    if (descriptor_ >= 0) {
+      ::shutdown(descriptor_, SHUT_RDWR);
+    }
+  }
 
   bool wait_closed(std::chrono::milliseconds most) override {
     pollfd look{descriptor_, POLLIN, 0};
@@ -227,6 +233,7 @@ class ScriptedServer::Socket final : public Connection {
     return true;
   }
 
+  std::mutex closing_;  ///< a descriptor that is closed may be another's by now
   int descriptor_;
   SSL* session_;
   std::atomic<bool> open_{true};
