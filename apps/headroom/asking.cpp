@@ -5,6 +5,7 @@
 #include <chrono>
 #include <csignal>
 
+#include "backends/server_backend.h"
 #include "base/grouped.h"
 #include "memory/governor.h"
 #include "memory/sampler.h"
@@ -275,16 +276,48 @@ backends::WorkerCommand worker_command(Context& context, const std::string& engi
   return command;
 }
 
+std::uint32_t limited(const Settings& settings, std::string_view name, std::uint32_t most) {
+  const std::int64_t given = settings.integer(name);
+  if (given > most) {
+    throw UsageError("E-USAGE-VALUE",
+                     fmt::format("{}: {} is above {}", settings.origin(name), given, most));
+  }
+  return static_cast<std::uint32_t>(given);
+}
+
+std::unique_ptr<backends::Backend> make_server(Context& context, const std::string& address) {
+  backends::ServerOptions options;
+  options.api_key = context.environment("HEADROOM_API_KEY").value_or("");
+  options.ca_file = context.environment("SSL_CERT_FILE").value_or("");
+  if (flag("concurrency", context.settings.command().bit) != nullptr) {
+    constexpr std::uint32_t kMostAtOnce = 1024;
+    constexpr std::uint32_t kMostRetries = 100;
+    options.concurrency = limited(context.settings, "concurrency", kMostAtOnce);
+    options.attempts = static_cast<int>(limited(context.settings, "retries", kMostRetries)) + 1;
+  }
+  return std::make_unique<backends::ServerBackend>(
+      backends::parse_server_address(address), std::move(options), context.clock, context.log);
+}
+
 }  // namespace
 
-backends::WorkerBackend& EngineSlot::of(Context& context, const run::ModelSpec& model) {
-  if (!backend_ || engine_ != model.engine || trusted_ != model.trust_remote_code) {
+backends::Backend& EngineSlot::of(Context& context, const run::ModelSpec& model) {
+  if (!backend_ || engine_ != model.engine || trusted_ != model.trust_remote_code ||
+      (model.engine == "server" && address_ != model.folder)) {
     backend_.reset();
-    backend_ = make_backend(context, model.engine, model.trust_remote_code);
+    backend_ = make_backend(context, model);
+    address_ = model.folder;
     engine_ = model.engine;
     trusted_ = model.trust_remote_code;
   }
   return *backend_;
+}
+
+std::unique_ptr<backends::Backend> make_backend(Context& context, const run::ModelSpec& model) {
+  if (model.engine == "server") {
+    return make_server(context, model.folder);
+  }
+  return make_backend(context, model.engine, model.trust_remote_code);
 }
 
 std::unique_ptr<backends::WorkerBackend> make_backend(Context& context,

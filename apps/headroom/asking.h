@@ -15,6 +15,10 @@
 
 namespace headroom::cli {
 
+/// What a model is asked with: its server, or the worker of its engine. Nothing runs yet. Throws as
+/// the next one.
+std::unique_ptr<backends::Backend> make_backend(Context& context, const run::ModelSpec& model);
+
 /// The worker of an engine ("mlx", "torch"), within the wall that --wall names; nothing runs yet.
 /// `trusted`: it may run the code that a model's folder brings. Throws UsageError when the engine
 /// is not on this machine, with the command that gets it.
@@ -28,18 +32,19 @@ std::unique_ptr<backends::WorkerBackend> make_backend(Context& context,
                                                       bool trusted,
                                                       worker::Wall wall);
 
-/// One worker at a time, kept from model to model while they have one engine.
+/// One worker or server at a time, kept from model to model while they have one engine.
 class EngineSlot {
  public:
   /// That of the model: the one that is there, or a new one in its place.
-  backends::WorkerBackend& of(Context& context, const run::ModelSpec& model);
+  backends::Backend& of(Context& context, const run::ModelSpec& model);
 
   /// It ends, with all that it holds.
   void reset() { backend_.reset(); }
 
  private:
-  std::unique_ptr<backends::WorkerBackend> backend_;
+  std::unique_ptr<backends::Backend> backend_;
   std::string engine_;
+  std::string address_;
   bool trusted_ = false;
 };
 

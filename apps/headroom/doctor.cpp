@@ -8,6 +8,7 @@
 
 #include "asking.h"
 #include "backends/model_source.h"
+#include "backends/server_backend.h"
 #include "base/version.h"
 #include "commands.h"
 #include "datasets/open.h"
@@ -118,6 +119,17 @@ void look_at_workers(Context& context, Findings& findings) {
   }
 }
 
+/// Servers are asked who they are when a model names one.
+void look_at_servers(Context& context, Findings& findings) {
+  const bool key = !context.environment("HEADROOM_API_KEY").value_or("").empty();
+  const std::string transport = backends::server_transport();
+  findings.line("servers",
+                fmt::format("http(s)://host:port/v1#model by {}; key in HEADROOM_API_KEY: {}",
+                            transport,
+                            key ? "set" : "not set"));
+  findings.json["servers"] = {{"transport", transport}, {"key", key}};
+}
+
 void look_at_assets(Context& context, Findings& findings) {
   try {
     const auto folder = assets_folder(context.settings);
@@ -157,6 +169,7 @@ ExitCode run_doctor(Context& context) {
   look_at_machine(context, findings);
   look_at_wall(context, findings);
   look_at_workers(context, findings);
+  look_at_servers(context, findings);
   look_at_assets(context, findings);
   look_at_cache(context, findings);
   findings.json["missing"] = findings.missing;

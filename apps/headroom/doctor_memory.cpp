@@ -93,16 +93,23 @@ run::Specification specification_of(const run::ModelSpec& model, const datasets:
   return spec;
 }
 
+run::ModelSpec tested_model(Context& context) {
+  const std::vector<std::string>& words = context.settings.positionals();
+  run::ModelSpec model = resolve_one_model(context, words.empty() ? "demo" : words.front());
+  if (model.engine == "server") {
+    throw UsageError("E-MODEL-ENGINE",
+                     fmt::format("{}: a server's memory is its own; test a folder", model.word));
+  }
+  return model;
+}
+
 /// The checks in their order; each begins where the one before left the worker.
 class MemoryDoctor {
  public:
   MemoryDoctor(Context& context, Interrupt& interrupt)
       : context_(context),
         interrupt_(interrupt),
-        model_(resolve_one_model(context,
-                                 context.settings.positionals().empty()
-                                     ? "demo"
-                                     : context.settings.positionals().front())),
+        model_(tested_model(context)),
         dataset_(embedded_data(context)),
         spec_(specification_of(model_, dataset_)),
         selection_(run::select(dataset_, spec_)),

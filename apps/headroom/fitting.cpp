@@ -92,7 +92,9 @@ Fitting fit(const run::Specification& spec,
   workload.share_prefix = spec.share_prefix && geometry.shares_prefix;
   workload.supervisor = reading.supervisor_footprint.value_or(Bytes());
   workload.counter = counter;
-  if (hello.device == "cpu") {
+  if (hello.engine == "server") {
+    workload.allocator_cache = Bytes();  // in another process, which is not planned for
+  } else if (hello.device == "cpu") {
     workload.allocator_cache = std::min(workload.allocator_cache, kCpuCache);
   }
   workload.smaller = smaller_pictures(request, facts.sizes, backend);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "backends/model_summary.h"
+#include "base/hash.h"
 #include "places.h"
 #include "run/model_hash.h"
 
@@ -27,7 +28,11 @@ fs::path demo_folder(const Settings& settings) {
   }
 }
 
+/// Not every command has the flag: a resume keeps what the run began with.
 std::string dtype(const Settings& settings) {
+  if (flag("dtype", settings.command().bit) == nullptr) {
+    return "";
+  }
   const std::string choice = settings.text("dtype");
   return choice == "auto" ? "" : choice;
 }
@@ -48,6 +53,21 @@ bool trusts_code(const Settings& settings) {
          settings.on("trust-remote-code");
 }
 
+/// What it is shows when it is asked.
+run::ModelSpec server_spec(Context& context, const backends::ModelSource& source) {
+  run::ModelSpec spec;
+  spec.word = source.word;
+  spec.name = source.label;
+  spec.engine = source.engine;
+  spec.folder = source.folder.string();
+  spec.hash = content_hash(source.label);
+  if (context.console.options().verbosity >= 0) {
+    context.console.note(
+        fmt::format("model {}: {} ({})", source.word, source.described, spec.folder));
+  }
+  return spec;
+}
+
 }  // namespace
 
 run::ModelSpec resolve_one_model(Context& context, const std::string& word, bool trusted) {
@@ -56,6 +76,9 @@ run::ModelSpec resolve_one_model(Context& context, const std::string& word, bool
     assets_folder(context.settings);  // throws with the places that were looked at
   }
   const backends::ModelSource source = backends::resolve_model(word, places);
+  if (source.engine == "server") {
+    return server_spec(context, source);
+  }
   const fs::path folder = fs::absolute(source.folder).lexically_normal();
   if (context.console.options().verbosity >= 0) {
     context.console.note(fmt::format("model {}: {} ({})", word, source.described, folder.string()));
@@ -89,8 +112,11 @@ std::vector<run::ModelSpec> resolve_words(Context& context,
     try {
       models.push_back(resolve_one_model(context, word));
     } catch (const UsageError& error) {
-      // A name that nothing is called is a slip of the pen.
-      const bool slip = error.code() == "E-MODEL-NOT-FOUND" && word.find('/') == std::string::npos;
+      // A name that nothing is called is a slip of the pen, and an address that is refused may have
+      // a password in it, which is not kept.
+      const bool slip =
+          (error.code() == "E-MODEL-NOT-FOUND" && word.find('/') == std::string::npos) ||
+          error.code() == "E-SERVER-ADDRESS";
       if (unresolved == Unresolved::kThrow || slip) {
         throw;
       }
@@ -116,7 +142,8 @@ std::vector<run::ModelSpec> resolve_words(Context& context,
 void put_largest_first(std::vector<run::ModelSpec>& models) {
   std::map<std::string, std::uint64_t> sizes;
   for (const run::ModelSpec& model : models) {
-    sizes[model.folder] = model.folder.empty() ? 0 : backends::weights_size(model.folder).count();
+    const bool here = !model.folder.empty() && model.engine != "server";
+    sizes[model.folder] = here ? backends::weights_size(model.folder).count() : 0;
   }
   std::stable_sort(
       models.begin(), models.end(), [&](const run::ModelSpec& a, const run::ModelSpec& b) {

@@ -28,6 +28,10 @@ report::ListedModel look_up(const std::string& name,
   model.fetch = backends::fetch_command(word, places.hub);
   try {
     const backends::ModelSource source = backends::resolve_model(name, places);
+    if (source.engine == "server") {
+      model.family = source.engine;
+      return model;
+    }
     const backends::ModelSummary summary = backends::summarise_model(source.folder);
     model.folder = source.folder.string();
     model.family = summary.family;

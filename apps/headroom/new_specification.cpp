@@ -138,6 +138,13 @@ run::Specification specification(Context& context,
                                  settings.origin("max-tokens")));
   }
   spec.max_image_side = narrow(context, "max-image-side");
+  const bool servers_alone =
+      std::all_of(spec.models.begin(), spec.models.end(), [](const run::ModelSpec& model) {
+        return model.engine == "server";
+      });
+  if (servers_alone && !settings.given("max-image-side")) {
+    spec.max_image_side = 0;  // its own processing is what is judged
+  }
   spec.batch = narrow(context, "batch");
   spec.memory = read_memory(settings);
   spec.allow = settings.text("allow");

@@ -50,7 +50,7 @@ ExitCode run_plan(Context& context) {
   Json all = Json::array();
   std::string text;
   for (const run::ModelSpec& model : spec.models) {
-    backends::WorkerBackend& backend = worker.of(context, model);
+    backends::Backend& backend = worker.of(context, model);
     const Fitting fitting = fit(spec, model, facts, backend, source);
     fits = fits && fitting.admission.fits && fitting.refused_sets == 0;
     const memory::Largest largest = largest_of(spec, model, fitting, backend);

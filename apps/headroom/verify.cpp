@@ -17,7 +17,7 @@ ExitCode run_verify(Context& context) {
     throw UsageError("E-GOLDEN", fmt::format("{}: no such file", words[1]));
   }
   const run::ModelSpec model = resolve_one_model(context, words[0]);
-  const auto backend = make_backend(context, model.engine, model.trust_remote_code);
+  const auto backend = make_backend(context, model);
   backend->load({model.folder, model.dtype, std::nullopt, std::nullopt});
   const worker::Verified verified = backend->verify({golden.string()});
   const double tolerance = context.settings.number("tolerance");

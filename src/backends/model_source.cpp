@@ -8,6 +8,7 @@
 #include <cctype>
 #include <fstream>
 
+#include "backends/server_address.h"
 #include "base/errors.h"
 #include "base/files.h"
 #include "base/folder_entries.h"
@@ -31,8 +32,6 @@ constexpr std::string_view kTorch = "torch:";
 
 constexpr std::array kForeignKinds{
     ForeignKind{"gguf:", "llama.cpp", "use a checkpoint in safetensors"},
-    ForeignKind{"http://", "server", "use a folder or org/name"},
-    ForeignKind{"https://", "server", "use a folder or org/name"},
 };
 
 /// org/name[@revision], taken apart.
@@ -325,14 +324,16 @@ std::vector<std::string> cached_models(const fs::path& hub) {
 }
 
 std::string fetch_command(const std::string& word, const fs::path& hub) {
+  if (is_server_word(word)) {
+    return {};
+  }
   if (word.starts_with(kTorch)) {
     return fetch_command(word.substr(kTorch.size()), hub);
   }
   std::optional<Repository> repository = parse_repository(word);
   for (const ForeignKind& kind : kForeignKinds) {
     if (word.starts_with(kind.prefix)) {
-      repository =
-          kind.prefix.starts_with("http") ? std::nullopt : foreign_repository(word, kind.prefix);
+      repository = foreign_repository(word, kind.prefix);
     }
   }
   std::error_code error;
@@ -368,6 +369,21 @@ ModelSource resolve_torch(const std::string& word,
   return source;
 }
 
+ModelSource server_source(const std::string& word, const std::string& target, bool named) {
+  const ServerAddress address = parse_server_address(target);
+  ModelSource source;
+  source.word = word;
+  source.engine = "server";
+  source.folder = to_string(address);
+  source.label = named                   ? word
+                 : address.model.empty() ? host_of(address.endpoints.front())
+                                         : address.model;
+  source.described = address.endpoints.size() == 1
+                         ? "a server"
+                         : fmt::format("{} servers", address.endpoints.size());
+  return source;
+}
+
 }  // namespace
 
 ModelSource resolve_model(const std::string& word, const ModelPlaces& places) {
@@ -382,6 +398,9 @@ ModelSource resolve_model(const std::string& word, const ModelPlaces& places) {
   const std::string target = named != nullptr ? named->word : word;
   if (target.starts_with(kTorch)) {
     return resolve_torch(word, target, places, named != nullptr);
+  }
+  if (is_server_word(target)) {
+    return server_source(word, target, named != nullptr);
   }
   refuse_foreign_kind(word, target, places.hub);
   if (named != nullptr) {

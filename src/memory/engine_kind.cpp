@@ -21,11 +21,12 @@ constexpr DynamicIntervalSettings interval_below(double high, bool cache_yields 
   return settings;
 }
 
-constexpr std::array<EngineTraits, 6> kEngines{{
+constexpr std::array<EngineTraits, 8> kEngines{{
     {KindOfEngine::kMlx,
      Counter::kFootprint,
      "the allocator's cache (on Metal its pool) and the C library's free pages are given back",
      "the same three times",
+     true,
      true,
      kMarks,
      interval_below(0.80),
@@ -37,6 +38,7 @@ constexpr std::array<EngineTraits, 6> kEngines{{
      "the allocator's pool is given back to the device",
      "the same three times",
      true,
+     true,
      kMarksOfYielding,
      interval_below(0.80, true),
      {true},
@@ -45,6 +47,7 @@ constexpr std::array<EngineTraits, 6> kEngines{{
      Counter::kFootprint,
      "the collector runs; the C library's free pages and on MPS the caching allocator's go back",
      "three times, each when the device has done what was queued",
+     true,
      true,
      kEarlierMarks,
      interval_below(0.75),
@@ -55,14 +58,36 @@ constexpr std::array<EngineTraits, 6> kEngines{{
      "the collector runs and CUDA's caching allocator is emptied",
      "three times, each when the device has done what was queued",
      true,
+     true,
      kEarlierMarks,
      interval_below(0.75),
      {false},
      {}},
-    {KindOfEngine::kServer,
+    {KindOfEngine::kServerChild,
      Counter::kFootprint,
      "the slots are erased",
      "the child is started again",
+     false,
+     true,
+     kMarks,
+     interval_below(0.80),
+     {false},
+     {}},
+    {KindOfEngine::kServerChild,
+     Counter::kDevice,
+     "the slots are erased",
+     "the child is started again",
+     false,
+     true,
+     kMarks,
+     interval_below(0.80),
+     {false},
+     {}},
+    {KindOfEngine::kServer,
+     Counter::kFootprint,
+     "nothing: its memory is its own",
+     "nothing",
+     false,
      false,
      kMarks,
      interval_below(0.80),
@@ -70,8 +95,9 @@ constexpr std::array<EngineTraits, 6> kEngines{{
      {}},
     {KindOfEngine::kServer,
      Counter::kDevice,
-     "the slots are erased",
-     "the child is started again",
+     "nothing: its memory is its own",
+     "nothing",
+     false,
      false,
      kMarks,
      interval_below(0.80),
@@ -85,6 +111,8 @@ std::string_view to_string(KindOfEngine kind) {
   switch (kind) {
     case KindOfEngine::kTorch:
       return "torch";
+    case KindOfEngine::kServerChild:
+      return "server child";
     case KindOfEngine::kServer:
       return "server";
     case KindOfEngine::kMlx:
@@ -94,7 +122,8 @@ std::string_view to_string(KindOfEngine kind) {
 }
 
 KindOfEngine kind_of_engine(std::string_view name) {
-  for (const KindOfEngine kind : {KindOfEngine::kTorch, KindOfEngine::kServer}) {
+  for (const KindOfEngine kind :
+       {KindOfEngine::kTorch, KindOfEngine::kServerChild, KindOfEngine::kServer}) {
     if (to_string(kind) == name) {
       return kind;
     }

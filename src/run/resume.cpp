@@ -273,6 +273,9 @@ DataDifference resume_data(Journal& journal, const datasets::Dataset& given, boo
 
 bool resume_model(Journal& journal, std::uint32_t model, bool force) {
   const ModelSpec spec = journal.run().spec.models.at(model);
+  if (spec.engine == "server") {
+    return false;  // it is asked who it is before anything else is asked
+  }
   const ModelFingerprint now = model_fingerprint(spec.folder, spec.trust_remote_code);
   if (now.hash == spec.hash) {
     return false;

@@ -238,13 +238,37 @@ void Stretch::move_wall() {
 }
 
 void Stretch::ask_all() {
-  std::optional<OpenGroup> group = open_group(parts_.journal, spec_, plan_.model, 0);
+  GroupWindow window(parts_.journal, spec_, plan_.model);
+  std::optional<OpenGroup> group = window.take();
   while (group) {
     check_cancelled();
-    std::optional<OpenGroup> next = open_group(parts_.journal, spec_, plan_.model, group->no + 1);
+    begin_ahead(window);
+    std::optional<OpenGroup> next = window.take();
     ask_group(*group, next);
     group = std::move(next);
   }
+}
+
+/// What an engine takes that works on many groups at once. Its answers are kept, each when its
+/// group's turn has come; a group that needs earlier answers waits for them.
+void Stretch::begin_ahead(GroupWindow& window) {
+  window.fill(backend_.groups_ahead());
+  for (GroupWindow::Waiting& waiting : window.waiting()) {
+    if (waiting.begun || needs_earlier_answer(waiting.group.request) ||
+        waiting.group.request.items.empty()) {
+      continue;
+    }
+    set_deadline(waiting.group.request);
+    waiting.begun = backend_.ask_ahead(waiting.group.request);
+    if (!waiting.begun) {
+      return;
+    }
+  }
+}
+
+void Stretch::set_deadline(worker::AskRequest& request) const {
+  request.limits.deadline_seconds =
+      spec_.question_timeout * static_cast<double>(request.items.size());
 }
 
 memory::GroupDecision Stretch::admit(const memory::GroupFacts& facts) {
@@ -355,8 +379,7 @@ memory::Reading Stretch::ask_items(OpenGroup& group,
   planned_peak_ = decision.planned_peak;
   rung_ = decision.rung;
   set_limits(group.request.limits, decision.limits);
-  group.request.limits.deadline_seconds =
-      spec_.question_timeout * static_cast<double>(group.request.items.size());
+  set_deadline(group.request);
   if (decision.prepare_next && !group.request.limits.hold && next && !next->request.items.empty() &&
       !next->request.pictures.empty()) {
     worker::AskRequest pictures = next->request;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "group_estimator.h"
+#include "group_window.h"
 #include "open_group.h"
 #include "run/runner.h"
 #include "run/workload.h"
@@ -41,6 +42,8 @@ class Stretch {
  private:
   void load();
   void ask_all();
+  void begin_ahead(GroupWindow& window);
+  void set_deadline(worker::AskRequest& request) const;
   void ask_group(OpenGroup& group, const std::optional<OpenGroup>& next);
   /// Asks on lower and lower rungs until nothing is left that was stopped for want of memory.
   /// Returns the engine's last reading; empty when nothing was asked.

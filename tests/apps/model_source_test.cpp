@@ -181,8 +181,19 @@ TEST_F(ModelSourceTest, ANameThatMeansItselfIsNotFollowedForEver) {
 
 TEST_F(ModelSourceTest, OtherEnginesAreRefusedWithTheirName) {
   EXPECT_NE(refusal("gguf:a.gguf").find("needs the llama.cpp engine"), std::string::npos);
-  EXPECT_NE(refusal("http://localhost:8080/v1#m").find("needs the server engine"),
-            std::string::npos);
+}
+
+TEST_F(ModelSourceTest, AnAddressIsAServers) {
+  places_.names = {{"mine", "http://localhost:8080#m", "test"}};
+  const ModelSource source = resolve_model("http://a/v1,http://b:1/v1/#org/m", places_);
+  EXPECT_EQ(source.engine, "server");
+  EXPECT_EQ(source.folder.string(), "http://a/v1,http://b:1/v1#org/m");
+  EXPECT_EQ(source.label, "org/m");
+  EXPECT_EQ(source.described, "2 servers");
+  EXPECT_EQ(resolve_model("http://a:8/v1", places_).label, "a:8");
+  EXPECT_EQ(resolve_model("mine", places_).folder.string(), "http://localhost:8080/v1#m");
+  EXPECT_EQ(resolve_model("mine", places_).label, "mine");
+  EXPECT_NE(refusal("http://me:pw@a/v1").find("E-SERVER-ADDRESS"), std::string::npos);
 }
 
 TEST_F(ModelSourceTest, AWrongNameGetsTheNearestOne) {

@@ -234,7 +234,7 @@ TEST(GrowthLinePolicy, ARestartThatGaveNothingBackMovesTheLine) {
 
 TEST(EngineTraits, EveryKindHasARowForEachCounter) {
   for (const KindOfEngine kind :
-       {KindOfEngine::kMlx, KindOfEngine::kTorch, KindOfEngine::kServer}) {
+       {KindOfEngine::kMlx, KindOfEngine::kTorch, KindOfEngine::kServerChild}) {
     for (const Counter counter : {Counter::kFootprint, Counter::kDevice}) {
       const EngineTraits& traits = traits_of(kind, counter);
       EXPECT_EQ(traits.kind, kind);
@@ -243,7 +243,7 @@ TEST(EngineTraits, EveryKindHasARowForEachCounter) {
       EXPECT_FALSE(traits.aggressive.empty());
       EXPECT_LT(traits.adaptive.low, traits.adaptive.high);
       EXPECT_EQ(traits.interval.high, traits.adaptive.high);
-      EXPECT_EQ(traits.cycles, kind != KindOfEngine::kServer);
+      EXPECT_EQ(traits.cycles, kind != KindOfEngine::kServerChild);
     }
   }
 }
@@ -265,7 +265,7 @@ TEST(DefaultPolicy, DoesNotCleanByNumberUnlessAsked) {
 }
 
 TEST(DefaultPolicy, OfAServerFollowsItsLineAlone) {
-  const auto policy = default_policy({.kind = KindOfEngine::kServer});
+  const auto policy = default_policy({.kind = KindOfEngine::kServerChild});
   History history = after_first_group(at(200));
   history.add(GroupUsage{1, 1, at(300, 600)});
   EXPECT_EQ(policy->decide(history).clean, Clean::kNone);
@@ -294,6 +294,19 @@ TEST(ParsePolicies, NamesMakePolicies) {
     const CleanDecision decision = policy->decide(history, adding(at(840, 60), 200));
     EXPECT_EQ(decision.policy, row.names) << row.words;
     EXPECT_EQ(decision.clean == Clean::kNone, row.words == "off") << row.words;
+  }
+}
+
+TEST(ParsePolicies, NothingIsEverCleanedOfAServerThatIsOnlyAddressed) {
+  History history;
+  history.add(GroupUsage{20, 20, at(100)});
+  PolicyChoice choice;
+  choice.kind = kind_of_engine("server");
+  choice.every_questions = 1;
+  for (const char* words : {"auto", "periodic", "adaptive,dynamic"}) {
+    EXPECT_EQ(parse_policies(words, choice)->decide(history, adding(at(990, 60), 200)).clean,
+              Clean::kNone)
+        << words;
   }
 }
 

@@ -95,6 +95,9 @@ std::unique_ptr<CleanupPolicy> parse_policies(std::string_view words, const Poli
     seen.push_back(word);
   }
   add_periodic(policies, choice.every_questions, choice.every_pictures);
+  if (!traits_of(choice.kind, choice.counter).cleans) {
+    return std::make_unique<NoPolicy>();
+  }
   return std::make_unique<CompositePolicy>(std::move(policies));
 }
 

@@ -46,7 +46,7 @@ struct AfterDeath {
 /// "out of memory", "signal", "exit", "hang", "protocol".
 std::string_view to_string(Death::Kind kind);
 
-/// An engine that answers groups: a supervised worker, or (later) a server. The runner knows
+/// An engine that answers groups: a supervised worker, or a server. The runner knows
 /// nothing below this. Errors: UsageError (checkpoint), BudgetError, BackendError (gave up after
 /// restarts), Cancelled. Thread: one thread, except `cancel`.
 class Backend {
@@ -59,6 +59,13 @@ class Backend {
 
   /// Decode the next group's pictures meanwhile. Never fails.
   virtual void prepare(const worker::AskRequest& request) = 0;
+
+  /// How many groups behind the one that is asked may be handed to `ask_ahead`; 0: none.
+  virtual std::size_t groups_ahead() const { return 0; }
+
+  /// Begins to ask a group whose turn is yet to come; its answers are given when it is asked. Never
+  /// fails. False: not now, for want of room.
+  virtual bool ask_ahead(const worker::AskRequest& /*request*/) { return false; }
 
   /// Gives the sink exactly one answer for each item, also when the engine dies in between: it is
   /// started and loaded again, the group goes on with the unanswered items, and an item whose

@@ -11,8 +11,13 @@
 namespace headroom::memory {
 
 /// What a model runs on, as far as cleaning up goes.
-enum class KindOfEngine { kMlx, kTorch, kServer };
-/// "mlx", "torch", "server".
+enum class KindOfEngine {
+  kMlx,
+  kTorch,
+  kServerChild,  ///< a server that was started for the run
+  kServer        ///< one that is only addressed
+};
+/// "mlx", "torch", "server child", "server".
 std::string_view to_string(KindOfEngine kind);
 
 /// Of a model's engine by that name; MLX where it is another.
@@ -25,6 +30,7 @@ struct EngineTraits {
   std::string_view normal;      ///< what a normal clean-up does
   std::string_view aggressive;  ///< what an aggressive one does
   bool cycles = true;           ///< a cycle frees something: else only the growth line is followed
+  bool cleans = true;           ///< else no policy ever asks for a clean-up
   AdaptiveSettings adaptive;
   DynamicIntervalSettings interval;
   PredictiveSettings predictive;

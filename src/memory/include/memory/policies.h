@@ -18,9 +18,9 @@ struct PolicyChoice {
   std::uint32_t every_pictures = 0;
 };
 
-/// Predictive, adaptive and dynamic interval with the settings of the kind of engine (a server's:
-/// its growth line), and what periodic clean-up was asked for. Where memory is ample none of them
-/// cleans.
+/// Predictive, adaptive and dynamic interval with the settings of the kind of engine (a server
+/// child's: its growth line), and what periodic clean-up was asked for. Where memory is ample none
+/// of them cleans.
 std::unique_ptr<CleanupPolicy> default_policy(const PolicyChoice& choice = {});
 
 /// "auto" (default_policy), "off", or a list with commas of "auto", "periodic", "adaptive",
