@@ -162,7 +162,8 @@ Settings parse_command_line(const CommandInfo& command, const std::vector<std::s
     } else {
       slot.option = app.add_option(option_names(row), slot.texts);
       if (row.type != FlagType::kTexts) {
-        slot.option->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+        slot.option->expected(1)->allow_extra_args(false)->multi_option_policy(
+            CLI::MultiOptionPolicy::TakeAll);
       }
     }
   }

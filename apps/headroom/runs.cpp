@@ -28,6 +28,12 @@ std::string metric_of_profile(const Settings& settings, const run::JournalReader
   if (!settings.given("profile")) {
     return {};
   }
+  if (journal.run().spec.test != run::TestKind::kVqa) {
+    throw UsageError("E-USAGE-FLAG",
+                     fmt::format("{}: belongs to questions with answers; this run is one of {}",
+                                 settings.origin("profile"),
+                                 run::to_string(journal.run().spec.test)));
+  }
   std::string metric = journal.run().spec.metric;
   if (scoring::profile_of(metric) != "official") {  // what the data's own is, their answers tell
     metric = "exact";

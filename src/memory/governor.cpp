@@ -194,10 +194,21 @@ Bytes Governor::beyond_plan(const Reading& now, const Workload& workload) const 
   if (!used) {
     return beyond_plan_;
   }
-  const Bytes released = open_.limits.release_vision ? plan_.geometry.vision_weights : Bytes();
-  const Bytes planned =
-      saturating_minus(resting(plan_) + planned_growth() + decoded_ahead(workload), released);
+  const Bytes planned = resting(plan_) + planned_growth() + decoded_ahead(workload);
   return std::max(beyond_plan_, saturating_minus(used->held, planned));
+}
+
+/// Freed pages that a heap keeps hold the tower again when it is read again: they are beyond the
+/// plan only while it is released.
+Bytes Governor::retained(const Reading& now, const Workload& workload) const {
+  const auto used = in_use(now, budget_.limit);
+  if (!used || !open_.limits.release_vision) {
+    return {};
+  }
+  const Bytes tower = plan_.geometry.vision_weights;
+  const Bytes planned = saturating_minus(
+      resting(plan_) + planned_growth() + decoded_ahead(workload) + beyond_plan_, tower);
+  return std::min(tower, saturating_minus(used->held, planned));
 }
 
 CleanDecision Governor::after_group(const GroupFacts& facts,

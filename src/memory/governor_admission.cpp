@@ -37,6 +37,7 @@ Workload Governor::wished(const GroupFacts& facts, const Reading& now) const {
   workload.smaller.clear();
   workload.continues = held_ > Bytes();
   workload.beyond = beyond_plan(now, workload);
+  workload.retained = retained(now, workload);
   return workload;
 }
 

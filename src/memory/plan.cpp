@@ -92,7 +92,8 @@ class PhaseBuilder {
         "{} parameters in {}",
         model.parameters,
         model.dtype);
-    add(PartKind::kBeyond, in.workload.beyond, false, "measured at rest");
+    const Bytes retained = released(phase) > Bytes() ? in.workload.retained : Bytes();
+    add(PartKind::kBeyond, in.workload.beyond + retained, false, "measured at rest");
   }
 
   /// The detail is written only where somebody will read it: plans are also made to be compared.

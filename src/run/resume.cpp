@@ -280,6 +280,10 @@ bool resume_model(Journal& journal, std::uint32_t model, bool force) {
   if (now.hash == spec.hash) {
     return false;
   }
+  if (journal.count_answers(model) == 0) {  // a broken model that was mended, for one
+    journal.set_fingerprint(model, now);
+    return false;
+  }
   if (force) {
     journal.set_fingerprint(model, now);
     return true;

@@ -132,6 +132,7 @@ TEST_F(CommandLine, WrongWordsGetTheNearestSpelling) {
       {{"vqa", "-m", "demo", "extra"}, "nor a known name; known: demo"},
       {{"vqa", "--zzzzzz"}, "unknown flag --zzzzzz; `headroom vqa --help`"},
       {{"zzzzzz"}, "no command 'zzzzzz'; `headroom -h`"},
+      {{"show", "-o", "nowhere", "my-run"}, "my-run"},
       {{"vqa", "-d", "a.jsonl", "-d", "b.jsonl"}, "--data: given 2 times (a.jsonl, b.jsonl)"},
       {{"vqa", "--fail-under", "190"}, "--fail-under: 190 is above 100"},
       {{"resume", "--fail-under", "101"}, "--fail-under: 101 is above 100"},

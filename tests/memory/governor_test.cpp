@@ -442,6 +442,29 @@ TEST_F(GovernorTest, OnADeviceThatFillsUpLessIsKeptForReuseBeforeAnythingIsRefus
   EXPECT_LT(short_of.limits.throttle, short_of.limits.memory);
 }
 
+TEST_F(GovernorTest, PagesThatAReleasedTowerLeavesBehindAreNotCountedBesideTheTower) {
+  settings_.allowed = {};
+  // So small that only the release of the tower (11 MiB) makes room for the prefill.
+  workload_.pictures = {test::picture_of(64)};
+  const auto required = [&](bool released) {
+    Workload one = workload_;
+    one.release_vision = released;
+    return make_plan(test::small_geometry(), one).required();
+  };
+  ASSERT_LT(required(true), required(false));
+  Governor& governor = start(required(true) + 1_MiB);
+  load(governor);
+  const GroupFacts group = facts();
+  const GroupDecision first = governor.before_group(group);
+  ASSERT_TRUE(first.fits) << first.reason;
+  ASSERT_TRUE(first.limits.release_vision) << first.rung;
+  // The tower is released, but the process keeps its pages.
+  set_worker(60_MiB + 29_MiB, 18_MiB, Bytes());
+  governor.after_group(group, 8, worker_);
+  const GroupDecision second = governor.before_group(facts("g2"));
+  EXPECT_TRUE(second.fits) << second.reason;
+}
+
 TEST_F(GovernorTest, SwitchedOffItOnlyLooks) {
   settings_.on = false;
   Governor& governor = start(90_MiB);

@@ -387,6 +387,18 @@ TEST(ResumeModel, ChangedFilesAreRefusedByName) {
   }
 }
 
+TEST(ResumeModel, AModelWithoutAnswersMayHaveBeenMended) {
+  test::TemporaryFolder model;
+  std::ofstream(model.path() / "config.json") << "{}";
+  RunWorld world;
+  Specification spec = spec_of();
+  spec.models[0].folder = model.path().string();
+  spec.models[0].hash = "of a broken one";
+  Journal journal = world.begin(dataset_of(items_of(4, 1)), spec);
+  EXPECT_FALSE(resume_model(journal, 0, false));
+  EXPECT_NE(journal.run().spec.models[0].hash, "of a broken one");
+}
+
 TEST(ResumeModel, ForcedTheRecordNamesTheNewFilesAndWhoseTheEarlierAnswersAre) {
   RunOfFolder run;
   const std::string before = run.journal->run().spec.models[0].hash;

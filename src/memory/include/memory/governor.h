@@ -211,6 +211,7 @@ class Governor {
   std::optional<Usage> in_use(const Reading& now, Bytes limit) const;
   /// What is held at rest beyond what the plan says.
   Bytes beyond_plan(const Reading& now, const Workload& workload) const;
+  Bytes retained(const Reading& now, const Workload& workload) const;
   /// As the group would be asked if memory were no matter.
   Workload wished(const GroupFacts& facts, const Reading& now) const;
   GroupDecision decide(const GroupFacts& facts, const Reading& now);

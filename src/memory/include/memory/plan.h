@@ -43,6 +43,8 @@ struct Workload {
   Bytes allocator_cache = kLeastCache;  ///< most that the engine's allocator keeps for reuse
   Bytes supervisor;                     ///< footprint of the process that asks
   Bytes beyond;                         ///< held at rest beyond what the geometry says, measured
+  /// Of a released vision tower, what the process keeps all the same.
+  Bytes retained;
   Counter counter = Counter::kFootprint;
   std::vector<SmallerPicture> smaller;  ///< for advice: the largest picture at smaller sides
 };

@@ -32,8 +32,9 @@ DataDifference resume_data(Journal& journal, const datasets::Dataset& dataset, b
 
 /// Throws UsageError("E-MODEL-CHANGED") naming the files that differ when the model's folder no
 /// longer has the content that the specification names, unless `force`: then the specification
-/// names what is there now, and check_engine_unchanged keeps whose the earlier answers are. Returns
-/// whether it differed. A server has no folder: false.
+/// names what is there now, and check_engine_unchanged keeps whose the earlier answers are. A model
+/// that has given no answer may differ: what is there now is named. Returns whether it differed
+/// from what gave answers. A server has no folder: false.
 bool resume_model(Journal& journal, std::uint32_t model, bool force);
 
 /// The engine, its version, kind of device and number format, and the model's files decide the
