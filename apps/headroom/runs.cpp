@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "base/errors.h"
 #include "commands.h"
 #include "pictures_shown.h"
