@@ -443,25 +443,33 @@ TEST_F(GovernorTest, OnADeviceThatFillsUpLessIsKeptForReuseBeforeAnythingIsRefus
 }
 
 TEST_F(GovernorTest, PagesThatAReleasedTowerLeavesBehindAreNotCountedBesideTheTower) {
-  settings_.allowed = {};
-  // So small that only the release of the tower (11 MiB) makes room for the prefill.
+  Geometry geometry = test::small_geometry();
+  geometry.logits_per_row = 8_MiB;  // no rung but the tower's release (11 MiB) makes room for it
   workload_.pictures = {test::picture_of(64)};
-  const auto required = [&](bool released) {
-    Workload one = workload_;
-    one.release_vision = released;
-    return make_plan(test::small_geometry(), one).required();
-  };
-  ASSERT_LT(required(true), required(false));
-  Governor& governor = start(required(true) + 1_MiB);
+  workload_.batch = 1;
+  const GroupFacts group{
+      "g1", workload_.pictures, std::vector<PictureCost>(), false, 1, 40, 20, {}};
+  Workload least = workload_;
+  least.text_tokens = group.text_tokens;
+  least.max_tokens = group.max_tokens;
+  least.ahead = group.ahead;
+  const Rung lowest = Ladder(geometry, least).lowest();
+  const Bytes limit = make_plan(geometry, lowest.workload).required() + 1_MiB;
+  Governor governor(test::budget_of(limit),
+                    make_plan(geometry, lowest.workload),
+                    {},
+                    default_policy(),
+                    sampler_,
+                    clock_,
+                    {});
   load(governor);
-  const GroupFacts group = facts();
   const GroupDecision first = governor.before_group(group);
   ASSERT_TRUE(first.fits) << first.reason;
   ASSERT_TRUE(first.limits.release_vision) << first.rung;
   // The tower is released, but the process keeps its pages.
   set_worker(60_MiB + 29_MiB, 18_MiB, Bytes());
-  governor.after_group(group, 8, worker_);
-  const GroupDecision second = governor.before_group(facts("g2"));
+  governor.after_group(group, 1, worker_);
+  const GroupDecision second = governor.before_group(group);
   EXPECT_TRUE(second.fits) << second.reason;
 }
 
