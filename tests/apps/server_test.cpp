@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "process.h"
 #include "scripted_server.h"
+#include "support/case_text.h"
 #include "support/temporary_folder.h"
 
 namespace headroom::test {
@@ -82,21 +83,6 @@ class Server : public ::testing::Test {
 
   TemporaryFolder folder_;
 };
-
-std::string from_hex(const std::string& hex) {
-  std::string bytes;
-  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
-    bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
-  }
-  return bytes;
-}
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
-  return text;
-}
 
 /// Whether two spellings of an outcome agree: a refusal is a failure with its own code.
 void expect_outcome(const Json& row, const Json& answer) {

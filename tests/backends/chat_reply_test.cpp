@@ -8,27 +8,13 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "support/case_text.h"
 
 namespace headroom::backends {
 namespace {
 
 const std::filesystem::path kCase =
     std::filesystem::path(HEADROOM_TEST_DATA) / "cases/24-http-200-with-error";
-
-std::string from_hex(const std::string& hex) {
-  std::string bytes;
-  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
-    bytes += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
-  }
-  return bytes;
-}
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
-  return text;
-}
 
 ChatReply good(std::string_view body) {
   const auto read = read_reply(body);
@@ -53,8 +39,8 @@ TEST(ChatReply, TellsAnswersFromTheRestInEveryBodyWithStatus200) {
   const Json truth = parse_json(read_file(kCase / "expected.json"), "expected.json");
   std::map<std::string, std::string> by_name;
   for (const Json& body : bodies) {
-    by_name[body["name"]] =
-        body.contains("body_hex") ? from_hex(body["body_hex"]) : body["body"].get<std::string>();
+    by_name[body["name"]] = body.contains("body_hex") ? test::from_hex(body["body_hex"])
+                                                      : body["body"].get<std::string>();
   }
   for (const Json& row : truth["rows"]) {
     const std::string id = row["id"];
@@ -70,7 +56,7 @@ TEST(ChatReply, TellsAnswersFromTheRestInEveryBodyWithStatus200) {
       ASSERT_TRUE(std::holds_alternative<ServerFault>(read));
       for (const std::string word : row["message_contains"]) {
         const std::string text = std::get<ServerFault>(read).text;
-        EXPECT_NE(lower(text).find(lower(word)), std::string::npos) << text;
+        EXPECT_NE(test::lower(text).find(test::lower(word)), std::string::npos) << text;
       }
     }
   }

@@ -5,17 +5,13 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <string>
 #include <string_view>
 
 #include "base/errors.h"
-#include "base/files.h"
 #include "engine/safetensors.h"
 
 namespace {
-
-namespace fs = std::filesystem;
 
 void require(bool holds, const char* what) {
   if (!holds) {
@@ -49,26 +45,7 @@ void run(std::string_view input) {
 
 }  // namespace
 
-#ifdef HEADROOM_LIBFUZZER
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   run({reinterpret_cast<const char*>(data), size});
   return 0;
 }
-#else
-int main(int argc, char** argv) {
-  std::size_t count = 0;
-  for (int i = 1; i < argc; ++i) {
-    if (fs::is_directory(argv[i])) {
-      for (const auto& entry : fs::directory_iterator(argv[i])) {
-        run(headroom::read_file(entry.path()));
-        ++count;
-      }
-    } else {
-      run(headroom::read_file(argv[i]));
-      ++count;
-    }
-  }
-  std::printf("%zu inputs replayed\n", count);
-  return count == 0 ? 1 : 0;
-}
-#endif

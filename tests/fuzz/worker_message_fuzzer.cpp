@@ -5,11 +5,9 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <string>
 
 #include "base/errors.h"
-#include "base/files.h"
 #include "line_buffer.h"
 #include "log_tail.h"
 #include "rpc.h"
@@ -17,7 +15,6 @@
 
 namespace {
 
-namespace fs = std::filesystem;
 using namespace headroom;
 using namespace headroom::worker;
 
@@ -92,25 +89,3 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(tail.text().size() < (1U << 16U), "the tail of a log is short");
   return 0;
 }
-
-#ifndef HEADROOM_LIBFUZZER
-int main(int argc, char** argv) {
-  std::size_t inputs = 0;
-  const auto replay = [&](const fs::path& file) {
-    const std::string bytes = read_file(file);
-    LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
-    ++inputs;
-  };
-  for (int i = 1; i < argc; ++i) {
-    if (fs::is_directory(argv[i])) {
-      for (const auto& entry : fs::directory_iterator(argv[i])) {
-        replay(entry.path());
-      }
-    } else {
-      replay(argv[i]);
-    }
-  }
-  std::printf("%zu inputs\n", inputs);
-  return inputs == 0 ? 1 : 0;
-}
-#endif
