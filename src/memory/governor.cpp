@@ -189,13 +189,17 @@ std::optional<Usage> Governor::in_use(const Reading& now, Bytes limit) const {
   return result;
 }
 
+/// What is held between groups by plan, once the libraries have grown.
+Bytes Governor::planned_rest(const Workload& workload) const {
+  return resting(plan_) + planned_growth() + decoded_ahead(workload);
+}
+
 Bytes Governor::beyond_plan(const Reading& now, const Workload& workload) const {
   const auto used = in_use(now, budget_.limit);
   if (!used) {
     return beyond_plan_;
   }
-  const Bytes planned = resting(plan_) + planned_growth() + decoded_ahead(workload);
-  return std::max(beyond_plan_, saturating_minus(used->held, planned));
+  return std::max(beyond_plan_, saturating_minus(used->held, planned_rest(workload)));
 }
 
 /// Freed pages that a heap keeps hold the tower again when it is read again: they are beyond the
@@ -206,8 +210,7 @@ Bytes Governor::retained(const Reading& now, const Workload& workload) const {
     return {};
   }
   const Bytes tower = plan_.geometry.vision_weights;
-  const Bytes planned = saturating_minus(
-      resting(plan_) + planned_growth() + decoded_ahead(workload) + beyond_plan_, tower);
+  const Bytes planned = saturating_minus(planned_rest(workload) + beyond_plan_, tower);
   return std::min(tower, saturating_minus(used->held, planned));
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/errors.h"
 #include "picture_cases.h"
+#include "support/case_text.h"
 
 namespace headroom::images {
 namespace {
@@ -29,21 +30,14 @@ std::vector<PictureCase> reported_cases() {
 
 class ReportedPicture : public testing::TestWithParam<PictureCase> {};
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
-  return text;
-}
-
 void expect_refusal(const PictureCase& picture) {
   try {
     decode_file(picture.path());
     FAIL() << "decoded";
   } catch (const InputError& error) {
-    const std::string message = lower(error.what());
+    const std::string message = test::lower(error.what());
     for (const auto& word : picture.expected.at("message_contains")) {
-      EXPECT_NE(message.find(lower(word.get<std::string>())), std::string::npos) << message;
+      EXPECT_NE(message.find(test::lower(word.get<std::string>())), std::string::npos) << message;
     }
   }
 }

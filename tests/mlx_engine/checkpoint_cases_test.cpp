@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "base/json.h"
 #include "checkpoint_variant.h"
+#include "support/case_text.h"
 #include "support/temporary_folder.h"
 
 namespace headroom::mlx_worker::testing {
@@ -41,13 +42,6 @@ std::vector<Variant> variants(std::initializer_list<const char*> folders) {
     }
   }
   return all;
-}
-
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
-  return text;
 }
 
 /// The case's four questions, three about its picture.
@@ -94,7 +88,7 @@ class CheckpointCase : public ::testing::TestWithParam<Variant> {
     ASSERT_TRUE(truth_.contains(key)) << message;
     const bool fold = truth_.value("contains_is_case_insensitive", false);
     for (const std::string word : truth_[key]) {
-      EXPECT_NE((fold ? lower(message) : message).find(fold ? lower(word) : word),
+      EXPECT_NE((fold ? test::lower(message) : message).find(fold ? test::lower(word) : word),
                 std::string::npos)
           << word << " is not in: " << message;
     }

@@ -210,6 +210,7 @@ class Governor {
   /// What is in use without what is held for the next turn.
   std::optional<Usage> in_use(const Reading& now, Bytes limit) const;
   /// What is held at rest beyond what the plan says.
+  Bytes planned_rest(const Workload& workload) const;
   Bytes beyond_plan(const Reading& now, const Workload& workload) const;
   Bytes retained(const Reading& now, const Workload& workload) const;
   /// As the group would be asked if memory were no matter.
