@@ -43,6 +43,14 @@ class Worker:
                 return message
             self.notifications.append(message)
 
+    def await_answer(self) -> None:
+        """Reads until a group has answered one of its items."""
+        assert self._process.stdout is not None
+        while not self.answers():
+            message = json.loads(self._process.stdout.readline())
+            assert "method" in message, message
+            self.notifications.append(message)
+
     def begin(self, method: str, **params: Any) -> int:
         self._id += 1
         request = {"jsonrpc": "2.0", "id": self._id, "method": method, "params": params}
@@ -143,6 +151,7 @@ class ServerTest(unittest.TestCase):
         self.worker.call("load", model=self.model)
         first = self.worker.begin("ask", **group("long", 500))
         second = self.worker.begin("ask", **group("later", 500))
+        self.worker.await_answer()  # else the cancel can come before the first has begun
         counted = self.worker.begin("cancel")
         found = {}
         while len(found) < 3:
