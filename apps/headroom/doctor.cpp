@@ -9,6 +9,7 @@
 #include "asking.h"
 #include "backends/model_source.h"
 #include "backends/server_backend.h"
+#include "base/errors.h"
 #include "base/version.h"
 #include "commands.h"
 #include "datasets/open.h"
@@ -122,12 +123,17 @@ void look_at_workers(Context& context, Findings& findings) {
 /// Servers are asked who they are when a model names one.
 void look_at_servers(Context& context, Findings& findings) {
   const bool key = !context.environment("HEADROOM_API_KEY").value_or("").empty();
-  const std::string transport = backends::server_transport();
-  findings.line("servers",
-                fmt::format("http(s)://host:port/v1#model by {}; key in HEADROOM_API_KEY: {}",
-                            transport,
-                            key ? "set" : "not set"));
-  findings.json["servers"] = {{"transport", transport}, {"key", key}};
+  findings.json["servers"] = {{"transport", nullptr}, {"key", key}};
+  try {
+    const std::string transport = backends::server_transport();
+    findings.line("servers",
+                  fmt::format("http(s)://host:port/v1#model by {}; key in HEADROOM_API_KEY: {}",
+                              transport,
+                              key ? "set" : "not set"));
+    findings.json["servers"]["transport"] = transport;
+  } catch (const ResourceError& error) {
+    findings.line("servers", error.what());
+  }
 }
 
 void look_at_assets(Context& context, Findings& findings) {

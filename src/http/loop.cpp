@@ -1,6 +1,5 @@
 #include "http/loop.h"
 
-#include <curl/curl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include <utility>
 
 #include "base/errors.h"
+#include "curl_library.h"
 
 namespace headroom::http {
 
@@ -16,15 +16,8 @@ namespace {
 
 constexpr long kMostIdleConnections = 256;
 
-struct FreeList {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-
-struct FreeEasy {
-  void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
-};
-
-using Easy = std::unique_ptr<CURL, FreeEasy>;
+using Easy = std::unique_ptr<CURL, decltype(CurlLibrary::easy_cleanup)>;
+using List = std::unique_ptr<curl_slist, decltype(CurlLibrary::slist_free_all)>;
 
 long milliseconds(Duration duration) {
   const auto count = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
@@ -33,11 +26,14 @@ long milliseconds(Duration duration) {
 
 /// One request in flight. Its address is known to the library.
 struct Transfer {
+  Transfer(const CurlLibrary& curl, Easy handle)
+      : easy(std::move(handle)), headers(nullptr, curl.slist_free_all) {}
+
   Easy easy;
   Request request;
   Response response;
   Loop::Done done;
-  std::unique_ptr<curl_slist, FreeList> headers;
+  List headers;
   std::array<char, CURL_ERROR_SIZE> words{};
   bool too_large = false;
 };
@@ -97,15 +93,15 @@ End end_of(CURLcode code) {
 }
 
 template <typename Value>
-Value info(CURL* easy, CURLINFO what) {
+Value info(const CurlLibrary& curl, CURL* easy, CURLINFO what) {
   Value value{};
-  curl_easy_getinfo(easy, what, &value);
+  curl.easy_getinfo(easy, what, &value);
   return value;
 }
 
-std::string header(CURL* easy, const char* name) {
+std::string header(const CurlLibrary& curl, CURL* easy, const char* name) {
   curl_header* found = nullptr;
-  return curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &found) == CURLHE_OK ? found->value : "";
+  return curl.easy_header(easy, name, 0, CURLH_HEADER, -1, &found) == CURLHE_OK ? found->value : "";
 }
 
 }  // namespace
@@ -113,35 +109,34 @@ std::string header(CURL* easy, const char* name) {
 class Loop::Impl {
  public:
   explicit Impl(LoopOptions options) : options_(std::move(options)) {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    if (curl_.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
       throw ResourceError("E-HTTP", "libcurl cannot be set up");
     }
-    multi_ = curl_multi_init();
+    multi_ = curl_.multi_init();
     if (multi_ == nullptr) {
-      curl_global_cleanup();
+      curl_.global_cleanup();
       throw ResourceError("E-HTTP", "libcurl cannot be set up: no memory for its handle");
     }
-    curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, kMostIdleConnections);
+    curl_.multi_setopt(multi_, CURLMOPT_MAXCONNECTS, kMostIdleConnections);
   }
 
   ~Impl() {
     drop_all();
     idle_.clear();
-    curl_multi_cleanup(multi_);
-    curl_global_cleanup();
+    curl_.multi_cleanup(multi_);
+    curl_.global_cleanup();
   }
 
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
   Id start(Request&& request, Done&& done) {
-    auto transfer = std::make_unique<Transfer>();
+    auto transfer = std::make_unique<Transfer>(curl_, handle());
     transfer->request = std::move(request);
     transfer->done = std::move(done);
-    transfer->easy = handle();
     set_up(*transfer);
     const Id id = ++last_id_;
-    if (curl_multi_add_handle(multi_, transfer->easy.get()) != CURLM_OK) {
+    if (curl_.multi_add_handle(multi_, transfer->easy.get()) != CURLM_OK) {
       throw ResourceError("E-HTTP", "libcurl cannot take another request");
     }
     CURL* const easy = transfer->easy.get();
@@ -154,7 +149,7 @@ class Loop::Impl {
 
   void drop_all() {
     for (auto& [id, transfer] : transfers_) {
-      curl_multi_remove_handle(multi_, transfer->easy.get());
+      curl_.multi_remove_handle(multi_, transfer->easy.get());
     }
     ids_.clear();
     transfers_.clear();
@@ -162,26 +157,26 @@ class Loop::Impl {
 
   void run(Duration most) {
     int active = 0;
-    curl_multi_perform(multi_, &active);
+    curl_.multi_perform(multi_, &active);
     if (finish() > 0) {
       return;
     }
     const auto wait = std::chrono::ceil<std::chrono::milliseconds>(std::max(most, Duration(0)));
-    curl_multi_poll(multi_,
-                    nullptr,
-                    0,
-                    static_cast<int>(std::min<std::int64_t>(wait.count(), 60'000)),
-                    nullptr);
-    curl_multi_perform(multi_, &active);
+    curl_.multi_poll(multi_,
+                     nullptr,
+                     0,
+                     static_cast<int>(std::min<std::int64_t>(wait.count(), 60'000)),
+                     nullptr);
+    curl_.multi_perform(multi_, &active);
     finish();
   }
 
-  void wake() { curl_multi_wakeup(multi_); }
+  void wake() { curl_.multi_wakeup(multi_); }
 
  private:
   Easy handle() {
     if (idle_.empty()) {
-      Easy easy(curl_easy_init());
+      Easy easy(curl_.easy_init(), curl_.easy_cleanup);
       if (!easy) {
         throw ResourceError("E-HTTP", "libcurl cannot make another handle");
       }
@@ -189,48 +184,48 @@ class Loop::Impl {
     }
     Easy easy = std::move(idle_.back());
     idle_.pop_back();
-    curl_easy_reset(easy.get());
+    curl_.easy_reset(easy.get());
     return easy;
   }
 
   void set_up(Transfer& transfer) const {
     CURL* const easy = transfer.easy.get();
     const Request& request = transfer.request;
-    curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-    curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer.words.data());
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, receive);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(request.connect_timeout));
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, milliseconds(request.timeout));
+    curl_.easy_setopt(easy, CURLOPT_URL, request.url.c_str());
+    curl_.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_.easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+    curl_.easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
+    curl_.easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_.easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer.words.data());
+    curl_.easy_setopt(easy, CURLOPT_WRITEFUNCTION, receive);
+    curl_.easy_setopt(easy, CURLOPT_WRITEDATA, &transfer);
+    curl_.easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(request.connect_timeout));
+    curl_.easy_setopt(easy, CURLOPT_TIMEOUT_MS, milliseconds(request.timeout));
     if (request.silence_timeout > Duration(0)) {
-      curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-      curl_easy_setopt(
+      curl_.easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+      curl_.easy_setopt(
           easy,
           CURLOPT_LOW_SPEED_TIME,
           static_cast<long>(
               std::chrono::ceil<std::chrono::seconds>(request.silence_timeout).count()));
     }
     if (is_loopback(request.url)) {
-      curl_easy_setopt(easy, CURLOPT_PROXY, "");  // whatever http_proxy says
+      curl_.easy_setopt(easy, CURLOPT_PROXY, "");  // whatever http_proxy says
     }
     if (!options_.ca_file.empty()) {
-      curl_easy_setopt(easy, CURLOPT_CAINFO, options_.ca_file.c_str());
+      curl_.easy_setopt(easy, CURLOPT_CAINFO, options_.ca_file.c_str());
     }
-    curl_slist* list = curl_slist_append(nullptr, "Expect:");  // no pause before large bodies
+    curl_slist* list = curl_.slist_append(nullptr, "Expect:");  // no pause before large bodies
     for (const std::string& line : request.headers) {
-      list = curl_slist_append(list, line.c_str());
+      list = curl_.slist_append(list, line.c_str());
     }
     transfer.headers.reset(list);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, list);
+    curl_.easy_setopt(easy, CURLOPT_HTTPHEADER, list);
     if (request.method == "POST") {
-      curl_easy_setopt(easy, CURLOPT_POST, 1L);
-      curl_easy_setopt(
+      curl_.easy_setopt(easy, CURLOPT_POST, 1L);
+      curl_.easy_setopt(
           easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
-      curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request.body.data());
+      curl_.easy_setopt(easy, CURLOPT_POSTFIELDS, request.body.data());
     }
   }
 
@@ -238,7 +233,7 @@ class Loop::Impl {
   std::size_t finish() {
     std::vector<std::unique_ptr<Transfer>> ended;
     int left = 0;
-    while (const CURLMsg* message = curl_multi_info_read(multi_, &left)) {
+    while (const CURLMsg* message = curl_.multi_info_read(multi_, &left)) {
       if (message->msg != CURLMSG_DONE) {
         continue;
       }
@@ -246,7 +241,7 @@ class Loop::Impl {
       const CURLcode code = message->data.result;
       const auto found = transfers_.find(ids_.at(easy));
       read_off(*found->second, code);
-      curl_multi_remove_handle(multi_, easy);
+      curl_.multi_remove_handle(multi_, easy);
       ended.push_back(std::move(found->second));
       transfers_.erase(found);
       ids_.erase(easy);
@@ -260,34 +255,37 @@ class Loop::Impl {
     return ended.size();
   }
 
-  static void read_off(Transfer& transfer, CURLcode code) {
+  void read_off(Transfer& transfer, CURLcode code) const {
     CURL* const easy = transfer.easy.get();
     Response& response = transfer.response;
     response.end = transfer.too_large ? End::kTooLarge : end_of(code);
-    response.status = static_cast<int>(info<long>(easy, CURLINFO_RESPONSE_CODE));
-    response.took = std::chrono::microseconds(info<curl_off_t>(easy, CURLINFO_TOTAL_TIME_T));
+    response.status = static_cast<int>(info<long>(curl_, easy, CURLINFO_RESPONSE_CODE));
+    response.took = std::chrono::microseconds(info<curl_off_t>(curl_, easy, CURLINFO_TOTAL_TIME_T));
     response.first_byte =
-        std::chrono::microseconds(info<curl_off_t>(easy, CURLINFO_STARTTRANSFER_TIME_T));
-    if (const char* type = info<char*>(easy, CURLINFO_CONTENT_TYPE)) {
+        std::chrono::microseconds(info<curl_off_t>(curl_, easy, CURLINFO_STARTTRANSFER_TIME_T));
+    if (const char* type = info<char*>(curl_, easy, CURLINFO_CONTENT_TYPE)) {
       response.content_type = type;
     }
-    if (const auto after = info<curl_off_t>(easy, CURLINFO_RETRY_AFTER); after > 0) {
+    if (const auto after = info<curl_off_t>(curl_, easy, CURLINFO_RETRY_AFTER); after > 0) {
       response.retry_after = std::chrono::seconds(after);
     }
-    response.location = header(easy, "Location");
-    response.server = header(easy, "Server");
+    response.location = header(curl_, easy, "Location");
+    response.server = header(curl_, easy, "Server");
     // A time-out before there was a connection says that nobody is there.
-    if (response.end == End::kTimeout && info<curl_off_t>(easy, CURLINFO_PRETRANSFER_TIME_T) == 0) {
+    if (response.end == End::kTimeout &&
+        info<curl_off_t>(curl_, easy, CURLINFO_PRETRANSFER_TIME_T) == 0) {
       response.end = End::kUnreachable;
     }
     if (transfer.too_large) {
       response.error = fmt::format("the answer is above {} bytes", transfer.request.most_bytes);
     } else if (code != CURLE_OK) {
-      response.error = transfer.words[0] != '\0' ? transfer.words.data() : curl_easy_strerror(code);
+      response.error =
+          transfer.words[0] != '\0' ? transfer.words.data() : curl_.easy_strerror(code);
     }
   }
 
   LoopOptions options_;
+  CurlLibrary curl_;
   CURLM* multi_ = nullptr;
   Id last_id_ = 0;
   std::map<Id, std::unique_ptr<Transfer>> transfers_;
@@ -296,7 +294,7 @@ class Loop::Impl {
 };
 
 std::string library() {
-  const curl_version_info_data* const info = curl_version_info(CURLVERSION_NOW);
+  const curl_version_info_data* const info = CurlLibrary().version_info(CURLVERSION_NOW);
   return fmt::format("libcurl/{}{}{}",
                      info->version,
                      info->ssl_version == nullptr ? " without TLS" : " ",
