@@ -47,7 +47,8 @@ Json to_json(const Geometry& geometry) {
       {"kv_per_token_quantised_bytes", geometry.kv_per_token_quantised.count()},
       {"kv_dequantised_per_token_bytes", geometry.kv_dequantised_per_token.count()},
       {"kv_copied_per_token_bytes", geometry.kv_copied_per_token.count()},
-      {"kv_copied_decoding_per_token_bytes", geometry.kv_copied_decoding_per_token.count()},
+      {"kv_repeated_per_token_bytes", geometry.kv_repeated_per_token.count()},
+      {"kv_repeated_decoding_per_token_bytes", geometry.kv_repeated_decoding_per_token.count()},
       {"kv_moved_per_token_bytes", geometry.kv_moved_per_token.count()},
       {"prefill_per_token_bytes", geometry.prefill_per_token.count()},
       {"scores_per_token_pair_bytes", geometry.scores_per_token_pair.count()},
@@ -79,8 +80,9 @@ Geometry geometry_from_json(const Json& json) {
   geometry.kv_per_token_quantised = fields.bytes_or_none("kv_per_token_quantised_bytes");
   geometry.kv_dequantised_per_token = fields.bytes_or_none("kv_dequantised_per_token_bytes");
   geometry.kv_copied_per_token = fields.bytes_or_none("kv_copied_per_token_bytes");
-  geometry.kv_copied_decoding_per_token =
-      fields.bytes_or_none("kv_copied_decoding_per_token_bytes");
+  geometry.kv_repeated_per_token = fields.bytes_or_none("kv_repeated_per_token_bytes");
+  geometry.kv_repeated_decoding_per_token =
+      fields.bytes_or_none("kv_repeated_decoding_per_token_bytes");
   geometry.kv_moved_per_token = fields.bytes_or_none("kv_moved_per_token_bytes");
   geometry.prefill_per_token = fields.bytes("prefill_per_token_bytes");
   geometry.scores_per_token_pair = fields.bytes("scores_per_token_pair_bytes");

@@ -164,12 +164,12 @@ class PhaseBuilder {
                    std::uint64_t longest,
                    std::uint64_t cached,
                    std::uint64_t rows) {
-    Bytes copied;
+    Bytes copied = kv_repeated_per_token() * cached * rows;
     if (in_.quantised()) {
       copied += in_.geometry.kv_dequantised_per_token * cached * rows;
     }
     if (in_.workload.share_prefix) {
-      copied += kv_copied_per_token() * cached * rows;
+      copied += in_.geometry.kv_copied_per_token * cached * rows;
     }
     add(PartKind::kActivations,
         in_.geometry.prefill_per_token * fresh + copied,
@@ -197,11 +197,9 @@ class PhaseBuilder {
   PhasePlan take() { return std::move(plan_); }
 
  private:
-  Bytes kv_copied_per_token() const {
-    const Geometry& model = in_.geometry;
-    return plan_.phase == Phase::kDecode
-               ? std::max(model.kv_copied_per_token, model.kv_copied_decoding_per_token)
-               : model.kv_copied_per_token;
+  Bytes kv_repeated_per_token() const {
+    return plan_.phase == Phase::kDecode ? in_.geometry.kv_repeated_decoding_per_token
+                                         : in_.geometry.kv_repeated_per_token;
   }
 
   Bytes released(Phase phase) const {

@@ -82,14 +82,12 @@ Bytes scores_per_token_pair(const Sizes& s, const SmolVlmConfig& config, bool ke
   return Bytes(unfused_scores(static_cast<std::uint64_t>(config.text.heads), s.item));
 }
 
-/// What a pass of `queries` new tokens a row copies of each cached token of each row: one layer's
-/// keys and values side by side, and where attention is not one kernel, again for each query head.
-Bytes kv_copied(const Sizes& s, const SmolVlmConfig& config, int queries, bool kernels) {
-  if (kernels) {
-    return Bytes();
-  }
-  const bool fused = engine::fused_attention(s.dtype, text_heads(config), queries, true);
-  return Bytes((2 * s.keys + (fused ? 0 : 2 * s.queries)) * s.item);
+/// What a pass of `queries` new tokens a row copies of each cached token of each row for its query
+/// heads, where attention is not one kernel: one layer's keys and values.
+Bytes kv_repeated(const Sizes& s, const SmolVlmConfig& config, int queries, bool kernels) {
+  const bool one_kernel =
+      kernels || engine::fused_attention(s.dtype, text_heads(config), queries, true);
+  return Bytes(one_kernel ? 0 : 2 * s.queries * s.item);
 }
 
 Bytes encode_transient(const Sizes& s,
@@ -190,9 +188,12 @@ memory::Geometry plan_smolvlm(const ModelFolder& folder,
   geometry.kv_per_token = kv.per_token();
   kv.quantised = true;
   geometry.kv_per_token_quantised = kv.per_token();
-  geometry.kv_dequantised_per_token = Bytes(kernels ? 0 : 2 * sizes.keys * sizes.item);
-  geometry.kv_copied_per_token = kv_copied(sizes, config, kPrefillQueries, kernels);
-  geometry.kv_copied_decoding_per_token = kv_copied(sizes, config, 1, kernels);
+  // The kernels read a quantised or shared cache where it lies; MLX's operations copy a layer's.
+  const Bytes layer(kernels ? 0 : 2 * sizes.keys * sizes.item);
+  geometry.kv_dequantised_per_token = layer;
+  geometry.kv_copied_per_token = layer;
+  geometry.kv_repeated_per_token = kv_repeated(sizes, config, kPrefillQueries, kernels);
+  geometry.kv_repeated_decoding_per_token = kv_repeated(sizes, config, 1, kernels);
   geometry.kv_moved_per_token = Bytes(sizes.keys * sizes.item);
   geometry.prefill_per_token = prefill_per_token(sizes, kernels);
   geometry.scores_per_token_pair = scores_per_token_pair(sizes, config, kernels);

@@ -58,11 +58,29 @@ TEST(Plan, CountsWhatAttentionCopiesForEachRowBehindASharedPrefix) {
   ASSERT_EQ(make_plan(copying, workload).phases.at(3).phase, Phase::kDecode);
   EXPECT_EQ(added(3), 1_KiB * (16 + 20 + 30) * 8);
   EXPECT_EQ(added(2), 1_KiB * (16 + 20) * 8);
-  copying.kv_copied_decoding_per_token = 3_KiB;
-  EXPECT_EQ(added(3), 3_KiB * (16 + 20 + 30) * 8);
-  EXPECT_EQ(added(2), 1_KiB * (16 + 20) * 8);
   workload.share_prefix = false;
   EXPECT_EQ(added(3), Bytes());
+}
+
+TEST(Plan, CountsWhatAttentionRepeatsForEachQueryHeadWithAndWithoutASharedPrefix) {
+  Geometry repeating = test::small_geometry();
+  repeating.kv_repeated_per_token = 1_KiB;
+  repeating.kv_repeated_decoding_per_token = 3_KiB;
+  Workload workload;
+  workload.batch = 8;
+  workload.text_tokens = 20;
+  workload.max_tokens = 30;
+  workload.allocator_cache = Bytes();
+  workload.pictures = {test::picture_of(64)};
+  for (const bool shared : {true, false}) {
+    workload.share_prefix = shared;
+    const auto added = [&](std::size_t phase) {
+      return make_plan(repeating, workload).phases.at(phase).total() -
+             make_plan(test::small_geometry(), workload).phases.at(phase).total();
+    };
+    EXPECT_EQ(added(3), 3_KiB * (16 + 20 + 30) * 8) << shared;
+    EXPECT_EQ(added(2), 1_KiB * (16 + 20) * 8) << shared;
+  }
 }
 
 TEST(Plan, CountsWhatIsHeldTwiceWhileATurnTakesItsCacheOver) {

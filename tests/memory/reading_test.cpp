@@ -83,7 +83,7 @@ TEST(Geometry, SurvivesJson) {
   const Json json = Json::parse(R"({"family":"smolvlm","dtype":"float32","parameters":7500000,
     "weights_bytes":1,"vision_weights_bytes":12,"load_staging_bytes":2,"engine_bytes":3,"engine_growth_bytes":4,
     "kv_per_token_bytes":5,"kv_per_token_quantised_bytes":13,"kv_dequantised_per_token_bytes":14,
-    "kv_copied_per_token_bytes":12,"kv_copied_decoding_per_token_bytes":16,"kv_moved_per_token_bytes":15,"prefill_per_token_bytes":6,"scores_per_token_pair_bytes":7,"score_tokens":128,
+    "kv_copied_per_token_bytes":12,"kv_repeated_per_token_bytes":16,"kv_repeated_decoding_per_token_bytes":17,"kv_moved_per_token_bytes":15,"prefill_per_token_bytes":6,"scores_per_token_pair_bytes":7,"score_tokens":128,
     "logits_per_row_bytes":8,"context_tokens":2048,"pictures":[{"width":64,"height":48,"tiles":1,
     "tokens":16,"decode_bytes":9,"pixels_bytes":8,"encode_bytes":10,"features_bytes":11}]})");
   EXPECT_EQ(to_json(geometry_from_json(json)), json);

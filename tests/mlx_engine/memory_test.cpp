@@ -216,7 +216,8 @@ TEST(Memory, PlannedPeakBoundsManyRowsBehindALongPrefixOnThePortablePath) {
   const Bytes cache = geometry.kv_per_token * (tokens + 2 * kRows);
   const Bytes pass = geometry.prefill_per_token * kRows + geometry.logits_per_row * kRows +
                      geometry.scores_per_token_pair * kRows * tokens;
-  const Bytes copied = geometry.kv_copied_per_token * kRows * tokens;
+  const Bytes copied =
+      (geometry.kv_copied_per_token + geometry.kv_repeated_decoding_per_token) * kRows * tokens;
   EXPECT_GT(measured, cache + pass) << "nothing was copied";
   EXPECT_LT(measured, scaled(cache + pass + copied, 1.1))
       << to_string(cache) << " of cache, " << to_string(pass) << " of activations, "

@@ -40,7 +40,10 @@ struct Geometry {
   Bytes kv_copied_per_token;       ///< of each cached token in each row of a pass behind a shared
                                    ///< prefix, where attention copies them side by side: one
                                    ///< layer's keys and values; else 0
-  Bytes kv_copied_decoding_per_token;  ///< the same while answers are decoded, where that is more
+  Bytes kv_repeated_per_token;     ///< of each cached token in each row of a prefill's pass, where
+                                   ///< attention copies one layer's keys and values for each query
+                                   ///< head; else 0
+  Bytes kv_repeated_decoding_per_token;  ///< the same while answers are decoded
   Bytes kv_moved_per_token;        ///< of each token of a cache that a turn takes over from the one
                                    ///< before: its keys in one layer, held twice; else 0
   Bytes prefill_per_token;         ///< activations of one sequence's token while it is prefilled
