@@ -122,14 +122,12 @@ std::vector<Ladder::Base> Ladder::bases() const {
       base.workload.pictures = fewer.pictures;
       base.max_tiles = fewer.max_tiles;
       base.workload.decoded = false;  // what was decoded ahead has all its tiles
-      base.changes_answers = true;
       all.push_back(base);
     }
   }
   if (allowed_.quantised_kv && geometry_.kv_per_token_quantised > Bytes() &&
       !base.workload.kv_quantised) {
     base.workload.kv_quantised = true;
-    base.changes_answers = true;
     all.push_back(base);
   }
   return all;
@@ -158,7 +156,7 @@ std::optional<Workload> Ladder::fitting(const Base& base, const Fits& fits) cons
 }
 
 Rung Ladder::rung(const Base& base, Workload workload) const {
-  Rung result{std::move(workload), base.max_tiles, base.changes_answers, {}};
+  Rung result{std::move(workload), base.max_tiles, {}};
   result.text = reductions(wished_, result);
   return result;
 }

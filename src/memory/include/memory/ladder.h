@@ -32,7 +32,6 @@ struct FewerTiles {
 struct Rung {
   Workload workload;
   std::uint32_t max_tiles = 0;  ///< 0: as the model's processor says
-  bool changes_answers = false;
   std::string text;  ///< what is reduced: "prefill chunk 512 -> 128, batch 8 -> 2"; empty: nothing
 };
 
@@ -69,7 +68,6 @@ class Ladder {
   struct Base {
     Workload workload;
     std::uint32_t max_tiles = 0;
-    bool changes_answers = false;
     bool whole_batch = false;  ///< its batch is not made smaller
     bool as_wished = false;    ///< nothing of it is made smaller
   };
