@@ -526,6 +526,10 @@ class WorkerBackend::Impl::GroupAsk {
       return;
     }
     const AfterDeath after = backend_.owner_.limits_after_death(death, progress_.limits());
+    if (!after.refused.empty()) {
+      settle(progress_.fail_rest(Outcome::kMemory, "E-MEM-GROUP", after.refused));
+      return;
+    }
     progress_.set_limits(after.limits);
     rung_ = after.rung.empty() ? "" : ", " + after.rung;
   }

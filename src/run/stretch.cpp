@@ -512,6 +512,10 @@ backends::AfterDeath Stretch::after_death(const backends::Death& death,
     rest.questions = static_cast<std::uint32_t>(std::max<std::size_t>(waiting_.size(), 1));
     rest.decoded = false;  // what was decoded died with the worker
     const memory::GroupDecision decision = governor_.after_stop(rest, death.evidence);
+    if (!decision.fits && spec_.governor) {
+      governor_.refused(rest, decision);
+      after.refused = decision.reason;
+    }
     set_limits(after.limits, decision.limits);
     after.rung = decision.rung;
     planned_peak_ = decision.planned_peak;

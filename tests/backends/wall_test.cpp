@@ -177,6 +177,23 @@ TEST(OuterWall, AfterADeathTheGroupGoesOnWithTheLimitsThatItIsGiven) {
   EXPECT_EQ(rig.answers.at("q2").rung, "one by one after a worker's death, prefill chunk 64");
 }
 
+TEST(OuterWall, WhatIsRefusedAfterADeathEndsInMemoryAndIsNotAskedAgain) {
+  const Json die = {{"at", "before"}, {"item", "q2"}, {"do", "signal"}, {"signal", SIGKILL}};
+  Rig rig(worker::Wall{}, Json::array({die}));
+  rig.backend.limits_after_death = [](const Death&, const worker::AskLimits& limits) {
+    return AfterDeath{limits, "", "planned 2.0 GiB > 1.0 GiB"};
+  };
+  rig.ask(group_of("g", 3));
+  EXPECT_EQ(journal_of(rig.state),
+            (std::vector<std::string>{"load 1", "ask 1 g batch 0 chunk 0: q1 q2 q3"}));
+  EXPECT_EQ(rig.answers.at("q1").outcome, Outcome::kAnswered);
+  for (const char* rest : {"q2", "q3"}) {
+    EXPECT_EQ(rig.answers.at(rest).outcome, Outcome::kMemory);
+    EXPECT_EQ(rig.answers.at(rest).error_code, "E-MEM-GROUP");
+    EXPECT_EQ(rig.answers.at(rest).error, "planned 2.0 GiB > 1.0 GiB");
+  }
+}
+
 TEST(Classify, TellsTheWallFromOtherDeaths) {
   worker::WorkerEnd killed;
   killed.exit.signal = SIGKILL;

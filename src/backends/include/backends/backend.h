@@ -41,6 +41,7 @@ struct Death {
 struct AfterDeath {
   worker::AskLimits limits;  ///< without its deadline, which stays the group's
   std::string rung;  ///< all that is reduced by now, for the answers' record; empty: nothing
+  std::string refused = {};  ///< why what is left is not asked again: outcome `memory`
 };
 
 /// "out of memory", "signal", "exit", "hang", "protocol".
