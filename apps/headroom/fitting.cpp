@@ -89,7 +89,7 @@ Fitting fit(const run::Specification& spec,
   workload.text_tokens = facts.text_tokens;
   workload.max_tokens = spec.max_tokens;
   workload.prefill_chunk = spec.prefill_chunk;
-  workload.share_prefix = spec.share_prefix && geometry.shares_prefix;
+  workload.share_prefix = spec.share_prefix && facts.share_prefix && geometry.shares_prefix;
   workload.supervisor = reading.supervisor_footprint.value_or(Bytes());
   workload.counter = counter;
   if (hello.engine == "server") {

@@ -1,7 +1,9 @@
 #include "run/shared_beginning.h"
 
 #include <algorithm>
+#include <functional>
 #include <string>
+#include <string_view>
 
 namespace headroom::run {
 
@@ -64,6 +66,22 @@ SharedBeginning shared_beginning(const std::vector<const Conversation*>& convers
   return {
       static_cast<std::uint32_t>(std::min<std::size_t>(least.bytes / kBytesPerToken, 1U << 30U)),
       with_pictures};
+}
+
+std::uint64_t pictures_beginning(const Conversation& conversation) {
+  std::string walked;
+  std::size_t end = 0;  // of what goes up to the last picture
+  for (const Message& message : conversation) {
+    walked.append(message.role).push_back('\0');
+    for (const Part& part : message.parts) {
+      walked.append(std::to_string(static_cast<int>(part.kind))).append(part.text);
+      walked.append(std::to_string(part.image)).push_back('\0');
+      if (part.kind == Part::Kind::kImage) {
+        end = walked.size();
+      }
+    }
+  }
+  return std::hash<std::string_view>()(std::string_view(walked).substr(0, end));
 }
 
 }  // namespace headroom::run

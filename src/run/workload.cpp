@@ -7,6 +7,7 @@
 
 #include "base/errors.h"
 #include "images/decode.h"
+#include "run/shared_beginning.h"
 
 namespace headroom::run {
 
@@ -43,7 +44,10 @@ class Survey {
     if (!known.surveyed) {
       known.surveyed = true;
       known.unreadable = !survey_pictures(item);
+      known.beginning = pictures_beginning(item.conversation);
     }
+    facts_.share_prefix =
+        facts_.share_prefix && known.beginning == pictures_beginning(item.conversation);
     facts_.without_picture += known.unreadable ? 1 : 0;
   }
 
@@ -54,6 +58,7 @@ class Survey {
     std::uint32_t size = 0;
     bool surveyed = false;
     bool unreadable = false;
+    std::uint64_t beginning = 0;  ///< of the first question's prompt, up to its last picture
   };
 
   /// All items of a group have the same pictures. False when one of them cannot be read.

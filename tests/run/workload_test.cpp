@@ -118,6 +118,27 @@ TEST(Workload, PicturesOfAGroupAreKnownThoughItsFirstItemHasADefect) {
   EXPECT_GT(facts.sizes.at(facts.picture_sets[0].at(0)).width, 0U);
 }
 
+/// Questions "a" and "b" about one picture, each with its words in front of it or behind.
+WorkloadFacts facts_of_two(bool words_first) {
+  std::vector<datasets::Item> items;
+  for (const char* question : {"a", "b"}) {
+    items.push_back(item_of_file(question));
+    const Part image = Part::of_image(0);
+    const Part words = Part::of_text(question);
+    items.back().conversation = {
+        {"user", words_first ? std::vector{words, image} : std::vector{image, words}}};
+  }
+  return survey_of(items);
+}
+
+TEST(Workload, QuestionsSharePicturesThatComeBeforeTheirWords) {
+  EXPECT_TRUE(facts_of_two(false).share_prefix);
+}
+
+TEST(Workload, QuestionsShareNoPictureThatComesBehindTheirWords) {
+  EXPECT_FALSE(facts_of_two(true).share_prefix);
+}
+
 TEST(Workload, AnUnreadablePictureIsCountedOnceAGroup) {
   const WorkloadFacts facts = survey_of({item_of("a", "broken"), item_of("b", "broken")});
   EXPECT_EQ(facts.unreadable, 1U);

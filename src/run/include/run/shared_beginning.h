@@ -18,4 +18,8 @@ struct SharedBeginning {
 /// count as different at their end.
 SharedBeginning shared_beginning(const std::vector<const Conversation*>& conversations);
 
+/// Stands for a conversation up to its last picture, this included; equal for those that hold the
+/// pictures' prefix in common, and for all without a picture.
+std::uint64_t pictures_beginning(const Conversation& conversation);
+
 }  // namespace headroom::run

@@ -25,8 +25,9 @@ struct WorkloadFacts {
   std::uint32_t text_tokens = 0;                       ///< of the longest conversation, estimated
   std::vector<worker::PictureSize> sizes;              ///< each that occurs, once
   std::vector<std::vector<std::size_t>> picture_sets;  ///< indices into `sizes`; each set once
-  std::uint64_t unreadable = 0;                        ///< pictures without a readable header
-  std::string unreadable_reason;                       ///< of the first of them
+  bool share_prefix = true;      ///< in each group all prompts begin alike up to their last picture
+  std::uint64_t unreadable = 0;  ///< pictures without a readable header
+  std::string unreadable_reason;  ///< of the first of them
   /// Questions about those pictures (they end in the outcome `image`), and those whose rows have
   /// defects. A picture that is damaged behind its header is found when it is asked about.
   std::uint64_t without_picture = 0;
