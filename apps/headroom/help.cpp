@@ -256,9 +256,9 @@ std::string reference_page() {
       "a key of the configuration files. A flag beats its variable, the variable "
       "`./headroom.toml`, "
       "and that `$XDG_CONFIG_HOME/headroom/config.toml` (`~/.config` without the variable). Lists "
-      "are separated by commas in a variable and are TOML arrays in a file. A table of a file that "
-      "is "
-      "named as a command holds what is for that command alone. Results go to standard "
+      "are separated by commas in a variable (endpoints of one server's model stay together) and "
+      "are TOML arrays in a file. A table of a file that is named as a command holds what is for "
+      "that command alone. Results go to standard "
       "output, everything else to standard error. [Exit codes](exit-codes.md), "
       "[errors](errors.md).\n\n";
   for (const CommandInfo& command : commands()) {

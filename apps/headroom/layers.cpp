@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "backends/server_address.h"
 #include "base/errors.h"
 #include "base/files.h"
 #include "base/spelling.h"
@@ -27,16 +28,25 @@ std::string switch_value(const std::string& text, const std::string& origin) {
                    fmt::format("{}: '{}' is neither true nor false", origin, text));
 }
 
-/// A list on one line: separated by commas, blanks around them dropped.
+/// A list on one line: separated by commas, blanks around them dropped. Endpoints of one server's
+/// model, "http://a/v1,http://b/v1#name", stay together.
 std::vector<std::string> split_commas(const std::string& text) {
   std::vector<std::string> all;
+  bool joins = false;  // the last word is an endpoint, and more may follow
   std::size_t start = 0;
   while (start <= text.size()) {
     const std::size_t end = std::min(text.find(',', start), text.size());
     const std::size_t first = std::min(text.find_first_not_of(' ', start), end);
     const std::size_t last = text.find_last_not_of(' ', end == 0 ? 0 : end - 1);
     if (first < end) {
-      all.push_back(text.substr(first, last - first + 1));
+      const std::string word = text.substr(first, last - first + 1);
+      const bool endpoint = backends::is_server_word(word);
+      if (joins && endpoint) {
+        all.back() += "," + word;
+      } else {
+        all.push_back(word);
+      }
+      joins = endpoint && word.find('#') == std::string::npos;
     }
     start = end + 1;
   }

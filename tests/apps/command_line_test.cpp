@@ -161,6 +161,13 @@ TEST_F(CommandLine, FlagBeatsVariableBeatsProjectBeatsUser) {
             std::string::npos);
 }
 
+TEST_F(CommandLine, EndpointsOfOneServersModelStayTogetherInTheVariable) {
+  const Finished asked =
+      headroom({"plan"}, {{"HEADROOM_MODEL", "http://a.test/v1, http://a.test/v1#m"}});
+  EXPECT_EQ(asked.status, 2);
+  EXPECT_NE(asked.err.find("it stands twice"), std::string::npos) << asked.err;
+}
+
 TEST_F(CommandLine, ASettingOfTheBudgetIsNotTakenForShowsSwitch) {
   write("headroom.toml", "memory = \"512MiB\"\n");
   const Finished finished = headroom({"show", "no-run"}, {{"HEADROOM_MEMORY", "512MiB"}});
