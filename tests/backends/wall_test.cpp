@@ -185,7 +185,7 @@ TEST(OuterWall, WhatIsRefusedAfterADeathEndsInMemoryAndIsNotAskedAgain) {
   };
   rig.ask(group_of("g", 3));
   EXPECT_EQ(journal_of(rig.state),
-            (std::vector<std::string>{"load 1", "ask 1 g batch 0 chunk 0: q1 q2 q3"}));
+            (std::vector<std::string>{"load 1", "ask 1 g batch 0: q1 q2 q3"}));
   EXPECT_EQ(rig.answers.at("q1").outcome, Outcome::kAnswered);
   for (const char* rest : {"q2", "q3"}) {
     EXPECT_EQ(rig.answers.at(rest).outcome, Outcome::kMemory);
