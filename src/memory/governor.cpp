@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/errors.h"
 #include "memory/wall.h"
 #include "plan_phases.h"
 
@@ -63,6 +64,15 @@ Governor::Governor(Budget budget,
                      {"required_bytes", plan_.required().count()},
                      {"limit_bytes", budget_.limit.count()}};
   note(std::move(planned));
+}
+
+bool Governor::go_on_from(const Json& learnt) {
+  try {
+    predictor_ = PeakPredictor::from_json(learnt);
+    return true;
+  } catch (const InputError&) {
+    return false;
+  }
 }
 
 void Governor::note(MemoryEvent event) {

@@ -44,6 +44,9 @@ void upgrade(Database& database, int version) {
   if (version < 3) {
     database.execute(kToVersion3);
   }
+  if (version < 4) {
+    database.execute(kToVersion4);
+  }
   database.execute(fmt::format("PRAGMA user_version = {}", kJournalVersion));
   transaction.commit();
 }
@@ -300,7 +303,19 @@ void Journal::commit(const GroupCommit& commit) {
         .bind(integer(commit.peak.planned))
         .bind(integer(commit.peak.budget))
         .run();
+    if (!commit.learnt.is_null()) {
+      database_->query("UPDATE model SET learnt = ? WHERE no = ?")
+          .bind(std::string_view(dump_json(commit.learnt)))
+          .bind(std::int64_t{commit.model})
+          .run();
+    }
   });
+}
+
+Json Journal::learnt(std::uint32_t model) const {
+  Statement row = database_->query("SELECT learnt FROM model WHERE no = ?");
+  row.bind(std::int64_t{model});
+  return row.step() && !row.is_null(0) ? parse_json(row.text(0), "journal, learnt") : Json();
 }
 
 void Journal::set_state(RunState state) {

@@ -36,7 +36,7 @@ inline constexpr std::int64_t kApplicationId = 0x4864526d;
   "available_last INTEGER, device_free_low INTEGER, device_free_high INTEGER, "                  \
   "device_free_last INTEGER, PRIMARY KEY(time, model)) WITHOUT ROWID; "
 
-/// Version 3. NULL stands for an empty text or an unread sensor. Sizes are integers of bytes, times
+/// Version 4. NULL stands for an empty text or an unread sensor. Sizes are integers of bytes, times
 /// are seconds, moments ISO texts (of readings: milliseconds since 1970).
 /// docs/reference/journal.md.
 inline constexpr const char* kSchema = R"sql(
@@ -46,7 +46,8 @@ CREATE TABLE run(
 CREATE TABLE model(
   no INTEGER PRIMARY KEY, spec TEXT NOT NULL, engine TEXT, engine_version TEXT, device TEXT,
   dtype TEXT, family TEXT, parameters INTEGER, weights INTEGER, budget INTEGER,
-  planned_peak INTEGER, plan TEXT, notices TEXT, load_seconds REAL, loads INTEGER, earlier TEXT);
+  planned_peak INTEGER, plan TEXT, notices TEXT, load_seconds REAL, loads INTEGER, earlier TEXT,
+  learnt TEXT);
 CREATE TABLE item(
   seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, hash TEXT NOT NULL, grp INTEGER NOT NULL,
   cluster INTEGER NOT NULL, line INTEGER, question TEXT, conversation TEXT, refs TEXT,
@@ -100,6 +101,9 @@ ALTER TABLE item ADD COLUMN arm TEXT;
 ALTER TABLE item ADD COLUMN dialogue TEXT;
 ALTER TABLE item ADD COLUMN turn INTEGER;
 )sql";
+
+/// Makes a file of version 3 one of version 4, which only a run that goes on reads more of.
+inline constexpr const char* kToVersion4 = "ALTER TABLE model ADD COLUMN learnt TEXT;";
 
 /// Shows a file of version 1 as one of version 2 to a connection that only reads: a temporary name
 /// goes before the file's own.

@@ -220,13 +220,27 @@ void Stretch::load() {
   record.notices = loaded.notices;
   record.load_seconds = loaded.seconds;
   record.loads = 1;
-  record.earlier = check_engine_unchanged(parts_.journal.models().at(plan_.model),
+  const ModelRecord before = parts_.journal.models().at(plan_.model);
+  record.earlier = check_engine_unchanged(before,
                                           parts_.journal.count_answers(plan_.model),
                                           record,
                                           parts_.journal.last_asked_at(plan_.model),
                                           plan_.force);
+  if (record.earlier.size() == before.earlier.size()) {
+    go_on_learning();
+  }
   parts_.journal.set_model(record);
   parts_.observer.on_loaded(record);
+}
+
+/// On the same engine groups cost what they cost before the run was stopped.
+void Stretch::go_on_learning() {
+  const Json learnt = parts_.journal.learnt(plan_.model);
+  if (!learnt.is_null() && !governor_.go_on_from(learnt)) {
+    parts_.log.info("run",
+                    "what another version of the program has learnt of this model's memory is "
+                    "learnt anew");
+  }
 }
 
 void Stretch::move_wall() {
@@ -542,6 +556,7 @@ void Stretch::commit() {
   commit.events = events_;
   commit.deaths = deaths_;
   commit.answers.swap(arrived_);
+  commit.learnt = governor_.learnt();
   take_readings();
   commit.readings = series_.spans();
   try {

@@ -41,6 +41,7 @@ class Stretch {
 
  private:
   void load();
+  void go_on_learning();
   void ask_all();
   void begin_ahead(GroupWindow& window);
   void set_deadline(worker::AskRequest& request) const;

@@ -171,14 +171,16 @@ void make_version_1(const std::filesystem::path& file) {
           "ALTER TABLE asked DROP COLUMN budget; DROP TABLE memory_series; "
           "ALTER TABLE memory_event DROP COLUMN phase; ALTER TABLE memory_event DROP COLUMN item; "
           "ALTER TABLE item DROP COLUMN arm; ALTER TABLE item DROP COLUMN dialogue; "
-          "ALTER TABLE item DROP COLUMN turn; PRAGMA user_version = 1");
+          "ALTER TABLE item DROP COLUMN turn; ALTER TABLE model DROP COLUMN learnt; PRAGMA "
+          "user_version = 1");
 }
 
 /// As the second did.
 void make_version_2(const std::filesystem::path& file) {
   run_sql(file,
           "ALTER TABLE item DROP COLUMN arm; ALTER TABLE item DROP COLUMN dialogue; "
-          "ALTER TABLE item DROP COLUMN turn; PRAGMA user_version = 2");
+          "ALTER TABLE item DROP COLUMN turn; ALTER TABLE model DROP COLUMN learnt; PRAGMA "
+          "user_version = 2");
 }
 
 TEST(Journal, OfTheFirstVersionIsReadAsItIs) {

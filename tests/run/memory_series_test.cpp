@@ -37,7 +37,8 @@ void make_version_1(const std::filesystem::path& file) {
           "ALTER TABLE memory_event DROP COLUMN item; ALTER TABLE model DROP COLUMN earlier; "
           "ALTER TABLE asked DROP COLUMN planned_peak; ALTER TABLE asked DROP COLUMN budget; "
           "ALTER TABLE item DROP COLUMN arm; ALTER TABLE item DROP COLUMN dialogue; "
-          "ALTER TABLE item DROP COLUMN turn; PRAGMA user_version = 1;");
+          "ALTER TABLE item DROP COLUMN turn; ALTER TABLE model DROP COLUMN learnt; PRAGMA "
+          "user_version = 1;");
 }
 
 memory::Reading reading_at(WallTime time, Bytes worker) {

@@ -158,6 +158,39 @@ TEST(Runner, KilledAnywhereAndResumedEqualsUndisturbed) {
   }
 }
 
+TEST(Runner, AResumedRunGoesOnWithWhatWasLearntOfTheGroupsPeaks) {
+  RunWorld world;
+  const auto dataset = dataset_of(items_of(4, 2));
+  {
+    Journal journal = world.begin(dataset);
+    FakeBackend backend;
+    backend.script[6] = FakeBackend::Event::kCancel;
+    EXPECT_THROW(world.ask(journal, backend), Cancelled);
+    EXPECT_EQ(journal.learnt(0).at("samples"), 2);
+  }
+  Journal journal = Journal::open(world.folder.path(), world.clock);
+  FakeBackend backend;
+  world.ask(journal, backend);
+  EXPECT_EQ(journal.learnt(0).at("samples"), 4);
+}
+
+TEST(Runner, WhatAnotherEngineHasTaughtIsNotGoneOnWith) {
+  RunWorld world;
+  const auto dataset = dataset_of(items_of(4, 2));
+  {
+    Journal journal = world.begin(dataset);
+    FakeBackend backend;
+    backend.script[6] = FakeBackend::Event::kCancel;
+    EXPECT_THROW(world.ask(journal, backend), Cancelled);
+  }
+  Journal journal = Journal::open(world.folder.path(), world.clock);
+  FakeBackend backend;
+  backend.who.engine_version = "another";
+  world.force = true;
+  world.ask(journal, backend);
+  EXPECT_EQ(journal.learnt(0).at("samples"), 2);
+}
+
 TEST(Runner, StoppedBetweenGroupsSaysHowToGoOn) {
   RunWorld world;
   Journal journal = world.begin(dataset_of(items_of(3, 2)));

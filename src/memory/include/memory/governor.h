@@ -166,6 +166,13 @@ class Governor {
   /// Where the outer wall, held by `holder`, shall stand from now on; empty: where it stands. To be
   /// asked for before loading and before each group is asked.
   std::optional<Bytes> move_wall(const std::string& holder);
+  /// What an earlier stretch of the same model on the same engine has learnt, as `learnt` gave it,
+  /// before any group. Of another version of the program it may not be understood: false, and
+  /// nothing is known.
+  bool go_on_from(const Json& learnt);
+
+  Json learnt() const { return predictor_.to_json(); }
+
   void before_load(const Reading& reading);
   void after_load(const Reading& reading, double load_seconds);
 

@@ -18,7 +18,7 @@ class Database;
 /// The name of the journal within a run's folder.
 inline constexpr const char* kJournalName = "run.db";
 /// Of the tables that this program writes and reads. Readers accept older ones from 1 on.
-inline constexpr int kJournalVersion = 3;
+inline constexpr int kJournalVersion = 4;
 
 /// What is in a journal. Many readers and one writer may have one journal open; readers see whole
 /// commits only and never hold the writer up.
@@ -115,6 +115,8 @@ class Journal final : public JournalReader {
   /// What the specification says of one model, from now on.
   void set_model_spec(std::uint32_t model, const ModelSpec& spec);
   void commit(const GroupCommit& commit);
+  /// GroupCommit::learnt as last committed; null: nothing.
+  Json learnt(std::uint32_t model) const;
   void set_state(RunState state);
   /// The model's files have this content from now on.
   void set_fingerprint(std::uint32_t model, const ModelFingerprint& fingerprint);

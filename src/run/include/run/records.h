@@ -130,6 +130,7 @@ struct GroupCommit {
   std::vector<backends::Death> deaths;
   std::vector<memory::ReadingSpan> readings;  ///< over time since the commit before
   PeakRecord peak;                            ///< of the stretch so far
+  Json learnt;  ///< of this model's peaks, for the stretch that goes on; null: as it was
 };
 
 }  // namespace headroom::run
