@@ -386,8 +386,12 @@ ModelSource server_source(const std::string& word, const std::string& target, bo
 
 }  // namespace
 
-ModelSource resolve_model(const std::string& word, const ModelPlaces& places) {
-  const ModelName* const named = find_model_name(places.names, word);
+namespace {
+
+/// `named`: the name that the word is, null when it is none.
+ModelSource resolve_word(const std::string& word,
+                         const ModelName* named,
+                         const ModelPlaces& places) {
   if (auto source = resolve_folder(word, word == "demo" || named != nullptr)) {
     return *source;
   }
@@ -417,7 +421,23 @@ ModelSource resolve_model(const std::string& word, const ModelPlaces& places) {
   if (const auto repository = parse_repository(target)) {
     return resolve_cached(word, *repository, places.hub);
   }
-  throw_not_found(word, places.names);
+  // What a name stands for is not looked up among names.
+  throw_not_found(target, named != nullptr ? std::vector<ModelName>() : places.names);
+}
+
+}  // namespace
+
+ModelSource resolve_model(const std::string& word, const ModelPlaces& places) {
+  const ModelName* const named = find_model_name(places.names, word);
+  if (named == nullptr || named->origin == kBuiltIn) {
+    return resolve_word(word, named, places);
+  }
+  try {
+    return resolve_word(word, named, places);
+  } catch (const UsageError& error) {
+    throw UsageError(error.code(),
+                     fmt::format("{}: models.{}: {}", named->origin, word, error.what()));
+  }
 }
 
 }  // namespace headroom::backends
