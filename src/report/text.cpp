@@ -53,8 +53,8 @@ std::string accuracy_text(const std::optional<scoring::Estimate>& estimate) {
   }
   std::string text = percent(estimate->mean);
   if (estimate->interval) {
-    const scoring::Interval interval = scoring::within_unit(*estimate->interval);
-    text += fmt::format(" [{:.1f}–{:.1f}]", interval.low * 100.0, interval.high * 100.0);
+    text += fmt::format(
+        " [{:.1f}–{:.1f}]", estimate->interval->low * 100.0, estimate->interval->high * 100.0);
   }
   return text;
 }
