@@ -76,7 +76,7 @@ std::string division_text(const run::RunResults& results,
     }
     table.add(std::move(row));
   }
-  return "\n" + table.text() +
+  return "\n" + table.text(style.width) +
          (more > 0 ? fmt::format("and {} more in summary.json\n", counted(more, "type")) : "");
 }
 

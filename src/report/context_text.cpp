@@ -126,7 +126,7 @@ std::string facts_table(const ContextResults& results, const Style& style) {
     }
     table.add(std::move(row));
   }
-  return table.text();
+  return table.text(style.width);
 }
 
 /// How much the answers have in common with the model's own.
@@ -142,7 +142,7 @@ std::string agreement_table(const ContextResults& results, const Style& style) {
                f1_text(arm.follow_ups.agreement),
                f1_text(arm.follow_ups.consistency)});
   }
-  return table.text();
+  return table.text(style.width);
 }
 
 }  // namespace
