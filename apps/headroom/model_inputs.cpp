@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "backends/model_summary.h"
+#include "base/absolute_path.h"
 #include "base/hash.h"
 #include "places.h"
 #include "run/model_hash.h"
@@ -79,7 +80,7 @@ run::ModelSpec resolve_one_model(Context& context, const std::string& word, bool
   if (source.engine == "server") {
     return server_spec(context, source);
   }
-  const fs::path folder = fs::absolute(source.folder).lexically_normal();
+  const fs::path folder = absolute_path(source.folder);
   if (context.console.options().verbosity >= 0) {
     context.console.note(fmt::format("model {}: {} ({})", word, source.described, folder.string()));
   }

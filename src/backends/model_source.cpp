@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "backends/server_address.h"
+#include "base/absolute_path.h"
 #include "base/errors.h"
 #include "base/files.h"
 #include "base/folder_entries.h"
@@ -215,15 +216,6 @@ ModelSource resolve_cached(const std::string& word,
                       revision == snapshot ? "" : fmt::format(" ({})", revision))};
 }
 
-std::string folder_label(const fs::path& folder) {
-  std::error_code error;
-  fs::path whole = fs::absolute(folder, error).lexically_normal();
-  if (!whole.has_filename()) {
-    whole = whole.parent_path();
-  }
-  return whole.filename().string();
-}
-
 /// A folder that the word names. A bare name that is also a known one must look like a model.
 std::optional<ModelSource> resolve_folder(const std::string& word, bool known_name) {
   std::error_code error;
@@ -240,7 +232,7 @@ std::optional<ModelSource> resolve_folder(const std::string& word, bool known_na
   }
   check_folder(folder);
   return ModelSource{
-      word, "mlx", folder, folder_label(folder), "", "", fmt::format("folder {}", word)};
+      word, "mlx", folder, last_name(folder), "", "", fmt::format("folder {}", word)};
 }
 
 /// The repository that "gguf:org/name+mmproj=FILE" is about.

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "base/absolute_path.h"
 #include "base/errors.h"
 #include "base/spelling.h"
 #include "easy_vqa.h"
@@ -37,10 +38,6 @@ bool on_disk(const fs::path& path) {
 bool is_folder(const fs::path& path) {
   std::error_code ignored;
   return fs::is_directory(path, ignored);
-}
-
-std::string absolute_text(const fs::path& path) {
-  return fs::absolute(path).lexically_normal().string();
 }
 
 std::string extension_of(const fs::path& path) {
@@ -113,9 +110,9 @@ Dataset open_vqav2(const std::string& target, const OpenOptions& options) {
   // The index is made by the first pass and serves all of them.
   auto index = std::make_shared<std::shared_ptr<const AnnotationIndex>>();
   const fs::path questions = files.questions;
-  std::string argument = absolute_text(is_folder(target) ? fs::path(target) : files.questions);
+  std::string argument = absolute_path(is_folder(target) ? fs::path(target) : files.questions);
   if (files.annotations_named) {
-    argument += "," + absolute_text(files.annotations);
+    argument += "," + absolute_path(files.annotations);
   }
   return {"vqav2",
           std::move(label),
@@ -265,7 +262,7 @@ Dataset open_dataset(const std::string& word, const OpenOptions& options) {
                                  word));
   }
   if (dataset.argument.empty()) {
-    dataset.argument = absolute_text(dataset.path);
+    dataset.argument = absolute_path(dataset.path);
   }
   return dataset;
 }

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/absolute_path.h"
 #include "base/errors.h"
 #include "base/folder_entries.h"
 #include "base/grouped.h"
@@ -29,19 +30,14 @@ constexpr std::string_view kPossible =
     "a folder, a picture, a pattern in quotes ('pics/*.jpg'), a file with one path a line, "
     "FILE.jsonl or FILE.json with captions or facts";
 
-std::string absolute_text(const fs::path& path) {
-  return fs::absolute(path).lexically_normal().string();
-}
-
 bool is_folder(const fs::path& path) {
   std::error_code ignored;
   return fs::is_directory(path, ignored);
 }
 
 std::string folder_label(const fs::path& folder) {
-  const fs::path whole = fs::absolute(folder).lexically_normal();
-  const fs::path name = whole.has_filename() ? whole.filename() : whole.parent_path().filename();
-  return name.empty() ? "pictures" : name.string();
+  const std::string name = last_name(folder);
+  return name.empty() ? "pictures" : name;
 }
 
 /// Adds entries of pictures, in the order given; a name comes once.
@@ -99,10 +95,6 @@ std::vector<std::string> take_records(std::vector<std::string>& names) {
     return known;
   });
   return records;
-}
-
-std::string absolute_path(const fs::path& path) {
-  return fs::absolute(path).lexically_normal().string();
 }
 
 /// Gives the folder's pictures what the file says about them.
@@ -379,7 +371,7 @@ PictureSet open_picture_set(const std::string& word, const fs::path& pictures) {
         fmt::format("pictures '{}': they are named whole, so --images does not apply", word));
   }
   if (set.argument.empty()) {
-    set.argument = absolute_text(set.path);
+    set.argument = absolute_path(set.path);
   }
   return set;
 }
