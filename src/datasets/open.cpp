@@ -12,6 +12,7 @@
 #include "base/absolute_path.h"
 #include "base/errors.h"
 #include "base/spelling.h"
+#include "dangling_link.h"
 #include "easy_vqa.h"
 #include "json_elements.h"
 #include "json_text.h"
@@ -169,13 +170,13 @@ Dataset open_path(const fs::path& path, const OpenOptions& options) {
   if (extension == ".json") {
     return open_json(path, options);
   }
-  throw UsageError(
-      "E-DATA-FORMAT",
-      fmt::format("{}: files ending in '{}' are not read; convert it to one JSON object "
-                  "a line (FILE.jsonl), or name its format; data may be: {}",
-                  path.string(),
-                  extension,
-                  kPossible));
+  throw UsageError("E-DATA-FORMAT",
+                   fmt::format("{}: files {} are not read; convert it to one JSON object a line "
+                               "(FILE.jsonl), or name its format; data may be: {}",
+                               path.string(),
+                               extension.empty() ? "without an ending"
+                                                 : fmt::format("ending in '{}'", extension),
+                               kPossible));
 }
 
 std::optional<Dataset> open_prefixed(const std::string& word, const OpenOptions& options) {
@@ -237,9 +238,10 @@ Dataset open_word(const std::string& word, const OpenOptions& options) {
     return std::move(*dataset);
   }
   throw UsageError("E-DATA-WORD",
-                   fmt::format("data '{}': neither a file or folder nor a data set's name{}; data "
-                               "may be: {}",
+                   fmt::format("data '{}': neither a file or folder nor a data set's name{}{}; "
+                               "data may be: {}",
                                word,
+                               dangling_link_text(word),
                                did_you_mean(word, similar_candidates(word)),
                                kPossible));
 }

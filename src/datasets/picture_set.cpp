@@ -14,6 +14,7 @@
 #include "base/folder_entries.h"
 #include "base/grouped.h"
 #include "base/spelling.h"
+#include "dangling_link.h"
 #include "mentions.h"
 #include "picture_files.h"
 #include "picture_names.h"
@@ -165,6 +166,13 @@ PictureSet from_records(const fs::path& file, const fs::path& pictures) {
                                files.front()));
 }
 
+/// --images of pictures that no file names.
+[[noreturn]] void refuse_images(const std::string& word) {
+  throw UsageError(
+      "E-DATA-IMAGES",
+      fmt::format("pictures '{}': they are named whole, so --images does not apply", word));
+}
+
 PictureSet from_folder(const fs::path& folder, const fs::path& pictures) {
   FolderPictures found = list_pictures(folder);
   std::vector<std::string> records = take_records(found.others);
@@ -182,6 +190,9 @@ PictureSet from_folder(const fs::path& folder, const fs::path& pictures) {
   }
   if (found.names.empty()) {
     refuse_without_pictures(folder.string(), found);
+  }
+  if (records.empty() && !pictures.empty()) {
+    refuse_images(folder.string());
   }
   PictureSet set;
   set.name = "folder";
@@ -271,6 +282,19 @@ PictureSet from_list(const fs::path& file, const fs::path& pictures) {
   return set;
 }
 
+/// Its lines would be taken for paths, each of a picture that is not there.
+void refuse_table(const fs::path& file) {
+  const std::string extension = file.extension().string();
+  if (extension == ".csv" || extension == ".tsv") {
+    throw UsageError("E-DATA-FORMAT",
+                     fmt::format("{}: files ending in '{}' are not read; convert it to one JSON "
+                                 "object a line (FILE.jsonl); pictures may be: {}",
+                                 file.string(),
+                                 extension,
+                                 kPossible));
+  }
+}
+
 PictureSet from_file(const fs::path& file, const fs::path& pictures) {
   if (is_picture(file) || is_picture_name(file)) {
     PictureSet set;
@@ -280,7 +304,11 @@ PictureSet from_file(const fs::path& file, const fs::path& pictures) {
     NameList(set).add(file.filename().string(), file, 1);
     return set;
   }
-  return is_records_name(file) ? from_records(file, pictures) : from_list(file, pictures);
+  if (is_records_name(file)) {
+    return from_records(file, pictures);
+  }
+  refuse_table(file);
+  return from_list(file, pictures);
 }
 
 std::vector<std::string> neighbours(const fs::path& path) {
@@ -325,8 +353,9 @@ PictureSet open_word(const std::string& word, const fs::path& pictures) {
     refuse_records(word, files);
   }
   throw UsageError("E-DATA-WORD",
-                   fmt::format("pictures '{}': no such file or folder{}; pictures may be: {}",
+                   fmt::format("pictures '{}': no such file or folder{}{}; pictures may be: {}",
                                word,
+                               dangling_link_text(word),
                                did_you_mean(word, neighbours(word)),
                                kPossible));
 }
@@ -366,9 +395,7 @@ std::vector<std::string> all_notices(const PictureSet& set) {
 PictureSet open_picture_set(const std::string& word, const fs::path& pictures) {
   PictureSet set = open_word(word, pictures);
   if (!pictures.empty() && (set.name == "glob" || set.name == "picture")) {
-    throw UsageError(
-        "E-DATA-IMAGES",
-        fmt::format("pictures '{}': they are named whole, so --images does not apply", word));
+    refuse_images(word);
   }
   if (set.argument.empty()) {
     set.argument = absolute_path(set.path);

@@ -157,12 +157,15 @@ std::string flags_lines(const DescribeResults& describe) {
 }
 
 std::string speed_line(const DescribeResults& describe) {
+  if (describe.generated_tokens == 0) {
+    return "nothing generated";
+  }
   const auto speed = describe.tokens_per_second();
-  return speed ? fmt::format("{:.1f} generated tokens/s: {} in {} of decoding",
-                             *speed,
-                             counted(describe.generated_tokens, "token"),
-                             duration_text(describe.decode_seconds))
-               : "nothing generated";
+  return fmt::format(
+      "{}: {} in {} of decoding",
+      speed ? fmt::format("{:.1f} generated tokens/s", *speed) : "too little to tell",
+      counted(describe.generated_tokens, "token"),
+      duration_text(describe.decode_seconds));
 }
 
 std::string marks_line(const ModelResults& model) {

@@ -241,9 +241,6 @@ std::string answer_lines(const std::string& model,
 }  // namespace
 
 std::string runs_text(const std::vector<std::filesystem::path>& folders, const Style& style) {
-  if (folders.empty()) {
-    return "no runs here\n";
-  }
   Table table;
   table.add({"run", "begun", "state", "data", "models", "ended", "folder"});
   for (const auto& folder : folders) {

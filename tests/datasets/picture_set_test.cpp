@@ -266,6 +266,20 @@ TEST(PictureSet, NamesEachKeyThatIsNotReadWithItsCountAndTheNearest) {
                 "once (did you mean 'color'?), 'item' once (did you mean 'items'?), 'width' once");
 }
 
+TEST(PictureSet, NamesALinkThatLeadsNowhere) {
+  const TemporaryFolder folder;
+  std::filesystem::create_symlink("/no/such/folder", folder.path() / "link");
+  try {
+    open_picture_set((folder.path() / "link").string());
+    FAIL() << "accepted";
+  } catch (const UsageError& error) {
+    const std::string text = error.what();
+    EXPECT_NE(text.find("it is a link to /no/such/folder, which leads nowhere"), std::string::npos)
+        << text;
+    EXPECT_EQ(text.find("did you mean"), std::string::npos) << text;
+  }
+}
+
 TEST(PictureSet, SaysNothingOfTheKeysThatCocoHas) {
   const TemporaryFolder folder;
   const auto file = folder.write(
@@ -320,6 +334,7 @@ TEST(PictureSet, RefusesWhatHasNoPictures) {
     EXPECT_EQ(code_of((folder.path() / name).string()), code) << name;
   }
   EXPECT_EQ(code_of((folder.path() / "sub/a.png").string(), folder.path()), "E-DATA-IMAGES");
+  EXPECT_EQ(code_of((folder.path() / "sub").string(), folder.path()), "E-DATA-IMAGES");
 }
 
 }  // namespace

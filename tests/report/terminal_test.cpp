@@ -267,7 +267,6 @@ TEST(Runs, ListStatesAndUnreadableOnes) {
   const std::string text = runs_text(folders, {});
   expect_holds(text, {"interrupted", "running", "unreadable", "0/0"});
   EXPECT_EQ(runs_json(folders).size(), 3U);
-  EXPECT_EQ(runs_text({}, {}), "no runs here\n");
 }
 
 /// Fifteen questions, read 20 times a second; one engine dies.
