@@ -7,7 +7,7 @@
 namespace headroom::cli {
 
 ExitCode run_test(Context& context) {
-  std::vector<run::ModelSpec> models = resolve_models(context, Unresolved::kKeep);
+  std::vector<run::ModelSpec> models = resolve_models(context);
   const OpenedData data = open_data(context);
   return ask_new_run(context, specification(context, std::move(models), data), data.dataset);
 }

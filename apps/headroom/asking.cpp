@@ -16,6 +16,7 @@
 #include "report/terminal.h"
 #include "run/governing.h"
 #include "run/runner.h"
+#include "shell_word.h"
 #include "signals.h"
 
 namespace headroom::cli {
@@ -73,7 +74,7 @@ void say_how_to_go_on(Context& context, const run::Journal& journal) {
   context.console.status("");
   context.console.note(
       fmt::format("stopped; every answer so far is kept. Go on with: headroom resume {}",
-                  journal.folder().string()));
+                  shell_word(journal.folder().string())));
 }
 
 /// The state and the exports of what there is; a full disk must not hide the error that stopped the
@@ -364,7 +365,11 @@ void print_results(Context& context,
     }
   }
   if (!failed.empty()) {
-    note(context, fmt::format("`headroom show {} {}` says why", folder.string(), failed));
+    note(context,
+         fmt::format("`headroom show {} {}{}` says why",
+                     shell_word(folder.string()),
+                     failed.starts_with('-') ? "-- " : "",
+                     shell_word(failed)));
   }
 }
 

@@ -90,7 +90,10 @@ void Console::error(std::string_view code, std::string_view message) {
   note(fmt::format("{}error[{}]{}: {}", red, code, plain, message));
 }
 
-std::size_t terminal_width() {
+std::optional<std::size_t> terminal_width(int descriptor) {
+  if (::isatty(descriptor) == 0) {
+    return std::nullopt;
+  }
   std::size_t columns = 0;
   const std::string said = variable("COLUMNS");
   const auto [end, error] = std::from_chars(said.data(), said.data() + said.size(), columns);
@@ -98,7 +101,7 @@ std::size_t terminal_width() {
     return columns;
   }
   winsize size{};
-  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
+  if (::ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
     return size.ws_col;
   }
   return 80;
@@ -111,7 +114,8 @@ ConsoleOptions console_options(const Settings& settings) {
   options.color_err = wants_color(color, STDERR_FILENO);
   options.ascii = settings.on("ascii");
   options.redraw = ::isatty(STDERR_FILENO) != 0 && variable("TERM") != "dumb";
-  options.width = terminal_width();
+  options.width_out = terminal_width(STDOUT_FILENO);
+  options.width_err = terminal_width(STDERR_FILENO);
   options.verbosity = settings.on("quiet") ? -1 : settings.count("verbose");
   return options;
 }

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,9 +17,11 @@ struct ConsoleOptions {
   bool color_out = false;  ///< standard output
   bool color_err = false;  ///< standard error
   bool ascii = false;
-  bool redraw = false;     ///< standard error is a terminal that can return to the line's start
-  std::size_t width = 80;  ///< of that terminal
-  int verbosity = 0;       ///< -1 quiet, 0, 1, 2
+  bool redraw = false;  ///< standard error is a terminal that can return to the line's start
+  // Columns; nothing: no terminal.
+  std::optional<std::size_t> width_out;
+  std::optional<std::size_t> width_err;
+  int verbosity = 0;  ///< -1 quiet, 0, 1, 2
 };
 
 /// Thrown when nobody reads standard output any more; that is success.
@@ -53,8 +56,9 @@ class Console {
   std::string status_;
 };
 
-/// Columns: what COLUMNS says, else of the terminal on standard error, else 80.
-std::size_t terminal_width();
+/// Columns of the terminal on a descriptor: what COLUMNS says, else what it says itself, else 80.
+/// Nothing when there is none.
+std::optional<std::size_t> terminal_width(int descriptor);
 
 /// From --color, --ascii, -q, -v and --json with the environment and the descriptors.
 ConsoleOptions console_options(const Settings& settings);

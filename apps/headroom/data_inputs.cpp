@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "base/absolute_path.h"
 #include "datasets/describe.h"
 #include "datasets/open.h"
 #include "datasets/picture_set.h"
@@ -31,10 +32,6 @@ datasets::Dataset open_word(Context& context, const run::DataSpec& spec, const s
     options.assets = assets_folder(context.settings) / "demo";
   }
   return datasets::open_dataset(word, options);
-}
-
-std::string absolute_path(const fs::path& path) {
-  return fs::absolute(path).lexically_normal().string();
 }
 
 std::string read_images(const Settings& settings) {

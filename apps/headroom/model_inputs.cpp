@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "backends/model_summary.h"
+#include "base/absolute_path.h"
 #include "base/hash.h"
 #include "places.h"
 #include "run/model_hash.h"
@@ -79,7 +80,7 @@ run::ModelSpec resolve_one_model(Context& context, const std::string& word, bool
   if (source.engine == "server") {
     return server_spec(context, source);
   }
-  const fs::path folder = fs::absolute(source.folder).lexically_normal();
+  const fs::path folder = absolute_path(source.folder);
   if (context.console.options().verbosity >= 0) {
     context.console.note(fmt::format("model {}: {} ({})", word, source.described, folder.string()));
   }
@@ -102,40 +103,42 @@ run::ModelSpec resolve_one_model(Context& context, const std::string& word, bool
 
 namespace {
 
-/// Resolved, or kept with the reason why it is not.
-std::vector<run::ModelSpec> resolve_words(Context& context,
-                                          const std::vector<std::string>& words,
-                                          Unresolved unresolved) {
+/// One that cannot be asked, under its word.
+run::ModelSpec unresolved_spec(Context& context, const std::string& word, const Error& error) {
+  run::ModelSpec spec;
+  spec.word = word;
+  spec.name = word;
+  spec.trust_remote_code = trusts_code(context.settings);
+  spec.not_run = run::NotRun{error.code(), error.what()};
+  return spec;
+}
+
+/// Resolved, or kept with the reason why it is not. When none is, each is told, and the first
+/// reason is thrown.
+std::vector<run::ModelSpec> resolve_words(Context& context, const std::vector<std::string>& words) {
   std::vector<run::ModelSpec> models;
   std::exception_ptr first;
+  bool found = false;
   for (const std::string& word : words) {
     try {
       models.push_back(resolve_one_model(context, word));
+      found = true;
     } catch (const UsageError& error) {
-      // A name that nothing is called is a slip of the pen, and an address that is refused may have
-      // a password in it, which is not kept.
-      const bool slip =
-          (error.code() == "E-MODEL-NOT-FOUND" && word.find('/') == std::string::npos) ||
-          error.code() == "E-SERVER-ADDRESS";
-      if (unresolved == Unresolved::kThrow || slip) {
+      // An address that is refused may have a password in it, which is not kept.
+      if (words.size() == 1 || error.code() == "E-SERVER-ADDRESS") {
         throw;
       }
       first = first ? first : std::current_exception();
-      run::ModelSpec spec;
-      spec.word = word;
-      spec.name = word;
-      spec.trust_remote_code = trusts_code(context.settings);
-      spec.not_run = run::NotRun{error.code(), error.what()};
-      models.push_back(std::move(spec));
+      models.push_back(unresolved_spec(context, word, error));
     }
   }
-  const auto failed = std::count_if(models.begin(), models.end(), [](const run::ModelSpec& model) {
-    return model.not_run.has_value();
-  });
-  if (failed == static_cast<std::ptrdiff_t>(models.size())) {
-    std::rethrow_exception(first);
+  if (found) {
+    return models;
   }
-  return models;
+  for (const run::ModelSpec& model : models) {
+    warn_not_run(context, model);
+  }
+  std::rethrow_exception(first);
 }
 
 /// Models of one size stay in the order in which they were named; those that are not here go last.
@@ -153,12 +156,18 @@ void put_largest_first(std::vector<run::ModelSpec>& models) {
 
 }  // namespace
 
-std::vector<run::ModelSpec> resolve_models(Context& context, Unresolved unresolved) {
+void warn_not_run(Context& context, const run::ModelSpec& model) {
+  context.log.warning(
+      "run",
+      fmt::format("{}: not run: {} [{}]", model.name, model.not_run->reason, model.not_run->code));
+}
+
+std::vector<run::ModelSpec> resolve_models(Context& context) {
   std::vector<std::string> words = context.settings.texts("model");
   if (words.empty()) {
     words = {"demo"};
   }
-  std::vector<run::ModelSpec> models = resolve_words(context, words, unresolved);
+  std::vector<run::ModelSpec> models = resolve_words(context, words);
   std::map<std::string, std::string> words_of_folders;
   std::set<std::string> names;
   for (run::ModelSpec& spec : models) {

@@ -10,19 +10,15 @@
 /// What words for models mean.
 namespace headroom::cli {
 
-/// What becomes of a word that names no model on this machine.
-enum class Unresolved {
-  kThrow,
-  /// Told, and kept with ModelSpec::not_run, as long as another word can be resolved. A name that
-  /// nothing is called throws all the same.
-  kKeep,
-};
-
 /// The models that --model names (the embedded one without it), each resolved and told to the user,
-/// largest first unless --order says otherwise. Throws UsageError for an unknown word, and
-/// "E-MODEL-TWICE" for one that is named twice.
-std::vector<run::ModelSpec> resolve_models(Context& context,
-                                           Unresolved unresolved = Unresolved::kThrow);
+/// largest first unless --order says otherwise. Of several one that cannot be resolved is kept with
+/// ModelSpec::not_run. Throws UsageError for the only one, when none of several can be resolved
+/// (each is told then, too), for a wrong address of a server, and "E-MODEL-TWICE" for one that is
+/// named twice.
+std::vector<run::ModelSpec> resolve_models(Context& context);
+
+/// Tells why a model is not asked. `model` has `not_run`.
+void warn_not_run(Context& context, const run::ModelSpec& model);
 
 /// Where words for models are looked up: the embedded model, the cache, the table of names with
 /// what the configuration files add.

@@ -9,6 +9,7 @@
 #include "base/grouped.h"
 #include "commands.h"
 #include "memory/system_source.h"
+#include "model_inputs.h"
 #include "run/folder.h"
 #include "run/grouping.h"
 #include "run/resume.h"
@@ -53,10 +54,7 @@ void require_fits(Context& context, run::Specification& spec, Asking& asking) {
   }
   for (const run::ModelSpec& model : spec.models) {
     if (model.not_run) {
-      context.log.warning(
-          "run",
-          fmt::format(
-              "{}: not run: {} [{}]", model.name, model.not_run->reason, model.not_run->code));
+      warn_not_run(context, model);
     }
   }
   if (!askable) {

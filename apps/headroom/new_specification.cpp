@@ -107,6 +107,17 @@ void take_scoring(const Settings& settings, run::Specification& spec) {
   spec.legacy_results = settings.on("save-results");
 }
 
+std::string read_system(const Settings& settings) {
+  const std::string text = settings.text("system");
+  if (text.find("<image>") != std::string::npos) {
+    throw UsageError("E-PROMPT-IMAGES",
+                     fmt::format("{}: '<image>' is the place of a picture, and a system message "
+                                 "has none; take it out",
+                                 settings.origin("system")));
+  }
+  return text;
+}
+
 }  // namespace
 
 run::Specification specification(Context& context,
@@ -130,7 +141,7 @@ run::Specification specification(Context& context,
   if (flag("sample-id", command) != nullptr) {
     take_questions(settings, data, spec);
   }
-  spec.system = settings.text("system");
+  spec.system = read_system(settings);
   spec.max_tokens = narrow(context, "max-tokens");
   if (spec.max_tokens == 0) {
     throw UsageError("E-USAGE-VALUE",

@@ -2,7 +2,9 @@
 #include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <deque>
+#include <iterator>
 
 #include "base/errors.h"
 #include "base/spelling.h"
@@ -104,7 +106,10 @@ void require_one_value(const Flag& flag, const std::vector<std::string>& texts) 
   }
 }
 
-void take_positionals(Settings& settings, const std::vector<std::string>& extras) {
+/// `plain`: words that stand behind "--" and are no flags, whatever they begin with.
+void take_positionals(Settings& settings,
+                      const std::vector<std::string>& extras,
+                      const std::vector<std::string>& plain) {
   const CommandInfo& command = settings.command();
   std::vector<std::string> wanted;
   std::string_view rest = command.positionals;
@@ -117,6 +122,10 @@ void take_positionals(Settings& settings, const std::vector<std::string>& extras
     if (word.size() > 1 && word.front() == '-') {
       throw_unknown(command, word);
     }
+  }
+  std::vector<std::string> all = extras;
+  all.insert(all.end(), plain.begin(), plain.end());
+  for (const std::string& word : all) {
     if (settings.positionals().size() == wanted.size()) {
       throw UsageError("E-USAGE-WORD",
                        fmt::format("headroom {}: '{}' is one word too many; it takes {}",
@@ -167,8 +176,10 @@ Settings parse_command_line(const CommandInfo& command, const std::vector<std::s
       }
     }
   }
+  const auto end = std::find(words.begin(), words.end(), "--");
+  const std::vector<std::string> plain(end == words.end() ? end : end + 1, words.end());
   try {
-    app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
+    app.parse(std::vector<std::string>(std::make_reverse_iterator(end), words.rend()));
   } catch (const CLI::ArgumentMismatch& error) {
     throw_without_value(command, error.what());
   } catch (const CLI::ParseError& error) {
@@ -184,7 +195,7 @@ Settings parse_command_line(const CommandInfo& command, const std::vector<std::s
       settings.offer(*slot.flag, std::move(slot.texts), origin);
     }
   }
-  take_positionals(settings, app.remaining());
+  take_positionals(settings, app.remaining(), plain);
   return settings;
 }
 

@@ -1,6 +1,7 @@
 #include "progress_line.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <chrono>
 
@@ -11,12 +12,12 @@ namespace headroom::cli {
 
 report::Style style_out(const Console& console) {
   const ConsoleOptions& options = console.options();
-  return {options.color_out, options.ascii, options.width};
+  return {options.color_out, options.ascii, options.width_out};
 }
 
 report::Style style_err(const Console& console) {
   const ConsoleOptions& options = console.options();
-  return {options.color_err, options.ascii, options.width};
+  return {options.color_err, options.ascii, options.width_err};
 }
 
 void ProgressLine::on_loaded(const run::ModelRecord& model) {
@@ -69,7 +70,9 @@ void ProgressLine::show(const run::Progress& progress) {
   if (redraw) {
     // A line that fills the last column, or breaks, cannot be redrawn in place. The width is asked
     // for each time: the window may have changed.
-    console_.status(report::progress_text(progress, style, terminal_width() - 1));
+    const std::optional<std::size_t> width = terminal_width(STDERR_FILENO);
+    console_.status(
+        report::progress_text(progress, style, width ? std::optional(*width - 1) : std::nullopt));
   } else {
     console_.note(report::progress_text(progress, style));
   }

@@ -94,8 +94,7 @@ void look_again(Context& context, run::Journal& journal, std::uint32_t number) {
       model.name = name;
     } catch (const UsageError& error) {
       model.not_run = run::NotRun{error.code(), error.what()};
-      context.log.warning(
-          "run", fmt::format("{}: not run: {} [{}]", model.name, error.what(), error.code()));
+      warn_not_run(context, model);
     }
   }
   if (!model.folder.empty()) {

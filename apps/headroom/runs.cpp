@@ -14,11 +14,13 @@
 namespace headroom::cli {
 
 ExitCode run_runs(Context& context) {
-  const auto folders = run::list_runs(context.settings.text("out"));
+  const std::string out = context.settings.text("out");
+  const auto folders = run::list_runs(out);
   if (context.settings.on("json")) {
     context.console.out(dump_json(report::runs_json(folders)) + "\n");
   } else {
-    context.console.out(report::runs_text(folders, style_out(context.console)));
+    context.console.out(folders.empty() ? fmt::format("no runs in {}\n", out)
+                                        : report::runs_text(folders, style_out(context.console)));
   }
   return ExitCode::kAllAnswered;
 }

@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "backends/server_address.h"
+#include "base/absolute_path.h"
 #include "base/errors.h"
 #include "base/files.h"
 #include "base/folder_entries.h"
@@ -215,15 +216,6 @@ ModelSource resolve_cached(const std::string& word,
                       revision == snapshot ? "" : fmt::format(" ({})", revision))};
 }
 
-std::string folder_label(const fs::path& folder) {
-  std::error_code error;
-  fs::path whole = fs::absolute(folder, error).lexically_normal();
-  if (!whole.has_filename()) {
-    whole = whole.parent_path();
-  }
-  return whole.filename().string();
-}
-
 /// A folder that the word names. A bare name that is also a known one must look like a model.
 std::optional<ModelSource> resolve_folder(const std::string& word, bool known_name) {
   std::error_code error;
@@ -240,7 +232,7 @@ std::optional<ModelSource> resolve_folder(const std::string& word, bool known_na
   }
   check_folder(folder);
   return ModelSource{
-      word, "mlx", folder, folder_label(folder), "", "", fmt::format("folder {}", word)};
+      word, "mlx", folder, last_name(folder), "", "", fmt::format("folder {}", word)};
 }
 
 /// The repository that "gguf:org/name+mmproj=FILE" is about.
@@ -386,8 +378,12 @@ ModelSource server_source(const std::string& word, const std::string& target, bo
 
 }  // namespace
 
-ModelSource resolve_model(const std::string& word, const ModelPlaces& places) {
-  const ModelName* const named = find_model_name(places.names, word);
+namespace {
+
+/// `named`: the name that the word is, null when it is none.
+ModelSource resolve_word(const std::string& word,
+                         const ModelName* named,
+                         const ModelPlaces& places) {
   if (auto source = resolve_folder(word, word == "demo" || named != nullptr)) {
     return *source;
   }
@@ -417,7 +413,23 @@ ModelSource resolve_model(const std::string& word, const ModelPlaces& places) {
   if (const auto repository = parse_repository(target)) {
     return resolve_cached(word, *repository, places.hub);
   }
-  throw_not_found(word, places.names);
+  // What a name stands for is not looked up among names.
+  throw_not_found(target, named != nullptr ? std::vector<ModelName>() : places.names);
+}
+
+}  // namespace
+
+ModelSource resolve_model(const std::string& word, const ModelPlaces& places) {
+  const ModelName* const named = find_model_name(places.names, word);
+  if (named == nullptr || named->origin == kBuiltIn) {
+    return resolve_word(word, named, places);
+  }
+  try {
+    return resolve_word(word, named, places);
+  } catch (const UsageError& error) {
+    throw UsageError(error.code(),
+                     fmt::format("{}: models.{}: {}", named->origin, word, error.what()));
+  }
 }
 
 }  // namespace headroom::backends

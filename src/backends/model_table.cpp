@@ -6,11 +6,13 @@ namespace headroom::backends {
 
 std::vector<ModelName> built_in_models() {
   return {
-      {"phi35_vision", "mlx-community/Phi-3.5-vision-instruct-4bit", "built in"},
-      {"llava_mlx", "mlx-community/llava-v1.6-mistral-7b-4bit", "built in"},
-      {"smolvlm_v2_instruct", "mlx-community/SmolVLM2-500M-Video-Instruct-mlx", "built in"},
-      {"smolvlm_instruct", "gguf:ggml-org/SmolVLM-500M-Instruct-GGUF", "built in"},
-      {"moondream2", "torch:vikhyatk/moondream2", "built in"},
+      {"phi35_vision", "mlx-community/Phi-3.5-vision-instruct-4bit", std::string(kBuiltIn)},
+      {"llava_mlx", "mlx-community/llava-v1.6-mistral-7b-4bit", std::string(kBuiltIn)},
+      {"smolvlm_v2_instruct",
+       "mlx-community/SmolVLM2-500M-Video-Instruct-mlx",
+       std::string(kBuiltIn)},
+      {"smolvlm_instruct", "gguf:ggml-org/SmolVLM-500M-Instruct-GGUF", std::string(kBuiltIn)},
+      {"moondream2", "torch:vikhyatk/moondream2", std::string(kBuiltIn)},
   };
 }
 

@@ -50,7 +50,7 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
   std::string found;
   for (const std::string& candidate : candidates) {
     const std::size_t distance = edits(word, candidate);
-    if (distance < best && distance <= allowed(word, candidate)) {
+    if (distance > 0 && distance < best && distance <= allowed(word, candidate)) {
       best = distance;
       found = candidate;
     }

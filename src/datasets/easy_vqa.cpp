@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/absolute_path.h"
 #include "base/errors.h"
 #include "json_text.h"
 #include "prompt.h"
@@ -21,11 +22,6 @@ scoring::Truth truth_of(const std::string& answer) {
   return {{answer}, "other", is_shape(answer) ? "shape" : "color"};
 }
 
-std::string split_name(const std::filesystem::path& folder) {
-  const std::filesystem::path whole = std::filesystem::absolute(folder).lexically_normal();
-  return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
-}
-
 bool is_number(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
@@ -33,7 +29,7 @@ bool is_number(std::string_view text) {
 }  // namespace
 
 EasyVqaReader::EasyVqaReader(const std::filesystem::path& folder)
-    : folder_(folder), split_(split_name(folder)), records_(folder / "questions.json") {}
+    : folder_(folder), split_(last_name(folder)), records_(folder / "questions.json") {}
 
 std::optional<Item> EasyVqaReader::next() {
   const std::optional<Row> read = records_.next();

@@ -53,6 +53,8 @@ class FieldCensus {
 
   std::string list() const;
 
+  const std::set<std::string>& names() const { return seen_; }
+
  private:
   std::set<std::string> seen_;
 };

@@ -9,8 +9,10 @@
 #include <string_view>
 #include <system_error>
 
+#include "base/absolute_path.h"
 #include "base/errors.h"
 #include "base/spelling.h"
+#include "dangling_link.h"
 #include "easy_vqa.h"
 #include "json_elements.h"
 #include "json_text.h"
@@ -37,10 +39,6 @@ bool on_disk(const fs::path& path) {
 bool is_folder(const fs::path& path) {
   std::error_code ignored;
   return fs::is_directory(path, ignored);
-}
-
-std::string absolute_text(const fs::path& path) {
-  return fs::absolute(path).lexically_normal().string();
 }
 
 std::string extension_of(const fs::path& path) {
@@ -113,9 +111,9 @@ Dataset open_vqav2(const std::string& target, const OpenOptions& options) {
   // The index is made by the first pass and serves all of them.
   auto index = std::make_shared<std::shared_ptr<const AnnotationIndex>>();
   const fs::path questions = files.questions;
-  std::string argument = absolute_text(is_folder(target) ? fs::path(target) : files.questions);
+  std::string argument = absolute_path(is_folder(target) ? fs::path(target) : files.questions);
   if (files.annotations_named) {
-    argument += "," + absolute_text(files.annotations);
+    argument += "," + absolute_path(files.annotations);
   }
   return {"vqav2",
           std::move(label),
@@ -172,13 +170,13 @@ Dataset open_path(const fs::path& path, const OpenOptions& options) {
   if (extension == ".json") {
     return open_json(path, options);
   }
-  throw UsageError(
-      "E-DATA-FORMAT",
-      fmt::format("{}: files ending in '{}' are not read; convert it to one JSON object "
-                  "a line (FILE.jsonl), or name its format; data may be: {}",
-                  path.string(),
-                  extension,
-                  kPossible));
+  throw UsageError("E-DATA-FORMAT",
+                   fmt::format("{}: files {} are not read; convert it to one JSON object a line "
+                               "(FILE.jsonl), or name its format; data may be: {}",
+                               path.string(),
+                               extension.empty() ? "without an ending"
+                                                 : fmt::format("ending in '{}'", extension),
+                               kPossible));
 }
 
 std::optional<Dataset> open_prefixed(const std::string& word, const OpenOptions& options) {
@@ -240,9 +238,10 @@ Dataset open_word(const std::string& word, const OpenOptions& options) {
     return std::move(*dataset);
   }
   throw UsageError("E-DATA-WORD",
-                   fmt::format("data '{}': neither a file or folder nor a data set's name{}; data "
-                               "may be: {}",
+                   fmt::format("data '{}': neither a file or folder nor a data set's name{}{}; "
+                               "data may be: {}",
                                word,
+                               dangling_link_text(word),
                                did_you_mean(word, similar_candidates(word)),
                                kPossible));
 }
@@ -265,7 +264,7 @@ Dataset open_dataset(const std::string& word, const OpenOptions& options) {
                                  word));
   }
   if (dataset.argument.empty()) {
-    dataset.argument = absolute_text(dataset.path);
+    dataset.argument = absolute_path(dataset.path);
   }
   return dataset;
 }

@@ -18,6 +18,7 @@
 #include "mentions.h"
 #include "picture_cell.h"
 #include "picture_names.h"
+#include "unknown_keys.h"
 #include "vqav2_records.h"
 
 namespace headroom::datasets {
@@ -88,11 +89,54 @@ void read_facts(const Json& object, PictureFacts& facts) {
   }
 }
 
+const std::vector<std::string> kFactKeys = {"items", "colors", "people", "summary", "questions"};
+const std::vector<std::string> kItemKeys = {"shape", "object", "color", "attribute", "position"};
+const std::vector<std::string> kQuestionKeys = {"question", "answer"};
+// What COCO's files have beside what is read of them is no slip of the pen.
+const std::vector<std::string> kCocoImageKeys = {
+    "id", "file_name", "width", "height", "license", "date_captured", "flickr_url", "coco_url"};
+const std::vector<std::string> kCocoCaptionKeys = {"id", "image_id", "caption"};
+
+/// Keys of a row that are read.
+std::vector<std::string> row_keys(const Fields& fields) {
+  std::vector<std::string> keys = kFactKeys;
+  keys.insert(keys.end(), {"caption", "captions", "description", "facts"});
+  for (const Role role : {Role::kId, Role::kImage}) {
+    keys.insert(keys.end(), fields.names(role).begin(), fields.names(role).end());
+  }
+  return keys;
+}
+
+void add_unknown_of_list(const Json* list,
+                         const std::vector<std::string>& known,
+                         UnknownKeys& unknown) {
+  if (list != nullptr && list->is_array()) {
+    for (const Json& each : *list) {
+      unknown.add(each, known);
+    }
+  }
+}
+
+/// Of what read_facts() looks into.
+void add_unknown_of_facts(const Json& object, UnknownKeys& unknown) {
+  add_unknown_of_list(member(object, "items"), kItemKeys, unknown);
+  add_unknown_of_list(member(object, "questions"), kQuestionKeys, unknown);
+}
+
+void note_unknown(const std::string& file, const UnknownKeys& unknown, PictureRecords& records) {
+  if (const std::optional<std::string> notice = unknown.notice()) {
+    records.notices.push_back(fmt::format("{}: {}", file, *notice));
+  }
+}
+
 /// Entries from objects that name their picture.
 class RecordReader {
  public:
   RecordReader(std::unique_ptr<RowSource> rows, fs::path folder)
-      : rows_(std::move(rows)), fields_({}), names_(std::move(folder)) {}
+      : rows_(std::move(rows)),
+        fields_({}),
+        row_keys_(row_keys(fields_)),
+        names_(std::move(folder)) {}
 
   PictureRecords read() {
     while (const std::optional<Row> row = rows_->next()) {
@@ -114,6 +158,7 @@ class RecordReader {
           fmt::format("found under the other Unicode form (NFC/NFD): {}",
                       counted(names_.found_under_other_form(), "picture name")));
     }
+    note_unknown(rows_->file(), unknown_, records_);
     return std::move(records_);
   }
 
@@ -136,9 +181,14 @@ class RecordReader {
     add_texts(member(row, "captions"), entry.captions);
     add_texts(member(row, "description"), entry.captions);
     read_facts(row, entry.facts);
+    unknown_.add(row, row_keys_);
+    add_unknown_of_facts(row, unknown_);
     if (const Json* const facts = member(row, "facts"); facts != nullptr) {
       // A bare list is the items.
-      read_facts(facts->is_object() ? *facts : Json{{"items", *facts}}, entry.facts);
+      const Json object = facts->is_object() ? *facts : Json{{"items", *facts}};
+      read_facts(object, entry.facts);
+      unknown_.add(object, kFactKeys);
+      add_unknown_of_facts(object, unknown_);
     }
     keep(std::move(entry), fields_.find(row, Role::kId) != nullptr, where);
   }
@@ -195,6 +245,8 @@ class RecordReader {
 
   std::unique_ptr<RowSource> rows_;
   Fields fields_;
+  std::vector<std::string> row_keys_;
+  UnknownKeys unknown_;
   PictureNames names_;
   PictureRecords records_;
   std::unordered_map<std::string, Place> places_;  ///< by id
@@ -243,9 +295,11 @@ PictureRecords read_coco(const fs::path& file, const fs::path& pictures) {
   result.name = "coco";
   std::unordered_map<std::string, std::size_t> by_id;
   std::optional<PictureNames> names;
+  UnknownKeys unknown_keys;
   JsonElements images(file, "images");
   while (const std::optional<Row> row = images.next()) {
     const Json record = parse_record(images, *row);
+    unknown_keys.add(record, kCocoImageKeys);
     PictureEntry entry;
     entry.id = required_text(record, "id", images, *row);
     entry.line = row->number;
@@ -268,6 +322,7 @@ PictureRecords read_coco(const fs::path& file, const fs::path& pictures) {
   JsonElements annotations(file, "annotations");
   while (const std::optional<Row> row = annotations.next()) {
     const Json record = parse_record(annotations, *row);
+    unknown_keys.add(record, kCocoCaptionKeys);
     const std::string id = required_text(record, "image_id", annotations, *row);
     const auto known = by_id.find(id);
     if (known == by_id.end()) {
@@ -284,6 +339,7 @@ PictureRecords read_coco(const fs::path& file, const fs::path& pictures) {
                                          counted(unknown.count(), "caption"),
                                          unknown.list()));
   }
+  note_unknown(file.string(), unknown_keys, result);
   return result;
 }
 

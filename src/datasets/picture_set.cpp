@@ -9,10 +9,12 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/absolute_path.h"
 #include "base/errors.h"
 #include "base/folder_entries.h"
 #include "base/grouped.h"
 #include "base/spelling.h"
+#include "dangling_link.h"
 #include "mentions.h"
 #include "picture_files.h"
 #include "picture_names.h"
@@ -29,19 +31,14 @@ constexpr std::string_view kPossible =
     "a folder, a picture, a pattern in quotes ('pics/*.jpg'), a file with one path a line, "
     "FILE.jsonl or FILE.json with captions or facts";
 
-std::string absolute_text(const fs::path& path) {
-  return fs::absolute(path).lexically_normal().string();
-}
-
 bool is_folder(const fs::path& path) {
   std::error_code ignored;
   return fs::is_directory(path, ignored);
 }
 
 std::string folder_label(const fs::path& folder) {
-  const fs::path whole = fs::absolute(folder).lexically_normal();
-  const fs::path name = whole.has_filename() ? whole.filename() : whole.parent_path().filename();
-  return name.empty() ? "pictures" : name.string();
+  const std::string name = last_name(folder);
+  return name.empty() ? "pictures" : name;
 }
 
 /// Adds entries of pictures, in the order given; a name comes once.
@@ -99,10 +96,6 @@ std::vector<std::string> take_records(std::vector<std::string>& names) {
     return known;
   });
   return records;
-}
-
-std::string absolute_path(const fs::path& path) {
-  return fs::absolute(path).lexically_normal().string();
 }
 
 /// Gives the folder's pictures what the file says about them.
@@ -173,6 +166,13 @@ PictureSet from_records(const fs::path& file, const fs::path& pictures) {
                                files.front()));
 }
 
+/// --images of pictures that no file names.
+[[noreturn]] void refuse_images(const std::string& word) {
+  throw UsageError(
+      "E-DATA-IMAGES",
+      fmt::format("pictures '{}': they are named whole, so --images does not apply", word));
+}
+
 PictureSet from_folder(const fs::path& folder, const fs::path& pictures) {
   FolderPictures found = list_pictures(folder);
   std::vector<std::string> records = take_records(found.others);
@@ -190,6 +190,9 @@ PictureSet from_folder(const fs::path& folder, const fs::path& pictures) {
   }
   if (found.names.empty()) {
     refuse_without_pictures(folder.string(), found);
+  }
+  if (records.empty() && !pictures.empty()) {
+    refuse_images(folder.string());
   }
   PictureSet set;
   set.name = "folder";
@@ -279,6 +282,19 @@ PictureSet from_list(const fs::path& file, const fs::path& pictures) {
   return set;
 }
 
+/// Its lines would be taken for paths, each of a picture that is not there.
+void refuse_table(const fs::path& file) {
+  const std::string extension = file.extension().string();
+  if (extension == ".csv" || extension == ".tsv") {
+    throw UsageError("E-DATA-FORMAT",
+                     fmt::format("{}: files ending in '{}' are not read; convert it to one JSON "
+                                 "object a line (FILE.jsonl); pictures may be: {}",
+                                 file.string(),
+                                 extension,
+                                 kPossible));
+  }
+}
+
 PictureSet from_file(const fs::path& file, const fs::path& pictures) {
   if (is_picture(file) || is_picture_name(file)) {
     PictureSet set;
@@ -288,7 +304,11 @@ PictureSet from_file(const fs::path& file, const fs::path& pictures) {
     NameList(set).add(file.filename().string(), file, 1);
     return set;
   }
-  return is_records_name(file) ? from_records(file, pictures) : from_list(file, pictures);
+  if (is_records_name(file)) {
+    return from_records(file, pictures);
+  }
+  refuse_table(file);
+  return from_list(file, pictures);
 }
 
 std::vector<std::string> neighbours(const fs::path& path) {
@@ -333,8 +353,9 @@ PictureSet open_word(const std::string& word, const fs::path& pictures) {
     refuse_records(word, files);
   }
   throw UsageError("E-DATA-WORD",
-                   fmt::format("pictures '{}': no such file or folder{}; pictures may be: {}",
+                   fmt::format("pictures '{}': no such file or folder{}{}; pictures may be: {}",
                                word,
+                               dangling_link_text(word),
                                did_you_mean(word, neighbours(word)),
                                kPossible));
 }
@@ -374,12 +395,10 @@ std::vector<std::string> all_notices(const PictureSet& set) {
 PictureSet open_picture_set(const std::string& word, const fs::path& pictures) {
   PictureSet set = open_word(word, pictures);
   if (!pictures.empty() && (set.name == "glob" || set.name == "picture")) {
-    throw UsageError(
-        "E-DATA-IMAGES",
-        fmt::format("pictures '{}': they are named whole, so --images does not apply", word));
+    refuse_images(word);
   }
   if (set.argument.empty()) {
-    set.argument = absolute_text(set.path);
+    set.argument = absolute_path(set.path);
   }
   return set;
 }

@@ -8,15 +8,6 @@ namespace {
 
 constexpr std::string_view kPlace = "<image>";
 
-std::size_t count_places(std::string_view text) {
-  std::size_t count = 0;
-  for (auto at = text.find(kPlace); at != std::string_view::npos;
-       at = text.find(kPlace, at + kPlace.size())) {
-    ++count;
-  }
-  return count;
-}
-
 std::string_view without_leading_blanks(std::string_view text) {
   const std::size_t first = text.find_first_not_of(" \t\r\n");
   return first == std::string_view::npos ? std::string_view() : text.substr(first);
@@ -64,6 +55,15 @@ std::string options_prompt(std::string_view question, const std::vector<Option>&
   return fmt::format("{}\n{}\nAnswer with the option's letter from the given choices directly.",
                      question,
                      option_lines(options));
+}
+
+std::size_t count_places(std::string_view text) {
+  std::size_t count = 0;
+  for (auto at = text.find(kPlace); at != std::string_view::npos;
+       at = text.find(kPlace, at + kPlace.size())) {
+    ++count;
+  }
+  return count;
 }
 
 bool is_blank(std::string_view text) { return without_leading_blanks(text).empty(); }

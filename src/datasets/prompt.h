@@ -23,6 +23,9 @@ std::string options_prompt(std::string_view question, const std::vector<Option>&
 /// No text, or white space alone.
 bool is_blank(std::string_view text);
 
+/// How often the text has `<image>`.
+std::size_t count_places(std::string_view text);
+
 struct Asked {
   Conversation conversation;
   std::string defect;  ///< why it cannot be asked; then there is no conversation

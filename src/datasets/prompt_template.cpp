@@ -63,6 +63,29 @@ class PromptReader final : public DatasetReader {
   std::string prompt_;
 };
 
+/// A wrong number of places for every question is the prompt's fault, not the rows'.
+void require_some_fit(const Dataset& dataset, const std::string& prompt) {
+  if (count_places(prompt) == 0) {
+    return;
+  }
+  std::string misfit;
+  const std::unique_ptr<DatasetReader> reader = dataset.open();
+  while (const std::optional<Item> item = reader->next()) {
+    if (!item->defect.empty()) {
+      continue;
+    }
+    const Asked asked = ask_about(item->pictures.size(), filled(prompt, *item));
+    if (asked.defect.empty()) {
+      return;
+    }
+    misfit = misfit.empty() ? asked.defect : misfit;
+  }
+  if (!misfit.empty()) {
+    throw UsageError("E-PROMPT-IMAGES",
+                     fmt::format("--prompt: it fits no question of the data: {}", misfit));
+  }
+}
+
 }  // namespace
 
 Dataset with_prompt(Dataset dataset, const std::string& prompt) {
@@ -76,6 +99,7 @@ Dataset with_prompt(Dataset dataset, const std::string& prompt) {
                                  kQuestion,
                                  prompt));
   }
+  require_some_fit(dataset, prompt);
   dataset.open = [open = std::move(dataset.open), prompt] {
     return std::make_unique<PromptReader>(open(), prompt);
   };

@@ -5,6 +5,7 @@
 
 #include "base/errors.h"
 #include "base/grouped.h"
+#include "base/spelling.h"
 #include "json_text.h"
 #include "picture_cell.h"
 #include "prompt.h"
@@ -172,6 +173,20 @@ std::optional<Item> RowReader::next() {
   return item;
 }
 
+namespace {
+
+/// The field that is nearest in spelling to one of these names, else "FIELD".
+std::string nearest_field(const FieldCensus& census, const std::vector<std::string>& names) {
+  for (const std::string& field : census.names()) {
+    if (!nearest(field, names).empty()) {
+      return field;
+    }
+  }
+  return "FIELD";
+}
+
+}  // namespace
+
 void RowReader::finish() const {
   if (count_ == 0) {
     throw UsageError("E-DATA-EMPTY",
@@ -186,12 +201,13 @@ void RowReader::finish() const {
       throw UsageError(
           "E-DATA-FIELD",
           fmt::format("{}: no {} has the field {}; fields found: {}; name the right one with "
-                      "--map {}=FIELD",
+                      "--map {}={}",
                       rows_->file(),
                       rows_->unit(),
                       fmt::join(fields_.names(role), " or "),
                       census_.list(),
-                      to_string(role)));
+                      to_string(role),
+                      nearest_field(census_, fields_.names(role))));
     }
   }
 }

@@ -1,6 +1,6 @@
 #include "memory/geometry.h"
 
-#include "json_fields.h"
+#include "base/json_fields.h"
 
 namespace headroom::memory {
 
@@ -18,14 +18,14 @@ Json to_json(const PictureCost& cost) {
 PictureCost picture_cost_from_json(const Json& json) {
   const JsonFields fields(json, "picture cost");
   PictureCost cost;
-  cost.width = fields.whole32("width");
-  cost.height = fields.whole32("height");
-  cost.tiles = fields.whole32("tiles");
-  cost.tokens = fields.whole32("tokens");
-  cost.decode = fields.bytes("decode_bytes");
-  cost.pixels = fields.has("pixels_bytes") ? fields.bytes("pixels_bytes") : cost.decode;
-  cost.encode = fields.bytes("encode_bytes");
-  cost.features = fields.bytes("features_bytes");
+  cost.width = fields.unsigned32("width");
+  cost.height = fields.unsigned32("height");
+  cost.tiles = fields.unsigned32("tiles");
+  cost.tokens = fields.unsigned32("tokens");
+  cost.decode = fields.required_bytes("decode_bytes");
+  cost.pixels = fields.bytes("pixels_bytes").value_or(cost.decode);
+  cost.encode = fields.required_bytes("encode_bytes");
+  cost.features = fields.required_bytes("features_bytes");
   return cost;
 }
 
@@ -70,27 +70,27 @@ Geometry geometry_from_json(const Json& json) {
   Geometry geometry;
   geometry.family = fields.text("family");
   geometry.dtype = fields.text("dtype");
-  geometry.parameters = fields.whole("parameters");
-  geometry.weights = fields.bytes("weights_bytes");
-  geometry.vision_weights = fields.bytes_or_none("vision_weights_bytes");
-  geometry.load_staging = fields.bytes("load_staging_bytes");
-  geometry.engine = fields.bytes("engine_bytes");
-  geometry.engine_growth = fields.bytes("engine_growth_bytes");
-  geometry.kv_per_token = fields.bytes("kv_per_token_bytes");
-  geometry.kv_per_token_quantised = fields.bytes_or_none("kv_per_token_quantised_bytes");
-  geometry.kv_dequantised_per_token = fields.bytes_or_none("kv_dequantised_per_token_bytes");
-  geometry.kv_copied_per_token = fields.bytes_or_none("kv_copied_per_token_bytes");
-  geometry.kv_repeated_per_token = fields.bytes_or_none("kv_repeated_per_token_bytes");
+  geometry.parameters = fields.unsigned64("parameters");
+  geometry.weights = fields.required_bytes("weights_bytes");
+  geometry.vision_weights = fields.bytes("vision_weights_bytes", Bytes());
+  geometry.load_staging = fields.required_bytes("load_staging_bytes");
+  geometry.engine = fields.required_bytes("engine_bytes");
+  geometry.engine_growth = fields.required_bytes("engine_growth_bytes");
+  geometry.kv_per_token = fields.required_bytes("kv_per_token_bytes");
+  geometry.kv_per_token_quantised = fields.bytes("kv_per_token_quantised_bytes", Bytes());
+  geometry.kv_dequantised_per_token = fields.bytes("kv_dequantised_per_token_bytes", Bytes());
+  geometry.kv_copied_per_token = fields.bytes("kv_copied_per_token_bytes", Bytes());
+  geometry.kv_repeated_per_token = fields.bytes("kv_repeated_per_token_bytes", Bytes());
   geometry.kv_repeated_decoding_per_token =
-      fields.bytes_or_none("kv_repeated_decoding_per_token_bytes");
-  geometry.kv_moved_per_token = fields.bytes_or_none("kv_moved_per_token_bytes");
-  geometry.prefill_per_token = fields.bytes("prefill_per_token_bytes");
-  geometry.scores_per_token_pair = fields.bytes("scores_per_token_pair_bytes");
-  geometry.score_tokens = fields.has("score_tokens") ? fields.whole32("score_tokens") : 0;
-  geometry.logits_per_row = fields.bytes("logits_per_row_bytes");
-  geometry.context_tokens = fields.whole32("context_tokens");
-  geometry.shares_prefix = fields.flag_or("shares_prefix", true);
-  geometry.prefills_in_chunks = fields.flag_or("prefills_in_chunks", true);
+      fields.bytes("kv_repeated_decoding_per_token_bytes", Bytes());
+  geometry.kv_moved_per_token = fields.bytes("kv_moved_per_token_bytes", Bytes());
+  geometry.prefill_per_token = fields.required_bytes("prefill_per_token_bytes");
+  geometry.scores_per_token_pair = fields.required_bytes("scores_per_token_pair_bytes");
+  geometry.score_tokens = fields.unsigned32("score_tokens", 0);
+  geometry.logits_per_row = fields.required_bytes("logits_per_row_bytes");
+  geometry.context_tokens = fields.unsigned32("context_tokens");
+  geometry.shares_prefix = fields.flag("shares_prefix", true);
+  geometry.prefills_in_chunks = fields.flag("prefills_in_chunks", true);
   for (const Json& cost : fields.array("pictures")) {
     geometry.pictures.push_back(picture_cost_from_json(cost));
   }

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "base/errors.h"
-#include "json_fields.h"
+#include "base/json_fields.h"
 
 namespace headroom::memory {
 

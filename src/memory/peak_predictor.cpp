@@ -7,7 +7,7 @@
 #include <numeric>
 
 #include "base/errors.h"
-#include "json_fields.h"
+#include "base/json_fields.h"
 #include "online_regression.h"
 #include "plan_phases.h"
 
@@ -286,10 +286,10 @@ Json PeakPredictor::to_json() const {
 
 PeakPredictor PeakPredictor::from_json(const Json& json) {
   const JsonFields fields(json, "predictor");
-  if (fields.whole("version") != kVersion) {
+  if (fields.unsigned64("version") != kVersion) {
     throw InputError(
         "E-CONTRACT",
-        fmt::format("predictor: version {}, expected {}", fields.whole("version"), kVersion));
+        fmt::format("predictor: version {}, expected {}", fields.unsigned64("version"), kVersion));
   }
   PeakPredictor result;
   result.correction_->restore(json.value("regression", Json()));
@@ -310,10 +310,10 @@ PeakPredictor PeakPredictor::from_json(const Json& json) {
   result.shortfall_ = std::max(number(json, "shortfall"), 0.0);
   result.outliers_ = static_cast<int>(std::clamp(number(json, "outliers"), -1e6, 1e6));
   result.settling_ = static_cast<int>(std::clamp(number(json, "settling"), 0.0, 1e6));
-  result.record_.samples = fields.whole("samples");
-  result.record_.deaths = fields.whole("deaths");
-  result.record_.expected_low = fields.whole("expected_low");
-  result.record_.upper_low = fields.whole("upper_low");
+  result.record_.samples = fields.unsigned64("samples");
+  result.record_.deaths = fields.unsigned64("deaths");
+  result.record_.expected_low = fields.unsigned64("expected_low");
+  result.record_.upper_low = fields.unsigned64("upper_low");
   read_errors(fields.array("first_percent"), result.record_.first);
   read_errors(fields.array("last_percent"), result.record_.last);
   return result;

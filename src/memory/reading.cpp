@@ -8,7 +8,7 @@
 
 #include "base/errors.h"
 #include "base/iso_time.h"
-#include "json_fields.h"
+#include "base/json_fields.h"
 
 namespace headroom::memory {
 
@@ -58,13 +58,11 @@ Json to_json(const Reading& reading) {
 Reading reading_from_json(const Json& json) {
   const JsonFields fields(json, "reading");
   Reading reading;
-  if (fields.has("time")) {
+  if (fields.find("time") != nullptr) {
     reading.time = time_from_text(fields.text("time"));
   }
   for (const auto& [name, sensor] : kSensors) {
-    if (fields.has(name)) {
-      reading.*sensor = fields.bytes(name);
-    }
+    reading.*sensor = fields.bytes(name);
   }
   return reading;
 }

@@ -76,7 +76,7 @@ std::string division_text(const run::RunResults& results,
     }
     table.add(std::move(row));
   }
-  return "\n" + table.text() +
+  return "\n" + table.text(style.width) +
          (more > 0 ? fmt::format("and {} more in summary.json\n", counted(more, "type")) : "");
 }
 
@@ -220,7 +220,7 @@ Json best_json(const run::RunResults& results) {
                       {"questions", paired.difference.count},
                       {"pictures", paired.difference.clusters},
                       {"difference", paired.difference.mean},
-                      {"interval", interval_json(paired.difference.interval)},
+                      {"interval", interval_json(paired.difference)},
                       {"p_value", or_null(paired.p_value)},
                       {"p_value_holm", or_null(told.p_value)},
                       {"both_right", paired.both},

@@ -22,8 +22,7 @@ std::string f1_text(const std::optional<Estimate>& estimate) {
   }
   std::string text = fmt::format("{:.3f}", estimate->mean);
   if (estimate->interval) {
-    const scoring::Interval interval = scoring::within_unit(*estimate->interval);
-    text += fmt::format(" [{:.3f}–{:.3f}]", interval.low, interval.high);
+    text += fmt::format(" [{:.3f}–{:.3f}]", estimate->interval->low, estimate->interval->high);
   }
   return text + " of " + counted(estimate->count, "answer");
 }
@@ -66,32 +65,23 @@ std::string gain_line(const ContextGain& gain, const ContextResults& results) {
       "  gain     {}: none of {} has both answers\n", name, counted(gain.pairs, "pair"));
 }
 
-/// `interval`: of the same, as values of its kind can be.
-Json estimate_json(const std::optional<Estimate>& estimate, Json interval) {
+Json estimate_json(const std::optional<Estimate>& estimate) {
   if (!estimate) {
     return {};
   }
   return {{"mean", estimate->mean},
-          {"interval", std::move(interval)},
+          {"interval", interval_json(estimate)},
           {"count", estimate->count},
           {"clusters", estimate->clusters}};
-}
-
-Json share_estimate_json(const std::optional<Estimate>& estimate) {
-  return estimate_json(estimate, unit_interval_json(estimate));
-}
-
-Json difference_json(const std::optional<Estimate>& estimate) {
-  return estimate_json(estimate, interval_json(estimate ? estimate->interval : std::nullopt));
 }
 
 Json turn_json(const TurnResults& turn) {
   Json json = {{"items", turn.items},
                {"answered", turn.answered},
-               {"score", share_estimate_json(turn.score)},
-               {"score_answered", share_estimate_json(turn.score_answered)},
-               {"agreement", share_estimate_json(turn.agreement)},
-               {"consistency", share_estimate_json(turn.consistency)}};
+               {"score", estimate_json(turn.score)},
+               {"score_answered", estimate_json(turn.score_answered)},
+               {"agreement", estimate_json(turn.agreement)},
+               {"consistency", estimate_json(turn.consistency)}};
   if (turn.turn != 0) {
     json["turn"] = turn.turn;
     json["question"] = turn.question;
@@ -136,7 +126,7 @@ std::string facts_table(const ContextResults& results, const Style& style) {
     }
     table.add(std::move(row));
   }
-  return table.text();
+  return table.text(style.width);
 }
 
 /// How much the answers have in common with the model's own.
@@ -152,7 +142,7 @@ std::string agreement_table(const ContextResults& results, const Style& style) {
                f1_text(arm.follow_ups.agreement),
                f1_text(arm.follow_ups.consistency)});
   }
-  return table.text();
+  return table.text(style.width);
 }
 
 }  // namespace
@@ -193,7 +183,7 @@ Json context_json(const ContextResults& results) {
     gains.push_back({{"over", gain.over},
                      {"pairs", gain.pairs},
                      {"left_out", gain.left_out},
-                     {"difference", difference_json(gain.difference)}});
+                     {"difference", estimate_json(gain.difference)}});
   }
   return {{"scored_by", results.by_facts ? "facts" : "consistency"},
           {"arms", std::move(arms)},

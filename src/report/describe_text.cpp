@@ -157,12 +157,15 @@ std::string flags_lines(const DescribeResults& describe) {
 }
 
 std::string speed_line(const DescribeResults& describe) {
+  if (describe.generated_tokens == 0) {
+    return "nothing generated";
+  }
   const auto speed = describe.tokens_per_second();
-  return speed ? fmt::format("{:.1f} generated tokens/s: {} in {} of decoding",
-                             *speed,
-                             counted(describe.generated_tokens, "token"),
-                             duration_text(describe.decode_seconds))
-               : "nothing generated";
+  return fmt::format(
+      "{}: {} in {} of decoding",
+      speed ? fmt::format("{:.1f} generated tokens/s", *speed) : "too little to tell",
+      counted(describe.generated_tokens, "token"),
+      duration_text(describe.decode_seconds));
 }
 
 std::string marks_line(const ModelResults& model) {
@@ -208,7 +211,7 @@ std::string describe_text(const run::RunResults& results, const Style& style) {
   for (const ModelResults& model : results.models) {
     add_row(table, model, style);
   }
-  text += table.text();
+  text += table.text(style.width);
   for (const ModelResults& model : results.models) {
     text += results.models.size() > 1 ? "\n" + model.model.spec.name + "\n" : "\n";
     if (const auto far = unfinished(model, results.run.state, "prompt")) {

@@ -57,7 +57,7 @@ Json division_json(const std::map<std::string, run::TypeAccuracy>& division) {
   for (const auto& [type, accuracy] : division) {
     by_type[type] = {{"count", accuracy.asked.count},
                      {"accuracy", accuracy.asked.mean},
-                     {"interval", unit_interval_json(accuracy.asked)},
+                     {"interval", interval_json(accuracy.asked)},
                      {"answered", accuracy.answered ? accuracy.answered->count : 0},
                      {"accuracy_answered", mean_or_null(accuracy.answered)}};
   }
@@ -107,11 +107,11 @@ Json model_json(const run::ModelResults& model) {
       {"unscored", counts.unscored},
       {"accuracy", mean_or_null(model.accuracy)},
       {"accuracy_answered", mean_or_null(model.accuracy_answered)},
-      {"interval", unit_interval_json(model.accuracy)},
+      {"interval", interval_json(model.accuracy)},
       {"accuracy_count", model.accuracy ? model.accuracy->count : 0},
       {"clusters", model.accuracy ? model.accuracy->clusters : 0},
       {"second_accuracy", mean_or_null(model.second_accuracy)},
-      {"second_interval", unit_interval_json(model.second_accuracy)},
+      {"second_interval", interval_json(model.second_accuracy)},
       {"by_answer_type", division_json(model.by_answer_type)},
       {"by_question_type", division_json(model.by_question_type)},
       {"pictures",

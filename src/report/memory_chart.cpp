@@ -93,6 +93,13 @@ void raise(std::optional<double>& into, const std::optional<memory::Range>& rang
   }
 }
 
+/// Columns of a drawing that goes elsewhere.
+constexpr std::size_t kWithoutTerminal = 80;
+
+std::size_t plot_width(std::size_t columns) {
+  return std::max(kLeastPlot, columns > kLabel + 2 ? columns - kLabel - 2 : 0);
+}
+
 class Drawing {
  public:
   Drawing(const MemoryChart& chart, const Style& style)
@@ -100,7 +107,7 @@ class Drawing {
         style_(style),
         glyphs_(style.ascii ? kAscii : kUnicode),
         axis_(chart.spans),
-        width_(std::max(kLeastPlot, style.width > kLabel + 2 ? style.width - kLabel - 2 : 0)),
+        width_(plot_width(style.width.value_or(kWithoutTerminal))),
         columns_(width_) {
     fill_columns();
     set_scale();

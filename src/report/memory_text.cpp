@@ -233,7 +233,7 @@ std::string readings_line(const ModelMemory& model) {
                      iso_time(model.chart.spans.back().end()));
 }
 
-std::string events_table(const ModelMemory& model) {
+std::string events_table(const ModelMemory& model, const Style& style) {
   Table table;
   table.add({"what happened", "count", "fruitless", "freed", "took"});
   for (const auto& [key, all] : model.cleanups) {
@@ -246,7 +246,7 @@ std::string events_table(const ModelMemory& model) {
   for (const auto& [kind, count] : model.counts) {
     table.add({kind, grouped(count)});
   }
-  return table.text();
+  return table.text(style.width);
 }
 
 Json cleanups_json(const ModelMemory& model) {
@@ -324,7 +324,7 @@ std::string show_memory_text(const JournalReader& journal, const Style& style) {
                         model.name,
                         memory::to_string(model.chart.counter),
                         model.budget_source.empty() ? "" : " · budget " + model.budget_source);
-    text += chart_text(model.chart, style) + "\n" + events_table(model);
+    text += chart_text(model.chart, style) + "\n" + events_table(model, style);
     text += fmt::format("\npeak        {}\nplan        {}\nprediction  {}\nreadings    {}\n",
                         peak_line(model),
                         deviations_line(model.from_plan, "planned"),

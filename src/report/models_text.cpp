@@ -33,7 +33,7 @@ std::string models_text(const std::vector<ListedModel>& models,
                here && model.weights ? to_string(*model.weights) : "–",
                model.dtype.empty() ? "–" : model.dtype});
   }
-  std::string text = table.text();
+  std::string text = table.text(style.width);
   std::string fetches;
   std::string problems;
   for (const ListedModel& model : models) {

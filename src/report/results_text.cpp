@@ -157,7 +157,7 @@ std::string results_text(const run::RunResults& results, const Style& style) {
   for (const ModelResults& model : results.models) {
     add_row(table, model, second, style);
   }
-  text += table.text();
+  text += table.text(style.width);
   for (const ModelResults& model : results.models) {
     text += results.models.size() > 1 ? "\n" + model.model.spec.name + "\n" : "\n";
     if (const auto far = unfinished(model, results.run.state, "question")) {

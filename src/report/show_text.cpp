@@ -120,6 +120,11 @@ std::string model_lines(const JournalReader& journal) {
   return text;
 }
 
+/// So many lines of the terminal, where there is one.
+std::optional<std::size_t> lines(const Style& style, std::size_t count) {
+  return style.width ? std::optional(*style.width * count) : std::nullopt;
+}
+
 std::string failures_text(const JournalReader& journal, const Style& style) {
   std::string text;
   for (const run::ModelRecord& model : journal.models()) {
@@ -136,7 +141,7 @@ std::string failures_text(const JournalReader& journal, const Style& style) {
                                 model.spec.name,
                                 item.item.id,
                                 to_string(answer->answer.outcome),
-                                shortened(answer->answer.error, style.width * 2),
+                                shortened(answer->answer.error, lines(style, 2)),
                                 answer->answer.error_code);
           }
         });
@@ -147,7 +152,7 @@ std::string failures_text(const JournalReader& journal, const Style& style) {
   return text.empty() ? text : "\nnot answered\n" + text;
 }
 
-std::string deaths_text(const JournalReader& journal) {
+std::string deaths_text(const JournalReader& journal, const Style& style) {
   const std::vector<run::DeathRecord> deaths = journal.deaths();
   std::string text;
   for (std::size_t i = 0; i < std::min(deaths.size(), kDeathsListed); ++i) {
@@ -157,7 +162,7 @@ std::string deaths_text(const JournalReader& journal) {
                         backends::to_string(death.death.kind),
                         death.death.detail,
                         death.group ? fmt::format(", group {}", *death.group) : "",
-                        shortened(death.death.evidence, 300));
+                        shortened(death.death.evidence, lines(style, 3)));
   }
   if (deaths.size() > kDeathsListed) {
     text += fmt::format("  and {} more\n", deaths.size() - kDeathsListed);
@@ -236,9 +241,6 @@ std::string answer_lines(const std::string& model,
 }  // namespace
 
 std::string runs_text(const std::vector<std::filesystem::path>& folders, const Style& style) {
-  if (folders.empty()) {
-    return "no runs here\n";
-  }
   Table table;
   table.add({"run", "begun", "state", "data", "models", "ended", "folder"});
   for (const auto& folder : folders) {
@@ -263,7 +265,7 @@ std::string runs_text(const std::vector<std::filesystem::path>& folders, const S
                            grouped(run["total"].get<std::uint64_t>())),
                folder.string()});
   }
-  return spelt(table.text(), style);
+  return spelt(table.text(style.width), style);
 }
 
 Json runs_json(const std::vector<std::filesystem::path>& folders) {
@@ -288,7 +290,7 @@ std::string show_run_text(const JournalReader& journal,
   text += spec_lines(results.run.spec);
   text += model_lines(journal);
   text = spelt(std::move(text), style) + "\n" + results_text(results, style);
-  text += spelt(failures_text(journal, style) + deaths_text(journal), style);
+  text += spelt(failures_text(journal, style) + deaths_text(journal, style), style);
   return text;
 }
 

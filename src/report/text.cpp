@@ -53,8 +53,8 @@ std::string accuracy_text(const std::optional<scoring::Estimate>& estimate) {
   }
   std::string text = percent(estimate->mean);
   if (estimate->interval) {
-    const scoring::Interval interval = scoring::within_unit(*estimate->interval);
-    text += fmt::format(" [{:.1f}–{:.1f}]", interval.low * 100.0, interval.high * 100.0);
+    text += fmt::format(
+        " [{:.1f}–{:.1f}]", estimate->interval->low * 100.0, estimate->interval->high * 100.0);
   }
   return text;
 }
@@ -134,25 +134,55 @@ std::size_t shown_width(std::string_view text) {
   return width;
 }
 
-std::string shortened(std::string_view text, std::size_t width) {
+std::string shortened(std::string_view text, std::optional<std::size_t> width) {
   std::string clean;
   for (const char c : text) {
     const bool control = static_cast<unsigned char>(c) < 0x20U || c == '\x7f';
     clean += control ? ' ' : c;
   }
-  if (shown_width(clean) <= width) {
+  if (!width || shown_width(clean) <= *width) {
     return clean;
   }
   std::size_t end = 0;
   for (std::size_t columns = 0; end < clean.size(); ++end) {
-    if (!continues(clean[end]) && ++columns == std::max<std::size_t>(width, 1)) {
+    if (!continues(clean[end]) && ++columns == std::max<std::size_t>(*width, 1)) {
       break;
     }
   }
   return clean.substr(0, end) + "…";
 }
 
-std::string Table::text() const {
+std::string Table::text(std::optional<std::size_t> width) const {
+  std::string table = aligned();
+  for (std::size_t start = 0; width && start < table.size();) {
+    const std::size_t end = table.find('\n', start);
+    if (shown_width(std::string_view(table).substr(start, end - start)) > *width) {
+      return stacked();
+    }
+    start = end + 1;
+  }
+  return table;
+}
+
+std::string Table::stacked() const {
+  const std::vector<std::string>& heads = rows_.front();
+  std::size_t widest = 0;
+  for (std::size_t i = 1; i < heads.size(); ++i) {
+    widest = std::max(widest, shown_width(heads[i]));
+  }
+  const std::string indent(heads.front().find_first_not_of(' ') + 2, ' ');
+  std::string result;
+  for (std::size_t row = 1; row < rows_.size(); ++row) {
+    result += rows_[row].front() + "\n";
+    for (std::size_t i = 1; i < rows_[row].size(); ++i) {
+      const std::string blanks(widest - shown_width(heads[i]), ' ');
+      result += indent + heads[i] + blanks + "  " + rows_[row][i] + "\n";
+    }
+  }
+  return result;
+}
+
+std::string Table::aligned() const {
   std::vector<std::size_t> widths;
   for (const auto& row : rows_) {
     widths.resize(std::max(widths.size(), row.size()));

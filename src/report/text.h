@@ -34,18 +34,24 @@ std::string spelt(std::string text, const Style& style);
 
 /// Columns on the screen: code points, without combining marks and colour codes counted as none.
 std::size_t shown_width(std::string_view text);
-/// At most `width` columns, the rest being "…"; control characters become blanks.
-std::string shortened(std::string_view text, std::size_t width);
+/// At most `width` columns where there is a width, the rest being "…"; control characters become
+/// blanks.
+std::string shortened(std::string_view text, std::optional<std::size_t> width);
 
-/// Rows of cells, aligned; the first column to the left, the others to the right.
+/// Rows of cells below a row of heads, aligned; the first column to the left, the others to the
+/// right.
 class Table {
  public:
   void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
 
-  /// Two blanks between columns; each line ends with '\n'.
-  std::string text() const;
+  /// Two blanks between columns; each line ends with '\n'. Where that is wider than `width`, each
+  /// row is its first cell and a line for every other one, behind its head.
+  std::string text(std::optional<std::size_t> width) const;
 
  private:
+  std::string aligned() const;
+  std::string stacked() const;
+
   std::vector<std::vector<std::string>> rows_;
 };
 

@@ -16,13 +16,10 @@ Json mean_or_null(const std::optional<scoring::Estimate>& estimate) {
   return estimate ? Json(estimate->mean) : Json();
 }
 
-Json interval_json(const std::optional<scoring::Interval>& interval) {
-  return interval ? Json::array({interval->low, interval->high}) : Json();
-}
-
-Json unit_interval_json(const std::optional<scoring::Estimate>& estimate) {
-  return estimate && estimate->interval ? interval_json(scoring::within_unit(*estimate->interval))
-                                        : Json();
+Json interval_json(const std::optional<scoring::Estimate>& estimate) {
+  return estimate && estimate->interval
+             ? Json::array({estimate->interval->low, estimate->interval->high})
+             : Json();
 }
 
 }  // namespace headroom::report

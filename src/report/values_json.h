@@ -28,9 +28,6 @@ Json share_json(std::size_t part, std::size_t whole);
 Json mean_or_null(const std::optional<scoring::Estimate>& estimate);
 
 /// [low, high], or null.
-Json interval_json(const std::optional<scoring::Interval>& interval);
-
-/// The same of a mean within 0..1, cut to that.
-Json unit_interval_json(const std::optional<scoring::Estimate>& estimate);
+Json interval_json(const std::optional<scoring::Estimate>& estimate);
 
 }  // namespace headroom::report

@@ -196,7 +196,7 @@ std::optional<double> value_of(const Said& said, bool by_facts, const std::strin
 ContextGain gain_over(const Spoken& spoken, const ArmResults& other, bool by_facts) {
   ContextGain gain;
   gain.over = other.arm;
-  scoring::ClusteredMean differences;
+  scoring::ClusteredMean differences(scoring::kDifferences);
   for (const std::string& picture : spoken.pictures) {
     const std::string* const first = description(spoken, picture);
     for (const TurnResults& turn : other.turns) {
@@ -216,9 +216,6 @@ ContextGain gain_over(const Spoken& spoken, const ArmResults& other, bool by_fac
     }
   }
   gain.difference = differences.estimate();
-  if (gain.difference && gain.difference->interval) {
-    gain.difference->interval = scoring::within_difference(*gain.difference->interval);
-  }
   return gain;
 }
 

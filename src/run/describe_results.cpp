@@ -67,6 +67,9 @@ class Capability {
   std::string failure_;
 };
 
+/// A first token is the prefill's: answers of one token are not decoded, and their speed is none.
+constexpr double kLeastDecoding = 0.001;
+
 void add_flags(const worker::Answer& answer, DescribeResults& results) {
   FlaggedAnswer flagged{answer.id, flags_of(answer), {}};
   for (const AnswerFlag flag : flagged.flags) {
@@ -165,7 +168,7 @@ std::vector<AnswerFlag> flags_of(const worker::Answer& answer) {
 }
 
 std::optional<double> DescribeResults::tokens_per_second() const {
-  if (generated_tokens == 0 || decode_seconds <= 0) {
+  if (generated_tokens == 0 || decode_seconds < kLeastDecoding) {
     return std::nullopt;
   }
   return static_cast<double>(generated_tokens) / decode_seconds;

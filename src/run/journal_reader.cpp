@@ -321,7 +321,8 @@ PeakRecord JournalReader::nearest_peak(std::uint32_t model) const {
   Statement row = database_->query(
       "SELECT a.measured_peak, coalesce(a.planned_peak, m.planned_peak), "
       "coalesce(a.budget, m.budget) AS held FROM model m LEFT JOIN asked a ON a.model = m.no WHERE "
-      "m.no = ? ORDER BY a.measured_peak * 1.0 / held DESC, a.measured_peak DESC LIMIT 1");
+      "m.no = ? ORDER BY a.measured_peak * 1.0 / held DESC, a.measured_peak DESC, "
+      "a.no DESC LIMIT 1");
   row.bind(std::int64_t{model});
   if (!row.step()) {
     return {};

@@ -20,10 +20,13 @@ constexpr const char* kSchema = "headroom.specification/1";
 std::optional<std::uint64_t> parse_count(std::string_view text) {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value == 0) {
+  if (end != text.data() + text.size() || error == std::errc::invalid_argument) {
     return std::nullopt;
   }
-  return value;
+  if (error == std::errc::result_out_of_range) {
+    return std::numeric_limits<std::uint64_t>::max();  // more than anybody has
+  }
+  return value == 0 ? std::nullopt : std::optional(value);
 }
 
 /// Reads one key, if it is there, into a member.

@@ -391,6 +391,7 @@ memory::Reading Stretch::ask_items(OpenGroup& group,
                                    const std::optional<OpenGroup>& next) {
   move_wall();
   planned_peak_ = decision.planned_peak;
+  most_planned_ = std::max(most_planned_, decision.planned_peak);
   rung_ = decision.rung;
   set_limits(group.request.limits, decision.limits);
   set_deadline(group.request);
@@ -551,8 +552,7 @@ void Stretch::commit() {
   commit.model = plan_.model;
   commit.group = group_.value_or(0);
   commit.seconds = seconds_;
-  commit.peak = {
-      governor_.summary().measured_peak, governor_.plan().planned_peak(), governor_.budget().limit};
+  commit.peak = {governor_.summary().measured_peak, planned_for_peak(), governor_.budget().limit};
   commit.events = events_;
   commit.deaths = deaths_;
   commit.answers.swap(arrived_);
@@ -571,6 +571,12 @@ void Stretch::commit() {
   events_.clear();
   deaths_.clear();
   parts_.observer.on_progress(progress());
+}
+
+/// The plan of the start is of the hardest group in the data, as far as that was known then; a
+/// group has a plan of its own, by what it asks and by what is held when it is asked.
+Bytes Stretch::planned_for_peak() const {
+  return most_planned_ > Bytes() ? most_planned_ : governor_.plan().planned_peak();
 }
 
 /// Of what the sampler has seen; bounded also while the journal cannot be written.

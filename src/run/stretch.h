@@ -75,6 +75,8 @@ class Stretch {
                       const std::string& why);
   void note_death(const backends::Death& death);
   backends::AfterDeath after_death(const backends::Death& death, const worker::AskLimits& limits);
+  /// What this stretch's measured peak is compared with.
+  Bytes planned_for_peak() const;
   void take_readings();
   void commit();
   void count_earlier_answers();
@@ -104,6 +106,7 @@ class Stretch {
   memory::ReadingSeries series_;                                ///< not committed yet
   std::map<std::string, std::string> stopped_;  ///< for want of memory, to be asked again: id, why
   std::optional<Bytes> planned_peak_;
+  Bytes most_planned_;                     ///< of the groups that were asked; 0: none was
   std::string rung_;                       ///< on which the group is asked
   std::optional<Bytes> walked_peak_;       ///< of the group that was asked last
   Bytes held_;                             ///< by the worker, of the same

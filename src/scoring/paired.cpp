@@ -11,8 +11,8 @@ namespace {
 /// Quantiles of the normal distribution at 0.975 and 0.8.
 constexpr double kTwoSided5Percent = 1.959963984540054;
 constexpr double kPower80Percent = 0.8416212335729143;
-/// What sums of tenths leave where nothing varies.
-constexpr double kNoSpread = 1e-12;
+/// What sums of tenths leave of no difference.
+constexpr double kNoDifference = 1e-12;
 
 }  // namespace
 
@@ -45,19 +45,13 @@ std::optional<PairedResult> PairedComparison::result(double confidence) const {
     return result;
   }
   const double error = *difference->standard_error;
-  if (error > kNoSpread) {
-    if (difference->interval) {
-      result.difference.interval = within_difference(*difference->interval);
-    }
+  const double mean = std::fabs(difference->mean);
+  if (error > 0) {
+    result.p_value = student_t_beyond(mean / error, difference->clusters - 1);
+  } else {
     result.p_value =
-        student_t_beyond(std::fabs(difference->mean) / error, difference->clusters - 1);
-    return result;
+        mean <= kNoDifference ? 1.0 : std::exp2(1.0 - static_cast<double>(difference->clusters));
   }
-  result.difference.standard_error = 0;
-  result.difference.interval.reset();
-  result.p_value = std::fabs(difference->mean) <= kNoSpread
-                       ? 1.0
-                       : std::exp2(1.0 - static_cast<double>(difference->clusters));
   return result;
 }
 

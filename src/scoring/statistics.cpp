@@ -7,19 +7,26 @@ namespace headroom::scoring {
 
 namespace {
 
-/// Adds error and interval to a mean. `variance`: of the mean, with its small-sample factor.
-void set_interval(Estimate& estimate, double variance, double confidence) {
-  const double error = std::sqrt(variance);
-  const double reach = student_t(estimate.clusters - 1, confidence) * error;
-  estimate.standard_error = error;
-  estimate.interval = Interval{estimate.mean - reach, estimate.mean + reach};
-}
+/// What sums of tenths leave where nothing varies.
+constexpr double kNoSpread = 1e-12;
 
-Interval clamped(Interval interval, double low, double high) {
-  return {std::clamp(interval.low, low, high), std::clamp(interval.high, low, high)};
+/// Of a mean of clusters that all have this mean.
+Interval without_spread(double mean, std::size_t clusters, Interval range, double confidence) {
+  const double others = wilson(0, clusters, confidence).high;
+  return {mean - others * (mean - range.low), mean + others * (range.high - mean)};
 }
 
 }  // namespace
+
+Interval wilson(double share, std::size_t count, double confidence) {
+  const auto n = static_cast<double>(count);
+  const double z = normal_quantile(confidence);
+  const double z2 = z * z;
+  const double middle = share + z2 / (2 * n);
+  const double reach = z * std::sqrt(share * (1 - share) / n + z2 / (4 * n * n));
+  const double scale = 1 + z2 / n;
+  return {std::max(0.0, (middle - reach) / scale), std::min(1.0, (middle + reach) / scale)};
+}
 
 void ClusteredMean::add(double value, std::string_view cluster) {
   const auto [place, is_new] = index_.try_emplace(std::string(cluster), sums_.size());
@@ -51,12 +58,17 @@ std::optional<Estimate> ClusteredMean::estimate(double confidence) const {
     squares += deviation * deviation;
   }
   const auto clusters = static_cast<double>(sums_.size());
-  set_interval(result, clusters / (clusters - 1) * squares / (n * n), confidence);
+  const double error = std::sqrt(clusters / (clusters - 1) * squares) / n;
+  if (error <= kNoSpread) {
+    result.standard_error = 0;
+    result.interval = without_spread(result.mean, sums_.size(), range_, confidence);
+    return result;
+  }
+  const double reach = student_t(result.clusters - 1, confidence) * error;
+  result.standard_error = error;
+  result.interval = Interval{std::clamp(result.mean - reach, range_.low, range_.high),
+                             std::clamp(result.mean + reach, range_.low, range_.high)};
   return result;
 }
-
-Interval within_unit(Interval interval) { return clamped(interval, 0, 1); }
-
-Interval within_difference(Interval interval) { return clamped(interval, -1, 1); }
 
 }  // namespace headroom::scoring

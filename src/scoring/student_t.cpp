@@ -81,8 +81,11 @@ double student_t(std::size_t degrees, double confidence) {
   if (degrees < kExpandFrom) {
     return invert(confidence, [&](double t) { return two_sided_probability(t, degrees); });
   }
-  const double z = invert(confidence, [](double x) { return std::erf(x / std::numbers::sqrt2); });
-  return expanded(z, static_cast<double>(degrees));
+  return expanded(normal_quantile(confidence), static_cast<double>(degrees));
+}
+
+double normal_quantile(double confidence) {
+  return invert(confidence, [](double x) { return std::erf(x / std::numbers::sqrt2); });
 }
 
 }  // namespace headroom::scoring

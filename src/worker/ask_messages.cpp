@@ -4,7 +4,8 @@
 
 #include "base/base64.h"
 #include "base/errors.h"
-#include "fields.h"
+#include "base/json_fields.h"
+#include "reading_field.h"
 #include "worker/messages.h"
 
 namespace headroom::worker {
@@ -25,7 +26,7 @@ Json picture_to_json(const PictureRef& picture) {
 }
 
 PictureRef picture_from_json(const Json& json, const std::string& path) {
-  const Fields fields(json, path);
+  const JsonFields fields(json, path);
   PictureRef picture;
   picture.path = fields.raw("path");
   if (fields.find("bytes_base64") != nullptr) {
@@ -54,7 +55,7 @@ Json conversation_to_json(const Conversation& conversation) {
 }
 
 Part part_from_json(const Json& json, const std::string& path) {
-  const Fields fields(json, path);
+  const JsonFields fields(json, path);
   const bool image = fields.find("image") != nullptr;
   if (image == (fields.find("text") != nullptr)) {
     fields.fail("text", "a part has either 'text' or 'image'");
@@ -63,7 +64,7 @@ Part part_from_json(const Json& json, const std::string& path) {
 }
 
 Message message_from_json(const Json& json, const std::string& path) {
-  const Fields fields(json, path);
+  const JsonFields fields(json, path);
   Message message;
   message.role = fields.text("role");
   if (const Json* parts = fields.find_array("parts")) {
@@ -84,7 +85,7 @@ Json item_to_json(const AskItem& item) {
 }
 
 AskItem item_from_json(const Json& json, const std::string& path) {
-  const Fields fields(json, path);
+  const JsonFields fields(json, path);
   AskItem item;
   item.id = fields.text("id");
   item.max_tokens = fields.unsigned32("max_tokens", item.max_tokens);
@@ -123,7 +124,7 @@ Json limits_to_json(const AskLimits& limits) {
 }
 
 AskLimits limits_from_json(const Json& json) {
-  const Fields fields(json, "ask.limits");
+  const JsonFields fields(json, "ask.limits");
   AskLimits limits;
   limits.batch = fields.unsigned32("batch", limits.batch);
   limits.prefill_chunk = fields.unsigned32("prefill_chunk", limits.prefill_chunk);
@@ -168,19 +169,19 @@ Json log_probs_to_json(const std::vector<TokenLogProb>& log_probs) {
   return list;
 }
 
-std::pair<std::int32_t, double> candidate_from_json(const Json& json, const Fields& owner) {
+std::pair<std::int32_t, double> candidate_from_json(const Json& json, const JsonFields& owner) {
   const bool pair = json.is_array() && json.size() == 2 && json[0].is_number_integer() &&
                     (json[1].is_number() || json[1].is_null());
   if (!pair) {
     owner.fail("top", "expected pairs [token, log-probability]");
   }
   const Json object = {{"token", json[0]}};
-  return {Fields(object, owner.path_of("top")).signed32("token"),
+  return {JsonFields(object, owner.path_of("top")).signed32("token"),
           json[1].is_null() ? kImpossible : json[1].get<double>()};
 }
 
 TokenLogProb log_prob_from_json(const Json& json, const std::string& path) {
-  const Fields fields(json, path);
+  const JsonFields fields(json, path);
   TokenLogProb entry;
   entry.token = fields.signed32("token");
   entry.log_prob = fields.number("log_prob", kImpossible);
@@ -193,7 +194,7 @@ TokenLogProb log_prob_from_json(const Json& json, const std::string& path) {
 }
 
 PhaseSeconds seconds_from_json(const Json& json) {
-  const Fields fields(json, "answer.seconds");
+  const JsonFields fields(json, "answer.seconds");
   return {fields.number("preprocess", 0),
           fields.number("encode", 0),
           fields.number("prefill", 0),
@@ -220,7 +221,7 @@ Json to_json(const AskRequest& request) {
 
 template <>
 AskRequest from_json<AskRequest>(const Json& json) {
-  const Fields fields(json, "ask");
+  const JsonFields fields(json, "ask");
   AskRequest request;
   request.group = fields.text("group");
   request.max_image_side = fields.unsigned32("max_image_side", 0);
@@ -276,7 +277,7 @@ Json to_json(const Answer& answer) {
 
 template <>
 Answer from_json<Answer>(const Json& json) {
-  const Fields fields(json, "answer");
+  const JsonFields fields(json, "answer");
   Answer answer;
   answer.group = fields.text("group");
   answer.id = fields.text("id");
@@ -309,8 +310,8 @@ Answer from_json<Answer>(const Json& json) {
   if (const Json* seconds = fields.find("seconds")) {
     answer.seconds = seconds_from_json(*seconds);
   }
-  answer.before = fields.reading("before");
-  answer.after = fields.reading("after");
+  answer.before = reading_at(fields, "before");
+  answer.after = reading_at(fields, "after");
   answer.rung = fields.text("rung", "");
   return answer;
 }
@@ -331,14 +332,14 @@ Json to_json(const AskDone& done) {
 
 template <>
 AskDone from_json<AskDone>(const Json& json) {
-  const Fields fields(json, "done");
+  const JsonFields fields(json, "done");
   AskDone done;
   done.group = fields.text("group", "");
   done.answered = fields.unsigned32("answered", 0);
   done.failed = fields.unsigned32("failed", 0);
   done.walked_peak = fields.bytes("walked_peak_bytes");
   done.held = fields.bytes("held_bytes").value_or(Bytes());
-  done.reading = fields.reading("reading");
+  done.reading = reading_at(fields, "reading");
   return done;
 }
 
@@ -352,7 +353,7 @@ Json to_json(const BusyReading& busy) {
 
 template <>
 BusyReading from_json<BusyReading>(const Json& json) {
-  const Fields fields(json, "reading");
+  const JsonFields fields(json, "reading");
   return {fields.text("group", ""), fields.text("phase", ""), memory::reading_from_json(json)};
 }
 

@@ -1,6 +1,6 @@
 #include "log_tail.h"
 
-#include "fields.h"
+#include "base/json_fields.h"
 
 namespace headroom::worker {
 

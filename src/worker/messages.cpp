@@ -6,7 +6,8 @@
 #include <cmath>
 
 #include "base/errors.h"
-#include "fields.h"
+#include "base/json_fields.h"
+#include "reading_field.h"
 
 namespace headroom::worker {
 
@@ -49,7 +50,7 @@ Json to_json(const Hello& hello) {
 
 template <>
 Hello from_json<Hello>(const Json& json) {
-  const Fields fields(json, "hello");
+  const JsonFields fields(json, "hello");
   Hello hello;
   hello.protocol = fields.signed32("protocol");
   hello.engine = fields.text("engine");
@@ -58,7 +59,7 @@ Hello from_json<Hello>(const Json& json) {
   hello.default_dtype = fields.text("default_dtype", "");
   hello.capabilities = fields.texts("capabilities");
   hello.pid = fields.signed64("pid", 0);
-  hello.reading = fields.reading("reading");
+  hello.reading = reading_at(fields, "reading");
   return hello;
 }
 
@@ -82,7 +83,7 @@ Json to_json(const PlanRequest& request) {
 
 template <>
 PlanRequest from_json<PlanRequest>(const Json& json) {
-  const Fields fields(json, "plan");
+  const JsonFields fields(json, "plan");
   PlanRequest request;
   request.model = fields.raw("model");
   if (request.model.empty()) {
@@ -93,7 +94,7 @@ PlanRequest from_json<PlanRequest>(const Json& json) {
   request.max_tiles = fields.unsigned32("max_tiles", 0);
   if (const Json* pictures = fields.find_array("pictures")) {
     for (const Json& entry : *pictures) {
-      const Fields size(entry, fmt::format("plan.pictures[{}]", request.pictures.size()));
+      const JsonFields size(entry, fmt::format("plan.pictures[{}]", request.pictures.size()));
       request.pictures.push_back({size.unsigned32("width"),
                                   size.unsigned32("height"),
                                   size.bytes("decode_bytes").value_or(Bytes())});
@@ -120,7 +121,7 @@ Json to_json(const LoadRequest& request) {
 
 template <>
 LoadRequest from_json<LoadRequest>(const Json& json) {
-  const Fields fields(json, "load");
+  const JsonFields fields(json, "load");
   LoadRequest request;
   request.model = fields.raw("model");
   if (request.model.empty()) {
@@ -145,7 +146,7 @@ Json to_json(const Loaded& loaded) {
 
 template <>
 Loaded from_json<Loaded>(const Json& json) {
-  const Fields fields(json, "loaded");
+  const JsonFields fields(json, "loaded");
   Loaded loaded;
   loaded.family = fields.text("family");
   loaded.dtype = fields.text("dtype", "");
@@ -153,7 +154,7 @@ Loaded from_json<Loaded>(const Json& json) {
   loaded.weights = fields.bytes("weights_bytes").value_or(Bytes());
   loaded.seconds = fields.number("seconds", 0);
   loaded.notices = fields.texts("notices");
-  loaded.reading = fields.reading("reading");
+  loaded.reading = reading_at(fields, "reading");
   return loaded;
 }
 
@@ -161,16 +162,16 @@ Json to_json(const Cleaned& cleaned) { return before_and_after(cleaned.before, c
 
 template <>
 Cleaned from_json<Cleaned>(const Json& json) {
-  const Fields fields(json, "cleaned");
-  return {fields.reading("before"), fields.reading("after")};
+  const JsonFields fields(json, "cleaned");
+  return {reading_at(fields, "before"), reading_at(fields, "after")};
 }
 
 Json to_json(const Unloaded& unloaded) { return before_and_after(unloaded.before, unloaded.after); }
 
 template <>
 Unloaded from_json<Unloaded>(const Json& json) {
-  const Fields fields(json, "unloaded");
-  return {fields.reading("before"), fields.reading("after")};
+  const JsonFields fields(json, "unloaded");
+  return {reading_at(fields, "before"), reading_at(fields, "after")};
 }
 
 Json to_json(const VerifyRequest& request) {
@@ -181,7 +182,7 @@ Json to_json(const VerifyRequest& request) {
 
 template <>
 VerifyRequest from_json<VerifyRequest>(const Json& json) {
-  const Fields fields(json, "verify");
+  const JsonFields fields(json, "verify");
   VerifyRequest request{fields.raw("golden")};
   if (request.golden.empty()) {
     fields.fail("golden", "missing");
@@ -199,7 +200,7 @@ Json to_json(const Verified& verified) {
 
 template <>
 Verified from_json<Verified>(const Json& json) {
-  const Fields fields(json, "verified");
+  const JsonFields fields(json, "verified");
   Verified verified;
   // Null is what a difference that is not a number is written as: it must not read as agreement.
   verified.max_logit_difference = fields.number("max_logit_difference", std::nan(""));
@@ -217,7 +218,7 @@ Json to_json(const RemoteError& error) {
 
 template <>
 RemoteError from_json<RemoteError>(const Json& json) {
-  const Fields fields(json, "error.data");
+  const JsonFields fields(json, "error.data");
   return {fields.text("kind"), fields.text("code"), fields.text("message")};
 }
 

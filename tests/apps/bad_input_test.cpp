@@ -198,6 +198,10 @@ std::map<std::string, Fixture> data_fixtures() {
   return {
       {"none", [](const Scene&) {}},
       {"empty data", [](const Scene& s) { s.write_data({}); }},
+      {"misspelt question",
+       [](const Scene& s) { s.write_data({R"({"image": "red.png", "qestion": "what?"})"}); }},
+      {"a table",
+       [](const Scene& s) { std::ofstream(s.folder() / "table.csv") << "image\nred.png\n"; }},
       {"wrong JSON",
        [](const Scene& s) {
          s.write_data({Scene::question("red", "red.png"),

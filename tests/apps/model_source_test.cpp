@@ -179,6 +179,19 @@ TEST_F(ModelSourceTest, ANameThatMeansItselfIsNotFollowedForEver) {
   EXPECT_EQ(resolve_model("ours", places_).label, "ours");
 }
 
+TEST_F(ModelSourceTest, AWrongEntryIsNamedWithItsFileAndWhatItStandsFor) {
+  places_.names = {{"bad", "/no/such/folder", "./headroom.toml"},
+                   {"typo", "demoo", "./headroom.toml"},
+                   {"away", "org/name", "./headroom.toml"}};
+  EXPECT_EQ(refusal("bad"),
+            "E-MODEL-NOT-FOUND: ./headroom.toml: models.bad: /no/such/folder: no such folder");
+  const std::string typo = refusal("typo");
+  EXPECT_NE(typo.find("./headroom.toml: models.typo: demoo: "), std::string::npos) << typo;
+  EXPECT_NE(typo.find("did you mean 'demo'?"), std::string::npos) << typo;
+  EXPECT_NE(refusal("away").find("./headroom.toml: models.away: org/name: "), std::string::npos)
+      << refusal("away");
+}
+
 TEST_F(ModelSourceTest, OtherEnginesAreRefusedWithTheirName) {
   EXPECT_NE(refusal("gguf:a.gguf").find("needs the llama.cpp engine"), std::string::npos);
 }

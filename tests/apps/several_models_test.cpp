@@ -106,6 +106,55 @@ TEST_F(SeveralModels, WhatIsNotOnDiskIsReportedWithTheCommandThatFetchesIt) {
       << finished.out;
 }
 
+TEST_F(SeveralModels, AMistypedNameIsReportedAndTheOthersAreAsked) {
+  const Finished finished = headroom({"vqa", "--models", "dmeo", "demo", "--questions", "3"});
+  EXPECT_EQ(finished.status, 3) << finished.err;
+  const Json told = summary();
+  EXPECT_EQ(told["models"][0]["name"], "demo");
+  EXPECT_EQ(told["models"][0]["answered"], 3);
+  EXPECT_EQ(told["models"][1]["name"], "dmeo");
+  EXPECT_EQ(told["models"][1]["not_run"]["code"], "E-MODEL-NOT-FOUND");
+  EXPECT_NE(finished.out.find("did you mean 'demo'?"), std::string::npos) << finished.out;
+}
+
+TEST_F(SeveralModels, NoneThatIsCalledSoIsAnErrorThatTellsEach) {
+  const Finished finished = headroom({"vqa", "--models", "dmeo", "./nowhere"});
+  EXPECT_EQ(finished.status, 2) << finished.err;
+  for (const char* words :
+       {"dmeo: not run: ", "./nowhere: not run: ", "error[E-MODEL-NOT-FOUND]"}) {
+    EXPECT_NE(finished.err.find(words), std::string::npos) << words << ": " << finished.err;
+  }
+  EXPECT_FALSE(fs::exists(folder_ / "runs"));
+}
+
+TEST_F(SeveralModels, APlanListsEachAlsoThoseThatCannotBePlanned) {
+  DemoCheckpoint(folder_ / "broken").truncate("model.safetensors", 0.5);
+  const std::vector<std::string> words{
+      "plan", "--models", "dmeo", "./broken", "demo", "--limit", "3"};
+  const Finished text = headroom(words);
+  EXPECT_EQ(text.status, 3) << text.err;
+  for (const char* line : {"demo with easy-vqa: 3 questions", "dmeo: not planned: "}) {
+    EXPECT_NE(text.out.find(line), std::string::npos) << line << ": " << text.out;
+  }
+  EXPECT_NE(text.out.find("broken: not planned: "), std::string::npos) << text.out;
+  std::vector<std::string> as_json = words;
+  as_json.emplace_back("--json");
+  const Json plans = Json::parse(headroom(as_json).out);
+  ASSERT_EQ(plans.size(), 3U);
+  for (const Json& plan : plans) {
+    EXPECT_EQ(plan.contains("plan"), plan["model"] == "demo") << plan;
+    EXPECT_EQ(plan.contains("not_run"), plan["model"] != "demo") << plan;
+  }
+}
+
+TEST_F(SeveralModels, APlanOfNoneIsAnErrorThatTellsEach) {
+  const Finished finished = headroom({"plan", "--models", "dmeo", "./nowhere"});
+  EXPECT_EQ(finished.status, 2) << finished.err;
+  for (const char* words : {"dmeo: not run: ", "./nowhere: not run: "}) {
+    EXPECT_NE(finished.err.find(words), std::string::npos) << words << ": " << finished.err;
+  }
+}
+
 TEST_F(SeveralModels, NoneThatCanBeAskedIsAnErrorAndLeavesNoRun) {
   DemoCheckpoint(folder_ / "broken").truncate("model.safetensors", 0.5);
   const Finished finished = headroom({"vqa", "--models", "llava_mlx", "./broken"});

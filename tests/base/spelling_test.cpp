@@ -28,6 +28,7 @@ INSTANTIATE_TEST_SUITE_P(Table,
                                            Word{"easy-vqq", {"easy-vqa"}, "easy-vqa"},
                                            Word{"--memroy", {"--metric", "--memory"}, "--memory"},
                                            Word{"--max_tokns", {"--max-tokens"}, "--max-tokens"},
+                                           Word{"loop", {"loop", "loops"}, "loops"},
                                            Word{"", {"a"}, ""}));
 
 TEST(Spelling, SaysNothingWhereNothingIsNear) {

@@ -251,6 +251,47 @@ TEST(PictureSet, AQuestionWithoutAnAnswerIsNoFact) {
   EXPECT_EQ(set.entries[0].facts.questions[0].second, "2");
 }
 
+TEST(PictureSet, NamesEachKeyThatIsNotReadWithItsCountAndTheNearest) {
+  const TemporaryFolder folder;
+  folder.write("a.png", kPng);
+  const auto file = folder.write("captions.jsonl",
+                                 R"({"image": "a.png", "captoin": "red", "width": 3}
+{"image": "b.png", "captoin": "blue", "facts": {"item": []}}
+{"image": "c.png", "facts": [{"shape": "circle", "colour": "red", "position": "top"}]})");
+  const PictureSet set = open_picture_set(file.string());
+  ASSERT_EQ(set.notices.size(), 1U);
+  EXPECT_EQ(set.notices[0],
+            file.string() +
+                ": keys that are not read: 'captoin' 2 times (did you mean 'caption'?), 'colour' "
+                "once (did you mean 'color'?), 'item' once (did you mean 'items'?), 'width' once");
+}
+
+TEST(PictureSet, NamesALinkThatLeadsNowhere) {
+  const TemporaryFolder folder;
+  std::filesystem::create_symlink("/no/such/folder", folder.path() / "link");
+  try {
+    open_picture_set((folder.path() / "link").string());
+    FAIL() << "accepted";
+  } catch (const UsageError& error) {
+    const std::string text = error.what();
+    EXPECT_NE(text.find("it is a link to /no/such/folder, which leads nowhere"), std::string::npos)
+        << text;
+    EXPECT_EQ(text.find("did you mean"), std::string::npos) << text;
+  }
+}
+
+TEST(PictureSet, SaysNothingOfTheKeysThatCocoHas) {
+  const TemporaryFolder folder;
+  const auto file = folder.write(
+      "captions_val.json",
+      R"({"images": [{"id": 1, "file_name": "a.png", "width": 2, "height": 2, "license": 1}],
+ "annotations": [{"id": 7, "image_id": 1, "capton": "red"}]})");
+  const PictureSet set = open_picture_set(file.string());
+  ASSERT_EQ(set.notices.size(), 1U);
+  EXPECT_EQ(set.notices[0],
+            file.string() + ": keys that are not read: 'capton' once (did you mean 'caption'?)");
+}
+
 TEST(PictureSet, TakesAFolderOfFactsAboutPicturesBelowIt) {
   const PictureSet set = open_picture_set((kData / "demo").string());
   EXPECT_EQ(set.name, "scenes");
@@ -293,6 +334,7 @@ TEST(PictureSet, RefusesWhatHasNoPictures) {
     EXPECT_EQ(code_of((folder.path() / name).string()), code) << name;
   }
   EXPECT_EQ(code_of((folder.path() / "sub/a.png").string(), folder.path()), "E-DATA-IMAGES");
+  EXPECT_EQ(code_of((folder.path() / "sub").string(), folder.path()), "E-DATA-IMAGES");
 }
 
 }  // namespace

@@ -50,9 +50,22 @@ TEST(PromptTemplate, HasThePicturesPlaceWhereItSays) {
   EXPECT_EQ(asked(kPlain, "Look: <image> {question}").conversation,
             (Conversation{
                 {"user", {Part::of_text("Look: "), Part::of_image(0), Part::of_text(" Which?")}}}));
-  const Item two = asked(kPlain, "<image><image>{question}");
-  EXPECT_TRUE(two.conversation.empty());
-  EXPECT_NE(two.defect.find("id 'a', with --prompt: "), std::string::npos) << two.defect;
+  const std::string pair = R"({"id": "b", "image": ["a.png", "b.png"], "question": "Which?"})";
+  const Item one = asked(kPlain + "\n" + pair, "<image><image>{question}");
+  EXPECT_TRUE(one.conversation.empty());
+  EXPECT_NE(one.defect.find("id 'a', with --prompt: "), std::string::npos) << one.defect;
+}
+
+TEST(PromptTemplate, IsRefusedWhenItsPlacesFitNoQuestion) {
+  try {
+    asked(kPlain, "<image><image>{question}");
+    FAIL() << "accepted";
+  } catch (const UsageError& error) {
+    EXPECT_EQ(error.code(), "E-PROMPT-IMAGES");
+    const std::string text = error.what();
+    EXPECT_NE(text.find("--prompt: "), std::string::npos) << text;
+    EXPECT_NE(text.find("2 '<image>' places for 1 picture"), std::string::npos) << text;
+  }
 }
 
 TEST(PromptTemplate, LeavesTheDataAloneWithoutOne) {

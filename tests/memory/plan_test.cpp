@@ -165,8 +165,8 @@ TEST(Plan, ProposesFewerTokensAndSmallerBatchesWhenTheCacheIsWhatIsTooLarge) {
   EXPECT_TRUE(admission.changes[2].flag.starts_with("--memory ")) << admission.text;
 }
 
-/// What the processes hold before they begin differs from one start to the next.
-TEST(Plan, WhatIsProposedFitsAlsoWhenAHundredthMoreIsHeld) {
+/// The program that asks holds more in the run than when it was planned.
+TEST(Plan, WhatIsProposedFitsAlsoWhenTheProgramHasGrown) {
   Geometry geometry = test::small_geometry();
   geometry.kv_per_token = 100_KiB;
   Workload workload = test::small_workload();
@@ -179,7 +179,7 @@ TEST(Plan, WhatIsProposedFitsAlsoWhenAHundredthMoreIsHeld) {
     return flag.substr(flag.find(' ') + 1);
   };
   Workload later = workload;
-  later.supervisor += 1_MiB;
+  later.supervisor += 3_MiB;
   const Bytes memory = parse_bytes(value(2));
   EXPECT_TRUE(admit(make_plan(geometry, later), test::budget_of(memory)).fits) << refused.text;
   later.max_tokens = static_cast<std::uint32_t>(std::stoul(value(1)));

@@ -105,7 +105,7 @@ TEST(Geometry, AMissingKeyIsNamed) {
     geometry_from_json(Json::parse(R"({"family":"smolvlm","dtype":"float32","parameters":1})"));
     FAIL();
   } catch (const InputError& error) {
-    EXPECT_STREQ(error.what(), "geometry: 'weights_bytes' is missing");
+    EXPECT_STREQ(error.what(), "geometry.weights_bytes: missing");
   }
 }
 
@@ -116,7 +116,7 @@ TEST(Geometry, ANullIsMissing) {
     geometry_from_json(json);
     FAIL();
   } catch (const InputError& error) {
-    EXPECT_STREQ(error.what(), "geometry: 'weights_bytes' is missing");
+    EXPECT_STREQ(error.what(), "geometry.weights_bytes: missing");
   }
 }
 

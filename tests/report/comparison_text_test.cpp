@@ -52,7 +52,7 @@ TEST(ComparisonText, TellsModelsApartByAVerySmallPValueWithoutCallingItZero) {
 
 TEST(ComparisonText, OfModelsThatAlwaysDifferNamesTheTestThatCanBeMade) {
   expect_holds(results_text(results_of({right_on(3, 3), right_on(0, 3)}), {}),
-               "against b: +100.0 points of 3 questions about 3 pictures\n"
+               "against b: +100.0 points [-12.3 to +100.0] of 3 questions about 3 pictures\n"
                "    not told apart (sign test on pictures, p = 0.250); "
                "every picture differs by the same amount\n");
   expect_holds(results_text(results_of({right_on(12, 12), right_on(0, 12)}), {}),

@@ -29,7 +29,7 @@ run::TurnResults turn(std::uint32_t number, std::optional<Estimate> score) {
 run::RunResults context_run() {
   run::ContextResults context;
   context.by_facts = true;
-  run::ArmResults history{"history", Support::kSupported, turn(0, estimate(8, 0.9, 0.8, 1.05)), {}};
+  run::ArmResults history{"history", Support::kSupported, turn(0, estimate(8, 0.9, 0.8, 1.0)), {}};
   history.follow_ups.items = history.follow_ups.answered = 8;
   history.follow_ups.consistency = estimate(8, 0.5, 0.4, 0.6);
   history.turns = {turn(2, estimate(4, 1, 0.9, 1.1)), turn(3, estimate(4, 0.8, 0.7, 0.9))};
@@ -88,7 +88,7 @@ TEST(ContextTable, WithoutFactsGainsAreOfTokenF1) {
   EXPECT_EQ(text.find("turn 2"), std::string::npos) << text;
 }
 
-TEST(ContextTable, TheRecordHasBothSharesWithinWhatTheyCanBe) {
+TEST(ContextTable, TheRecordHasBothSharesWithTheirIntervals) {
   const Json context = summary_json(context_run()).at("models").at(0).at("context");
   const Json& text = context.at("arms").at(1).at("follow_ups");
   EXPECT_EQ(text.at("score").at("count"), 8);

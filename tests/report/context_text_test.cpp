@@ -64,13 +64,13 @@ TEST(ContextText, SaysHowManyPairsAreComparedAndLeftOut) {
   Talker backend;
   backend.failures = {{"0/none/2", Outcome::kTimeout}};
   expect_holds(text_of(backend),
-               {"history minus text: +100.0 points [+100.0 to +100.0] over 2 of 2 pairs about 2 "
+               {"history minus text: +100.0 points [-31.5 to +100.0] over 2 of 2 pairs about 2 "
                 "pictures\n",
                 "history minus none: +100.0 points over 1 of 2 pairs about 1 picture; 1 left out, "
                 "an answer is missing\n",
                 "history  2 of 2 correct, 0 wrong\n",
                 "all arms 7 of 8 questions answered; timeout 1\n",
-                "100.0 % [100.0–100.0] of 2"});
+                "100.0 % [34.2–100.0] of 2"});
 }
 
 TEST(ContextText, OfAnArmThatNeedsAPictureSaysSo) {

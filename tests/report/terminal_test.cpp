@@ -116,6 +116,31 @@ TEST(UnansweredText, GivesTheFirstReasonsInTheTerminalsWidth) {
             "  3, 4, 5 and 1 more: it has no question\n");
 }
 
+TEST(UnansweredText, CutsNothingWithoutATerminal) {
+  run::ModelResults model;
+  model.model.spec.name = "demo";
+  model.unanswered_ids = {"2"};
+  const std::string reason = "gone.png: " + std::string(500, 'x');
+  model.reasons = {{reason, 1, {"2"}}};
+  expect_holds(unanswered_text(model, {}), {"  2: " + reason + "\n"});
+}
+
+TEST(ResultsText, ListsATableThatIsWiderThanTheTerminalRowByRow) {
+  const FinishedRun finished;
+  const run::RunResults results = run::results_of(finished.journal);
+  const std::string whole = results_text(results, {});
+  EXPECT_EQ(results_text(results, {.width = 200}), whole);
+  EXPECT_EQ(whole.find("\n  memory peak"), std::string::npos) << whole;
+  const std::string listed = results_text(results, {.width = 60});
+  const std::string name = results.models[0].model.spec.name;
+  expect_holds(
+      listed, {"\n\n" + name + "\n  accuracy [95 %] of asked  ", "\n  memory peak               "});
+  for (const char* figure : {"15/20", "questions/s"}) {
+    EXPECT_EQ(listed.find(figure) == std::string::npos, whole.find(figure) == std::string::npos)
+        << figure;
+  }
+}
+
 TEST(ToAscii, TakesWhatLooksAlikeElseAQuestionMark) {
   EXPECT_EQ(to_ascii("63.1 % [58.3–67.6] · ±2 … ███▓░ 2×2 ≤ ≥ → −1 ’"),
             "63.1 % [58.3-67.6] | +-2 ... ####. 2x2 <= >= -> -1 '");
@@ -242,7 +267,6 @@ TEST(Runs, ListStatesAndUnreadableOnes) {
   const std::string text = runs_text(folders, {});
   expect_holds(text, {"interrupted", "running", "unreadable", "0/0"});
   EXPECT_EQ(runs_json(folders).size(), 3U);
-  EXPECT_EQ(runs_text({}, {}), "no runs here\n");
 }
 
 /// Fifteen questions, read 20 times a second; one engine dies.

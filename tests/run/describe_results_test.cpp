@@ -216,6 +216,13 @@ TEST(DescribeResults, GiveTokensASecondOfDecoding) {
   EXPECT_NEAR(of_first(results).tokens_per_second().value(), 2500, 1e-6);
 }
 
+TEST(DescribeResults, GiveNoSpeedOfNextToNoDecoding) {
+  DescribeResults results;
+  results.generated_tokens = 1;
+  results.decode_seconds = 0.00000034;
+  EXPECT_FALSE(results.tokens_per_second().has_value());
+}
+
 TEST(DescribeResults, TellMemoryBeforeAfterAndUnloaded) {
   Described described;
   described.backend.now = test::footprints(20_MiB, 40_MiB);

@@ -268,6 +268,26 @@ TEST(Results, EachStretchRecordsItsOwnBudget) {
   EXPECT_EQ(journal.nearest_peak(0).budget, 300_MiB) << "both reached the same peak";
 }
 
+TEST(Results, WhatWasPlannedIsTheLargestPlanOfTheGroups) {
+  RunWorld world;
+  std::vector<datasets::Item> items = items_of(1, 2);
+  for (int i = 0; i < 5; ++i) {
+    items.push_back(test::item_of("large" + std::to_string(i), "large.png"));
+  }
+  items.push_back(test::item_of("last", "last.png"));
+  Journal journal = world.begin(dataset_of(std::move(items)));
+  FakeBackend backend;
+  world.ask(journal, backend);
+  Bytes largest;
+  journal.for_each_answer(
+      0, JournalReader::Readings::kSkip, [&](const ItemRecord&, const AnswerRecord* answer) {
+        largest = std::max(largest, answer->planned_peak.value());
+      });
+  const Bytes at_start = journal.models().at(0).planned_peak.value();
+  ASSERT_NE(largest, at_start);
+  EXPECT_EQ(results_of(journal).models[0].planned_peak, largest);
+}
+
 TEST(Results, ExitCodes) {
   RunWorld world;
   Journal journal = world.begin(dataset_of(items_of(1, 4)));

@@ -53,7 +53,7 @@ std::vector<std::string> split(std::string_view words) {
 [[noreturn]] void refuse(const std::string& word, std::string_view why) {
   throw UsageError(
       "E-USAGE-VALUE",
-      fmt::format("clean-up policy '{}' {}; there are {}, several with commas", word, why, kWords));
+      fmt::format("--cleanup: '{}' {}; there are {}, several with commas", word, why, kWords));
 }
 
 void add_named(Policies& policies, const std::string& word, const PolicyChoice& choice) {

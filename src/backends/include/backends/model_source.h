@@ -42,7 +42,8 @@ std::filesystem::path hub_folder(
 /// the nearest name), E-MODEL-NOT-CACHED (with what is cached and the command that fetches it),
 /// E-MODEL-FOLDER (empty, no config.json), E-MODEL-DANGLING (a link whose file is gone, with both
 /// paths), E-MODEL-LFS (a Git LFS pointer in a file's place), E-MODEL-ENGINE (a kind of model whose
-/// engine is not built in), E-SERVER-ADDRESS.
+/// engine is not built in), E-SERVER-ADDRESS. What is wrong with a name that a configuration file
+/// adds is told with the file and the entry.
 ModelSource resolve_model(const std::string& word, const ModelPlaces& places);
 
 /// "hf download org/name" for a word that stands for a repository which is not in the cache, kinds

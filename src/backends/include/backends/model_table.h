@@ -1,9 +1,13 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace headroom::backends {
+
+/// The origin of the names that the program brings.
+inline constexpr std::string_view kBuiltIn = "built in";
 
 /// A short name and the word that it stands for.
 struct ModelName {

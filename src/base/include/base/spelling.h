@@ -6,8 +6,8 @@
 
 namespace headroom {
 
-/// The candidate that is closest in spelling, or an empty string when none is within a third of the
-/// word's length, a file's extension that both have left out.
+/// The other candidate that is closest in spelling, or an empty string when none is within a third
+/// of the word's length, a file's extension that both have left out.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
 /// "; did you mean 'X'?" or nothing.

@@ -28,10 +28,10 @@ struct MemoryChart {
   std::vector<ChartMark> marks;
 };
 
-/// The chart, as wide as the style says and at least 40 columns: for each column the highest figure
-/// of its time, with the allocator's active and cached bytes in it; the budget's line; an axis of
-/// time without the pauses in which nothing ran; marks. Of no readings: one line that says so.
-/// Pure. Lines end with '\n'.
+/// The chart, as wide as the style says (without a terminal 80 columns) and at least 40: for each
+/// column the highest figure of its time, with the allocator's active and cached bytes in it; the
+/// budget's line; an axis of time without the pauses in which nothing ran; marks. Of no readings:
+/// one line that says so. Pure. Lines end with '\n'.
 std::string chart_text(const MemoryChart& chart, const Style& style);
 
 }  // namespace headroom::report

@@ -17,7 +17,8 @@ namespace headroom::report {
 struct Style {
   bool colour = false;
   bool ascii = false;  ///< nothing outside ASCII
-  std::size_t width = 100;
+  /// Columns of the terminal; nothing: the text goes elsewhere, and nothing is cut.
+  std::optional<std::size_t> width = std::nullopt;
 };
 
 /// Every character outside ASCII replaced by what looks like it: middle dots become "|", blocks "#"
@@ -28,7 +29,7 @@ std::string to_ascii(std::string_view text);
 /// against the budget. Lines end with '\n'.
 std::string results_text(const run::RunResults& results, const Style& style);
 
-/// Which items of the model have no answer and, each within style.width columns, the first reasons:
+/// Which items of the model have no answer and, each on one line of a terminal, the first reasons:
 /// "demo: 4 without an answer: 2, 3, 4, 5". Lines end with '\n'; empty when all were answered.
 std::string unanswered_text(const run::ModelResults& model, const Style& style);
 

@@ -74,7 +74,7 @@ struct DescribeResults {
 
   static constexpr std::size_t kFlaggedListed = 1000;
 
-  /// Generated tokens divided by the seconds of decoding; nothing before the first.
+  /// Generated tokens divided by the seconds of decoding; nothing below a thousandth of one.
   std::optional<double> tokens_per_second() const;
 };
 

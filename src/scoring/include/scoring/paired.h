@@ -12,8 +12,7 @@ namespace headroom::scoring {
 
 /// Two models on the same items.
 struct PairedResult {
-  /// Mean of first minus second, clustered by picture. The interval is within -1..1; there is none
-  /// where the pictures do not vary, which says nothing of the questions that were not asked.
+  /// Mean of first minus second, clustered by picture.
   Estimate difference;
   /// Of the paired t test, two-sided, clusters - 1 degrees of freedom. Where every picture differs
   /// by the same amount t has no value: then of the exact sign test on the pictures, 2^(1 -
@@ -45,7 +44,7 @@ class PairedComparison {
   std::optional<PairedResult> result(double confidence = 0.95) const;
 
  private:
-  ClusteredMean difference_;
+  ClusteredMean difference_{kDifferences};
   PairedResult counts_;
 };
 

@@ -14,14 +14,21 @@ struct Interval {
   double high = 0;
 };
 
+// What values can be.
+inline constexpr Interval kShares{0, 1};
+inline constexpr Interval kDifferences{-1, 1};  ///< of two shares
+
 /// A mean and how sure we are of it.
 struct Estimate {
   std::size_t count = 0;
   std::size_t clusters = 0;
   double mean = 0;
   std::optional<double> standard_error;  ///< nothing below two clusters
-  std::optional<Interval> interval;      ///< mean -+ t * standard error; may leave 0..1
+  std::optional<Interval> interval;      ///< within what values can be; nothing below two clusters
 };
+
+/// The z whose P(|Z| <= z) of the normal distribution is `confidence`, which lies within (0, 1).
+double normal_quantile(double confidence);
 
 /// The two-sided critical value of Student's t: P(|T| <= t) = confidence. Accurate to 1e-9
 /// (relative) for any number of degrees of freedom >= 1; throws InternalError for 0, or a
@@ -31,11 +38,25 @@ double student_t(std::size_t degrees, double confidence);
 /// P(|T| > t) of Student's t, for t >= 0 and degrees >= 1.
 double student_t_beyond(double t, std::size_t degrees);
 
+/// The score interval of a share that was seen in `count` independent trials (at least 1). Never
+/// empty, and within 0..1.
+/// Source: Wilson 1927, Probable Inference, the Law of Succession, and Statistical Inference.
+Interval wilson(double share, std::size_t count, double confidence = 0.95);
+
 /// Collects values that belong to clusters (the questions about one picture are not independent)
-/// and gives their mean: SE = sqrt(C/(C-1) * sum over clusters of (sum of deviations)^2) / n,
-/// interval by t with C-1 degrees of freedom. With one value a cluster this is the plain s/sqrt(n).
+/// and gives their mean: SE = sqrt(C/(C-1) * sum over clusters of (sum of deviations)^2) / n. With
+/// one value a cluster this is the plain s/sqrt(n). The one rule for every interval:
+/// - where clusters differ, mean -+ t * SE with C-1 degrees of freedom, cut to what values can be;
+/// - where none differs from another (all right, all wrong), nothing was seen of how far they vary,
+///   and the standard error is 0. Then of C clusters 0 were otherwise, so that by Wilson at most a
+///   share u = z^2 / (C + z^2) of all is, which may have any value: the mean lies within
+///   (1-u) mean + u * [low, high]. Of shares that are all 1 (or 0) this is Wilson's interval of C
+///   of C (0 of C). Compare Hanley and Lippman-Hand 1983, If Nothing Goes Wrong, Is Everything All
+///   Right? (3 / C).
 class ClusteredMean {
  public:
+  explicit ClusteredMean(Interval range = kShares) : range_(range) {}
+
   void add(double value, std::string_view cluster);
 
   std::size_t count() const { return count_; }
@@ -49,15 +70,10 @@ class ClusteredMean {
     std::size_t count = 0;
   };
 
+  Interval range_;
   std::unordered_map<std::string, std::size_t> index_;
   std::vector<Sum> sums_;
   std::size_t count_ = 0;
 };
-
-/// The interval cut to what an accuracy can be, 0..1.
-Interval within_unit(Interval interval);
-
-/// The interval cut to what a difference of two accuracies can be, -1..1.
-Interval within_difference(Interval interval);
 
 }  // namespace headroom::scoring

@@ -1,4 +1,4 @@
-#include "fields.h"
+#include "base/json_fields.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include "base/errors.h"
 #include "base/iso_time.h"
 
-namespace headroom::worker {
+namespace headroom {
 
 namespace {
 
@@ -44,25 +44,27 @@ std::string found(const Json& value) {
 
 }  // namespace
 
-Fields::Fields(const Json& json, std::string path) : json_(json), path_(std::move(path)) {
+JsonFields::JsonFields(const Json& json, std::string path) : json_(json), path_(std::move(path)) {
   if (!json_.is_object()) {
     throw InputError("E-CONTRACT",
                      fmt::format("{}: expected an object, got {}", path_, found(json_)));
   }
 }
 
-std::string Fields::path_of(std::string_view key) const { return fmt::format("{}.{}", path_, key); }
+std::string JsonFields::path_of(std::string_view key) const {
+  return fmt::format("{}.{}", path_, key);
+}
 
-void Fields::fail(std::string_view key, const std::string& what) const {
+void JsonFields::fail(std::string_view key, const std::string& what) const {
   throw InputError("E-CONTRACT", fmt::format("{}: {}", path_of(key), what));
 }
 
-const Json* Fields::find(std::string_view key) const {
+const Json* JsonFields::find(std::string_view key) const {
   const auto it = json_.find(key);
   return it == json_.end() || it->is_null() ? nullptr : &*it;
 }
 
-const Json& Fields::require(std::string_view key) const {
+const Json& JsonFields::require(std::string_view key) const {
   const Json* value = find(key);
   if (value == nullptr) {
     fail(key, "missing");
@@ -70,7 +72,7 @@ const Json& Fields::require(std::string_view key) const {
   return *value;
 }
 
-const Json* Fields::find_array(std::string_view key) const {
+const Json* JsonFields::find_array(std::string_view key) const {
   const Json* value = find(key);
   if (value != nullptr && !value->is_array()) {
     fail(key, fmt::format("expected an array, got {}", found(*value)));
@@ -78,7 +80,12 @@ const Json* Fields::find_array(std::string_view key) const {
   return value;
 }
 
-std::string Fields::text(std::string_view key) const {
+const Json& JsonFields::array(std::string_view key) const {
+  require(key);
+  return *find_array(key);
+}
+
+std::string JsonFields::text(std::string_view key) const {
   const Json& value = require(key);
   if (!value.is_string()) {
     fail(key, fmt::format("expected a text, got {}", found(value)));
@@ -86,11 +93,11 @@ std::string Fields::text(std::string_view key) const {
   return value.get<std::string>();
 }
 
-std::string Fields::text(std::string_view key, std::string_view absent) const {
+std::string JsonFields::text(std::string_view key, std::string_view absent) const {
   return find(key) == nullptr ? std::string(absent) : text(key);
 }
 
-bool Fields::flag(std::string_view key, bool absent) const {
+bool JsonFields::flag(std::string_view key, bool absent) const {
   const Json* value = find(key);
   if (value == nullptr) {
     return absent;
@@ -101,7 +108,7 @@ bool Fields::flag(std::string_view key, bool absent) const {
   return value->get<bool>();
 }
 
-std::int64_t Fields::signed64(std::string_view key, std::int64_t absent) const {
+std::int64_t JsonFields::signed64(std::string_view key, std::int64_t absent) const {
   const Json* value = find(key);
   if (value == nullptr) {
     return absent;
@@ -113,19 +120,20 @@ std::int64_t Fields::signed64(std::string_view key, std::int64_t absent) const {
   return *n;
 }
 
-std::uint64_t Fields::unsigned64(std::string_view key, std::uint64_t absent) const {
-  const Json* value = find(key);
-  if (value == nullptr) {
-    return absent;
-  }
-  const auto n = integer<std::uint64_t>(*value);
+std::uint64_t JsonFields::unsigned64(std::string_view key) const {
+  const Json& value = require(key);
+  const auto n = integer<std::uint64_t>(value);
   if (!n) {
-    fail(key, fmt::format("expected an unsigned 64-bit integer, got {}", found(*value)));
+    fail(key, fmt::format("expected an unsigned 64-bit integer, got {}", found(value)));
   }
   return *n;
 }
 
-std::uint32_t Fields::unsigned32(std::string_view key) const {
+std::uint64_t JsonFields::unsigned64(std::string_view key, std::uint64_t absent) const {
+  return find(key) == nullptr ? absent : unsigned64(key);
+}
+
+std::uint32_t JsonFields::unsigned32(std::string_view key) const {
   const Json& value = require(key);
   const auto n = integer<std::uint32_t>(value);
   if (!n) {
@@ -134,11 +142,11 @@ std::uint32_t Fields::unsigned32(std::string_view key) const {
   return *n;
 }
 
-std::uint32_t Fields::unsigned32(std::string_view key, std::uint32_t absent) const {
+std::uint32_t JsonFields::unsigned32(std::string_view key, std::uint32_t absent) const {
   return find(key) == nullptr ? absent : unsigned32(key);
 }
 
-std::int32_t Fields::signed32(std::string_view key) const {
+std::int32_t JsonFields::signed32(std::string_view key) const {
   const Json& value = require(key);
   const auto n = integer<std::int32_t>(value);
   if (!n) {
@@ -147,7 +155,7 @@ std::int32_t Fields::signed32(std::string_view key) const {
   return *n;
 }
 
-double Fields::number(std::string_view key, double absent) const {
+double JsonFields::number(std::string_view key, double absent) const {
   const Json* value = find(key);
   if (value == nullptr) {
     return absent;
@@ -158,14 +166,14 @@ double Fields::number(std::string_view key, double absent) const {
   return value->get<double>();
 }
 
-std::optional<Bytes> Fields::bytes(std::string_view key) const {
+std::optional<Bytes> JsonFields::bytes(std::string_view key) const {
   if (find(key) == nullptr) {
     return std::nullopt;
   }
   return Bytes(unsigned64(key, 0));
 }
 
-std::optional<WallTime> Fields::moment(std::string_view key) const {
+std::optional<WallTime> JsonFields::moment(std::string_view key) const {
   if (find(key) == nullptr) {
     return std::nullopt;
   }
@@ -177,7 +185,7 @@ std::optional<WallTime> Fields::moment(std::string_view key) const {
   return time;
 }
 
-std::vector<std::string> Fields::texts(std::string_view key) const {
+std::vector<std::string> JsonFields::texts(std::string_view key) const {
   std::vector<std::string> result;
   if (const Json* array = find_array(key)) {
     for (const Json& value : *array) {
@@ -190,7 +198,7 @@ std::vector<std::string> Fields::texts(std::string_view key) const {
   return result;
 }
 
-std::vector<std::int32_t> Fields::signed32s(std::string_view key) const {
+std::vector<std::int32_t> JsonFields::signed32s(std::string_view key) const {
   std::vector<std::int32_t> result;
   if (const Json* array = find_array(key)) {
     for (const Json& value : *array) {
@@ -206,17 +214,12 @@ std::vector<std::int32_t> Fields::signed32s(std::string_view key) const {
   return result;
 }
 
-std::string Fields::raw(std::string_view key) const {
+std::string JsonFields::raw(std::string_view key) const {
   const std::string encoded = fmt::format("{}_base64", key);
   if (find(encoded) == nullptr) {
     return text(key, "");
   }
   return decode_base64(text(encoded), path_of(encoded), "E-CONTRACT");
-}
-
-memory::Reading Fields::reading(std::string_view key) const {
-  const Json* json = find(key);
-  return json == nullptr ? memory::Reading{} : memory::reading_from_json(*json);
 }
 
 void put_raw(Json& json, const std::string& key, const std::string& value) {
@@ -260,4 +263,4 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
-}  // namespace headroom::worker
+}  // namespace headroom
