@@ -97,7 +97,7 @@ Ladder::Ladder(const Geometry& geometry,
 
 std::vector<Ladder::Base> Ladder::bases() const {
   std::vector<Base> all;
-  Base base{wished_, 0, false, false, false};
+  Base base{wished_, 0, false, false};
   if (wished_.allocator_cache > kLeastCache) {
     base.as_wished = true;  // keeping less for reuse costs less time than anything below
     all.push_back(base);
