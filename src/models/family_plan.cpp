@@ -175,6 +175,9 @@ memory::Geometry Family::plan(const ModelFolder& folder,
   memory::Geometry geometry;
   geometry.family = model_type;
   geometry.dtype = engine::dtype_name(dtype);
+  if (const auto& packing = quantisation_of(folder).usual()) {
+    geometry.dtype += fmt::format(", unpacked from {}", engine::to_string(*packing));
+  }
   geometry.parameters = model.parameters();
   geometry.weights = model.weight_bytes();
   geometry.vision_weights = model.vision_bytes();

@@ -108,7 +108,7 @@ class BlockAttention : public ::testing::Test {
           const auto k = [&](int at) { return double{values_[at_of(j, kDim + at)]}; };
           const int e = d + kDim / 2;
           score += (q(d) * k(d) + q(e) * k(e)) * std::cos(angle) +
-                   (q(e) * k(d) - q(d) * k(e)) * std::sin(angle);
+                   (q(d) * k(e) - q(e) * k(d)) * std::sin(angle);
         }
         weights.push_back(std::exp(score * 0.35));
         sum += weights.back();

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/errors.h"
+#include "engine/counters.h"
 #include "engine/evaluate.h"
 #include "engine/generate.h"
 #include "engine/tensor_file.h"
@@ -56,7 +57,8 @@ Group group_of(VisionLanguageModel& model, const std::string& name) {
 
 std::vector<engine::Continuation> answers(const VisionLanguageModel& model,
                                           const Group& group,
-                                          const engine::GenerationLimits& limits) {
+                                          const engine::GenerationLimits& limits,
+                                          const engine::Guard& guard = engine::Guard()) {
   const SystemClock clock;
   const std::set<std::int32_t> none;
   std::vector<engine::Continuation> all(group.sequences.size());
@@ -64,7 +66,7 @@ std::vector<engine::Continuation> answers(const VisionLanguageModel& model,
       .run(group.sequences,
            &*group.features,
            limits,
-           engine::Guard(),
+           guard,
            [&](std::size_t index, engine::Continuation&& continuation) {
              if (continuation.failure) {
                std::rethrow_exception(continuation.failure);
@@ -112,6 +114,39 @@ TEST_P(EveryFamily, SharedBatchedAndChunkedAnswersAreThoseAlone) {
                  std::to_string(limits.share_prefix));
     expect_same(answers(*model, group, limits), cold);
   }
+}
+
+TEST_P(EveryFamily, StoppedInTheMidstItAnswersTheSameAgainAndHoldsNothing) {
+  const auto& [name, path] = GetParam();
+  const auto model = load_tiny(name, path);
+  const Group group = group_of(*model, name);
+  const auto whole = answers(*model, group, {});
+  engine::clear_cache();
+  const Bytes held = engine::allocator_counters().active;
+  for (const int place : {0, 1, 3, 6, 11}) {
+    int checks = 0;
+    engine::GuardLimits limits;
+    limits.cancelled = [&] { return checks++ == place; };
+    const engine::Guard guard(limits);
+    EXPECT_THROW(answers(*model, group, {}, guard), Cancelled) << place;
+    engine::settle();
+    EXPECT_EQ(engine::allocator_counters().active, held) << "stopped at check " << place;
+    expect_same(answers(*model, group, {}), whole);
+  }
+}
+
+TEST_P(EveryFamily, TheVisionHalfReadAgainEncodesTheSame) {
+  const auto& [name, path] = GetParam();
+  const auto model = load_tiny(name, path);
+  const auto encoded = [&] {
+    const mx::array features = mx::contiguous(*group_of(*model, name).features);
+    engine::evaluate(features);
+    return std::vector<float>(features.data<float>(), features.data<float>() + features.size());
+  };
+  const auto before = encoded();
+  model->release_vision();
+  EXPECT_GT(model->vision_bytes(), Bytes());
+  EXPECT_EQ(encoded(), before);
 }
 
 INSTANTIATE_TEST_SUITE_P(
