@@ -168,15 +168,16 @@ memory::Geometry Family::plan(const ModelFolder& folder,
                               const std::vector<PictureSides>& pictures,
                               std::uint32_t max_tiles) const {
   const std::shared_ptr<const Architecture> architecture = open(folder);
+  const engine::Quantisation quantisation = quantisation_of(folder);
   engine::Weights shapes(
-      folder.checkpoint, dtype, engine::Weights::Mode::kCheck, rename, quantisation_of(folder));
+      folder.checkpoint, dtype, engine::Weights::Mode::kCheck, rename, quantisation);
   const FamilyModel model(folder, *this, architecture, shapes, engine::Ops::Path::kBest, {});
   const Computing computing{dtype, model.in_place_cache()};
   memory::Geometry geometry;
   geometry.family = model_type;
   geometry.dtype = engine::dtype_name(dtype);
-  if (const auto& packing = quantisation_of(folder).usual()) {
-    geometry.dtype += fmt::format(", unpacked from {}", engine::to_string(*packing));
+  if (quantisation.any()) {
+    geometry.dtype += fmt::format(", unpacked from {}", engine::to_string(*quantisation.usual()));
   }
   geometry.parameters = model.parameters();
   geometry.weights = model.weight_bytes();
