@@ -224,10 +224,10 @@ void GroupAsker::build(const worker::AskItem& item) {
     answer.rung = reductions(used);
     models::Prompt prompt = models::build_prompt(item.conversation,
                                                  placed_,
+                                                 *model_.model,
                                                  *text_.processor,
                                                  text_.chat_template,
-                                                 text_.tokenizer,
-                                                 model_.model->image_token());
+                                                 text_.tokenizer);
     models::check_tokens(prompt.tokens, model_.model->vocabulary());
     answer.prompt_tokens = static_cast<std::uint32_t>(prompt.tokens.size());
     answer.image_tokens = prompt.image_tokens;

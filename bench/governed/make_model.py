@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes a checkpoint of SmolVLM's or Idefics3's shape with random weights, of any size.
+"""Writes a checkpoint of a family's shape with random weights, of any size.
 
 Its answers mean nothing; its memory is that of a real model of the shape. Tokenizer and template are the demo model's, so
 that its prompts are; the vocabulary may be larger than theirs. The same options give the same bytes.
@@ -15,12 +15,16 @@ DEMO = Path(__file__).resolve().parents[2] / "assets/demo/model"
 COPIED = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "chat_template.json", "generation_config.json")
 BLOCK = 1 << 20
 
-# What the families differ in: SmolVLM-256M's tower and text, with more layers of text, and Idefics3's tiles.
+# What the families differ in: SmolVLM-256M's tower and text, with more layers of text; Idefics3's and LLaVA's tiles.
 FAMILIES = {
     "smolvlm": {"architecture": "SmolVLMForConditionalGeneration", "processor": "SmolVLMProcessor",
                 "image_processor": "SmolVLMImageProcessor", "image_size": 512, "patch": 16, "scale": 4},
     "idefics3": {"architecture": "Idefics3ForConditionalGeneration", "processor": "Idefics3Processor",
                  "image_processor": "Idefics3ImageProcessor", "image_size": 364, "patch": 14, "scale": 2},
+    "llava": {"architecture": "LlavaForConditionalGeneration", "processor": "LlavaProcessor",
+              "image_processor": "CLIPImageProcessor", "image_size": 336, "patch": 14, "scale": 1},
+    "llava_next": {"architecture": "LlavaNextForConditionalGeneration", "processor": "LlavaNextProcessor",
+                   "image_processor": "LlavaNextImageProcessor", "image_size": 336, "patch": 14, "scale": 1},
 }
 
 
@@ -65,14 +69,23 @@ def parse():
     return options
 
 
-def tensors(o):
-    """Name and shape of each tensor."""
+def is_llava(o):
+    return o.family.startswith("llava")
+
+
+def tower_tensors(o):
     grid = o.image_size // o.patch
     wide, inner = o.vision_hidden, o.vision_intermediate
-    tower = "model.vision_model."
+    tower = "vision_tower.vision_model." if is_llava(o) else "model.vision_model."
     yield tower + "embeddings.patch_embedding.weight", (wide, 3, o.patch, o.patch)
-    yield tower + "embeddings.patch_embedding.bias", (wide,)
-    yield tower + "embeddings.position_embedding.weight", (grid * grid, wide)
+    if is_llava(o):
+        yield tower + "embeddings.class_embedding", (wide,)
+        yield tower + "embeddings.position_embedding.weight", (grid * grid + 1, wide)
+        yield tower + "pre_layrnorm.weight", (wide,)
+        yield tower + "pre_layrnorm.bias", (wide,)
+    else:
+        yield tower + "embeddings.patch_embedding.bias", (wide,)
+        yield tower + "embeddings.position_embedding.weight", (grid * grid, wide)
     for i in range(o.vision_layers):
         layer = f"{tower}encoder.layers.{i}."
         for name, shape in (("self_attn.q_proj", (wide, wide)), ("self_attn.k_proj", (wide, wide)),
@@ -83,8 +96,21 @@ def tensors(o):
             yield layer + name + ".bias", shape[:1]
     yield tower + "post_layernorm.weight", (wide,)
     yield tower + "post_layernorm.bias", (wide,)
-    yield "model.connector.modality_projection.proj.weight", (o.hidden, wide * o.scale**2)
-    text = "model.text_model."
+
+
+def connector_tensors(o):
+    if not is_llava(o):
+        yield "model.connector.modality_projection.proj.weight", (o.hidden, o.vision_hidden * o.scale**2)
+        return
+    for name, wide in (("linear_1", o.vision_hidden), ("linear_2", o.hidden)):
+        yield f"multi_modal_projector.{name}.weight", (o.hidden, wide)
+        yield f"multi_modal_projector.{name}.bias", (o.hidden,)
+    if o.family == "llava_next":
+        yield "image_newline", (o.hidden,)
+
+
+def text_tensors(o):
+    text = "language_model.model." if is_llava(o) else "model.text_model."
     queries, keys = o.heads * o.head_dim, o.kv_heads * o.head_dim
     yield text + "embed_tokens.weight", (o.vocabulary, o.hidden)
     for i in range(o.layers):
@@ -100,7 +126,14 @@ def tensors(o):
         yield layer + "mlp.down_proj.weight", (o.hidden, o.intermediate)
     yield text + "norm.weight", (o.hidden,)
     if not o.tied:
-        yield "lm_head.weight", (o.vocabulary, o.hidden)
+        yield ("language_model." if is_llava(o) else "") + "lm_head.weight", (o.vocabulary, o.hidden)
+
+
+def tensors(o):
+    """Name and shape of each tensor."""
+    yield from tower_tensors(o)
+    yield from connector_tensors(o)
+    yield from text_tensors(o)
 
 
 def count(shape):
@@ -156,15 +189,29 @@ def write_json(path, content):
     path.write_text(json.dumps(content, indent=2) + "\n")
 
 
+def pinpoints(o):
+    side = o.image_size
+    return [[side, 2 * side], [2 * side, side], [2 * side, 2 * side], [3 * side, side], [side, 3 * side]]
+
+
+def family_config(o):
+    """What config.json has beside the decoder and the tower."""
+    if not is_llava(o):
+        return {"image_token_id": 4, "scale_factor": o.scale}
+    more = {"image_grid_pinpoints": pinpoints(o)} if o.family == "llava_next" else {}
+    return {"image_token_index": 4, "projector_hidden_act": "gelu", "vision_feature_layer": -2,
+            "vision_feature_select_strategy": "default", **more}
+
+
 def write_config(o, folder):
     family = FAMILIES[o.family]
+    vision_type = {"smolvlm": "smolvlm_vision", "idefics3": "idefics3_vision"}.get(o.family, "clip_vision_model")
     write_json(folder / "config.json", {
         "architectures": [family["architecture"]],
         "dtype": o.dtype,
-        "image_token_id": 4,
         "model_type": o.family,
         "pad_token_id": 2,
-        "scale_factor": o.scale,
+        **family_config(o),
         "text_config": {
             "attention_bias": False, "bos_token_id": 1, "eos_token_id": 5, "head_dim": o.head_dim, "hidden_act": "silu",
             "hidden_size": o.hidden, "intermediate_size": o.intermediate, "max_position_embeddings": o.context,
@@ -173,17 +220,23 @@ def write_config(o, folder):
             "tie_word_embeddings": o.tied, "vocab_size": o.vocabulary},
         "tie_word_embeddings": o.tied,
         "vision_config": {
-            "hidden_act": "gelu_pytorch_tanh", "hidden_size": o.vision_hidden, "image_size": o.image_size,
-            "intermediate_size": o.vision_intermediate, "layer_norm_eps": 1e-6,
-            "model_type": "smolvlm_vision" if o.family == "smolvlm" else "idefics3_vision",
-            "num_attention_heads": o.vision_heads, "num_channels": 3, "num_hidden_layers": o.vision_layers,
-            "patch_size": o.patch}})
-    write_json(folder / "preprocessor_config.json", {
-        "do_convert_rgb": True, "do_image_splitting": not o.no_splitting, "do_normalize": True, "do_pad": True,
-        "do_rescale": True, "do_resize": True, "image_mean": [0.5] * 3, "image_std": [0.5] * 3,
-        "image_processor_type": family["image_processor"], "max_image_size": {"longest_edge": o.image_size},
-        "size": {"longest_edge": o.longest_edge}, "resample": 1, "rescale_factor": 1 / 255,
-        "processor_class": family["processor"]})
+            "hidden_act": "quick_gelu" if is_llava(o) else "gelu_pytorch_tanh", "hidden_size": o.vision_hidden,
+            "image_size": o.image_size, "intermediate_size": o.vision_intermediate, "layer_norm_eps": 1e-6,
+            "model_type": vision_type, "num_attention_heads": o.vision_heads, "num_channels": 3,
+            "num_hidden_layers": o.vision_layers, "patch_size": o.patch}})
+    settings = {"do_normalize": True, "do_rescale": True, "do_resize": True, "image_mean": [0.5] * 3, "image_std": [0.5] * 3,
+                "rescale_factor": 1 / 255, "image_processor_type": family["image_processor"],
+                "processor_class": family["processor"]}
+    if is_llava(o):
+        settings |= {"size": {"shortest_edge": o.image_size}, "resample": 3, "do_center_crop": True,
+                     "crop_size": {"height": o.image_size, "width": o.image_size}}
+        if o.family == "llava_next":
+            settings |= {"image_grid_pinpoints": pinpoints(o)}
+    else:
+        settings |= {"do_convert_rgb": True, "do_image_splitting": not o.no_splitting, "do_pad": True,
+                     "max_image_size": {"longest_edge": o.image_size}, "size": {"longest_edge": o.longest_edge},
+                     "resample": 1}
+    write_json(folder / "preprocessor_config.json", settings)
     write_json(folder / "processor_config.json", {
         "image_seq_len": (o.image_size // o.patch // o.scale) ** 2, "processor_class": family["processor"]})
 

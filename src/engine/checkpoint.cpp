@@ -91,6 +91,22 @@ std::vector<std::string> index_files(const std::map<std::string, std::string>& w
   return {files.begin(), files.end()};
 }
 
+/// Weights that Python would unpickle, which may run anything: refused by name.
+void refuse_pickled(const fs::path& folder) {
+  std::error_code ignored;
+  for (const char* name : {"pytorch_model.bin", "pytorch_model.bin.index.json"}) {
+    if (fs::exists(folder / name, ignored)) {
+      refuse(
+          fmt::format("{}: pickled weights are not read; write them as safetensors with: python -c "
+                      "\"from transformers import AutoModelForImageTextToText as M; "
+                      "M.from_pretrained('{}').save_pretrained('{}')\"",
+                      (folder / name).string(),
+                      folder.string(),
+                      folder.string()));
+    }
+  }
+}
+
 }  // namespace
 
 Json read_checkpoint_json(const fs::path& path) {
@@ -135,6 +151,7 @@ Checkpoint Checkpoint::open(const fs::path& folder) {
     checkpoint.headers_.push_back(read_safetensors_header(folder / kSingle));
     checkpoint.add_tensors(0, {});
   } else {
+    refuse_pickled(folder);
     const auto names = file_names(folder);
     refuse(fmt::format("{}: holds neither {} nor {}; it holds {}",
                        folder.string(),
@@ -206,6 +223,13 @@ void Checkpoint::add_tensors(std::size_t file,
                          files_[tensors_.at(name).file].filename().string()));
     }
   }
+}
+
+bool Checkpoint::written_by_mlx() const {
+  return std::any_of(headers_.begin(), headers_.end(), [](const SafetensorsHeader& header) {
+    const auto format = header.metadata.find("format");
+    return format != header.metadata.end() && format->second == "mlx";
+  });
 }
 
 Checkpoint::Stamp Checkpoint::stamp_of(const fs::path& file) {

@@ -17,6 +17,7 @@ struct Generator::Row {
   const Sequence* sequence = nullptr;
   std::size_t shared = 0;  // tokens of its prompt that the prefix holds
   int cached = 0;          // tokens in its own row of the cache
+  PromptToken last;        // fed before, when the answer is decoded
   Continuation result;
 
   std::size_t remaining() const {
@@ -84,7 +85,7 @@ std::size_t common_prefix(const std::vector<Sequence>& sequences) {
         std::mismatch(first.begin(), end, sequence.prompt.begin()).first - first.begin());
     length = std::min(length, sequence.prompt.size() - 1);
   }
-  return length;
+  return whole_blocks(first, length);
 }
 
 KvShape Generator::kv_shape(const GenerationLimits& limits) const {
@@ -113,8 +114,11 @@ mx::array Generator::step(const std::vector<PromptToken>& tokens,
   auto pass = std::make_shared<Pass>();
   pass->segments = segments;
   pass->prefix = cache.prefix();
+  pass->tokens = tokens;
+  pass->features = features;
   mx::array x = model_.embed(tokens, features);
   mx::array hidden = model_.forward(std::move(x), pass, cache, wanted, guard);
+  pass->features = nullptr;  // what is queued keeps the pass
   if (!wanted.empty()) {
     hidden = model_.logits(hidden);
   }
@@ -134,7 +138,10 @@ int Generator::prefill_prefix(const std::vector<PromptToken>& prefix,
   const int length = static_cast<int>(prefix.size());
   cache.reserve(1, length);
   for (int from = 0; from < length;) {
-    const int n = chunk > 0 ? std::min(chunk, length - from) : length;
+    int n = chunk > 0 ? std::min(chunk, length - from) : length;
+    n = static_cast<int>(
+            block_end(prefix, static_cast<std::size_t>(from), static_cast<std::size_t>(from + n))) -
+        from;
     Batch batch;
     batch.add(
         std::span(prefix).subspan(static_cast<std::size_t>(from), static_cast<std::size_t>(n)),
@@ -163,12 +170,14 @@ void Generator::prefill_rows(std::vector<Row>& rows,
         n = std::min(n, static_cast<std::size_t>(chunk) - batch.tokens.size());
       }
       const std::size_t from = row.shared + static_cast<std::size_t>(row.cached);
+      n = block_end(row.sequence->prompt, from, from + n) - from;
       batch.add(
           std::span(row.sequence->prompt).subspan(from, n), static_cast<int>(next), row.cached);
       row.cached += static_cast<int>(n);
       row.result.prefilled += static_cast<std::uint32_t>(n);
       if (row.remaining() == 0) {
         batch.wanted.push_back(static_cast<int>(batch.tokens.size()) - 1);
+        row.last = row.sequence->prompt.back();
         ended.push_back(&row);
         ++next;
       }
@@ -207,7 +216,8 @@ void Generator::decode_rows(std::vector<Row>& rows, KvCache& cache, const Guard&
       if (rows[i].finished()) {
         continue;
       }
-      const PromptToken token{rows[i].result.tokens.back(), -1};
+      const PromptToken token = following(rows[i].last, rows[i].result.tokens.back());
+      rows[i].last = token;
       batch.wanted.push_back(static_cast<int>(batch.tokens.size()));
       batch.add(std::span(&token, 1), static_cast<int>(i), rows[i].cached);
       ++rows[i].cached;
@@ -339,7 +349,7 @@ void Generator::run_single(const Sequence& sequence,
       [&](std::size_t index, Continuation&& continuation) {
         answered = continuation.failure == nullptr && !continuation.tokens.empty();
         for (std::size_t i = 0; i + 1 < continuation.tokens.size(); ++i) {
-          fed.push_back({continuation.tokens[i], -1});
+          fed.push_back(following(fed.back(), continuation.tokens[i]));
         }
         done(index, std::move(continuation));
       },
@@ -364,15 +374,12 @@ Generator::Trace Generator::trace(const std::vector<PromptToken>& prompt,
   const auto width = static_cast<std::size_t>(trace.logits.shape(1));
   const float* last = trace.logits.data<float>() + (prompt.size() - 1) * width;
   std::optional<mx::array> next;
+  PromptToken token = prompt.back();
   for (std::size_t i = 0; i < count; ++i) {
     trace.tokens.push_back(choose_greedy({last, width}, 0).token);
+    token = following(token, trace.tokens.back());
     if (i + 1 < count) {
-      next = step({{trace.tokens.back(), -1}},
-                  {{0, length + static_cast<int>(i), 1}},
-                  {0},
-                  nullptr,
-                  cache,
-                  guard);
+      next = step({token}, {{0, length + static_cast<int>(i), 1}}, {0}, nullptr, cache, guard);
       last = next->data<float>();
     }
   }

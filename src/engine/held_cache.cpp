@@ -27,7 +27,7 @@ std::size_t HeldCache::reusable(std::span<const PromptToken> prompt) const {
   }
   const auto fed = prompt.first(prompt.size() - 1);
   const auto different = std::mismatch(fed.begin(), fed.end(), tokens_.begin(), tokens_.end());
-  return static_cast<std::size_t>(different.first - fed.begin());
+  return whole_blocks(prompt, static_cast<std::size_t>(different.first - fed.begin()));
 }
 
 KvCache HeldCache::take(std::size_t tokens, int capacity) && {

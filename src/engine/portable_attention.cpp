@@ -32,25 +32,30 @@ mx::array int_array(const std::vector<int>& values) {
   return mx::array(values.data(), {static_cast<int>(values.size())}, mx::int32);
 }
 
-/// Whether all rows have as many tokens cached and as many new: then no two masks differ.
+/// Whether all rows have as many tokens cached and as many new, and none sees later tokens: then no
+/// two masks differ, and MLX knows the mask by name.
 bool rows_alike(const Pass& pass) {
   const Segment& first = pass.segments.front();
-  return std::all_of(pass.segments.begin(), pass.segments.end(), [&first](const Segment& segment) {
-    return segment.cached == first.cached && segment.count == first.count;
-  });
+  return !pass.has_blocks() &&
+         std::all_of(pass.segments.begin(), pass.segments.end(), [&first](const Segment& segment) {
+           return segment.cached == first.cached && segment.count == first.count;
+         });
 }
 
 /// Added to the scores, and of their dtype: of a mask of booleans MLX makes one of numbers for
 /// each head in each layer, twice as large as the scores that its GPU kernels do not hold.
 mx::array make_mask(const Pass& pass, int length, int span, mx::Dtype dtype) {
   std::vector<char> seen;
+  int packed = 0;
   for (const Segment& segment : pass.segments) {
     for (int i = 0; i < length; ++i) {
       const int token = std::min(i, segment.count - 1);  // padding repeats the last token
+      const int visible = pass.visible(segment, token, packed + token);
       for (int key = 0; key < pass.prefix + span; ++key) {
-        seen.push_back(key - pass.prefix <= segment.cached + token ? 1 : 0);
+        seen.push_back(key - pass.prefix < visible ? 1 : 0);
       }
     }
+    packed += segment.count;
   }
   const mx::array sees(reinterpret_cast<const bool*>(seen.data()),
                        {static_cast<int>(pass.segments.size()), 1, length, pass.prefix + span},
@@ -115,7 +120,13 @@ mx::array columns(const mx::array& qkv, int from, int heads, int dim) {
 mx::array rotate(const mx::array& x, const mx::array& positions, const Rope& rope) {
   const mx::Shape shape = x.shape();
   const mx::array rows = mx::reshape(x, {shape[0], shape[1], 1, shape[2]});
-  return mx::reshape(mx::fast::rope(rows, rope.dim(), false, rope.theta(), 1.0F, positions), shape);
+  if (rope.plain()) {
+    return mx::reshape(mx::fast::rope(rows, rope.dim(), false, rope.theta(), 1.0F, positions),
+                       shape);
+  }
+  return mx::reshape(
+      mx::fast::rope(rows, rope.dim(), false, std::nullopt, 1.0F, positions, rope.wavelengths()),
+      shape);
 }
 
 mx::array scattered(const mx::array& cache, const mx::array& slots, const mx::array& x) {

@@ -101,8 +101,21 @@ void append_faults(std::string& message, const char* what, std::vector<std::stri
 
 }  // namespace
 
-Weights::Weights(const Checkpoint& checkpoint, mx::Dtype dtype, Mode mode, const Rename& rename)
-    : checkpoint_(checkpoint), dtype_(dtype), mode_(mode) {
+/// The tensors of one packed matrix.
+struct Weights::Packed {
+  Packing packing;
+  std::string module;  // published
+  const Checkpoint::Entry* numbers = nullptr;
+  const Checkpoint::Entry* scales = nullptr;
+  const Checkpoint::Entry* biases = nullptr;  // kAffine
+};
+
+Weights::Weights(const Checkpoint& checkpoint,
+                 mx::Dtype dtype,
+                 Mode mode,
+                 const Rename& rename,
+                 Quantisation quantisation)
+    : checkpoint_(checkpoint), dtype_(dtype), mode_(mode), quantisation_(std::move(quantisation)) {
   for (const auto& [published, entry] : checkpoint.tensors()) {
     const auto name = rename(published);
     if (!name) {
@@ -129,7 +142,140 @@ Weights::File& Weights::file(std::size_t number) {
   return *slot;
 }
 
+/// Takes a matrix's numbers, scales and biases out of those that are left.
+bool Weights::fill_packed(const std::string& name,
+                          const std::vector<std::uint64_t>& shape,
+                          char* target) {
+  constexpr std::string_view kWeight = ".weight";
+  if (!name.ends_with(kWeight) || shape.size() != 2) {
+    return false;
+  }
+  const std::string base = name.substr(0, name.size() - kWeight.size());
+  const auto scales = places_.find(base + ".scales");
+  const auto numbers = places_.find(name);
+  if (scales == places_.end() || numbers == places_.end()) {
+    return false;
+  }
+  const std::string& published = published_.at(name);
+  Packed packed{{}, published.substr(0, published.size() - kWeight.size())};
+  packed.numbers = numbers->second;
+  packed.scales = scales->second;
+  places_.erase(scales);
+  places_.erase(numbers);
+  if (const auto biases = places_.find(base + ".biases"); biases != places_.end()) {
+    packed.biases = biases->second;
+    places_.erase(biases);
+  }
+  const auto packing = quantisation_.of(packed.module);
+  if (!packing) {
+    wrong_.push_back(packed.module + " has scales, and config.json does not say how it is packed");
+    return true;
+  }
+  packed.packing = *packing;
+  if (check_packed(packed, shape[0], shape[1]) && mode_ == Mode::kRead) {
+    read_packed(packed, shape[0], shape[1], target);
+  }
+  return true;
+}
+
+/// Whether dtypes and shapes are what `packing` makes of such a matrix; remembers what is not.
+bool Weights::check_packed(const Packed& packed, std::uint64_t rows, std::uint64_t width) {
+  const Packing& packing = packed.packing;
+  const auto bits = static_cast<std::uint64_t>(packing.bits);
+  const auto group = static_cast<std::uint64_t>(packing.group);
+  const bool affine = packing.mode == Packing::Mode::kAffine;
+  const std::size_t faults = wrong_.size();
+  const auto expect = [&](const char* kind,
+                          const Checkpoint::Entry* entry,
+                          const std::vector<std::uint64_t>& shape,
+                          bool dtype_fits) {
+    if (entry == nullptr) {
+      wrong_.push_back(fmt::format("{} has scales without {}", packed.module, kind));
+    } else if (entry->tensor.shape != shape || !dtype_fits) {
+      wrong_.push_back(fmt::format("{}.{} is {} {}, wanted {} for {} of a [{}, {}] matrix",
+                                   packed.module,
+                                   kind,
+                                   entry->tensor.dtype,
+                                   shape_to_string(entry->tensor.shape),
+                                   shape_to_string(shape),
+                                   to_string(packing),
+                                   rows,
+                                   width));
+    }
+  };
+  if (width % group != 0 || width * bits % 32 != 0) {
+    wrong_.push_back(
+        fmt::format("{} of {} columns cannot be {}", packed.module, width, to_string(packing)));
+    return false;
+  }
+  const std::string& scales = packed.scales->tensor.dtype;
+  expect(
+      "weight", packed.numbers, {rows, width * bits / 32}, packed.numbers->tensor.dtype == "U32");
+  expect("scales",
+         packed.scales,
+         {rows, width / group},
+         affine ? convertible(scales) : scales == "U8");
+  if (affine) {
+    expect("biases",
+           packed.biases,
+           {rows, width / group},
+           packed.biases != nullptr && convertible(packed.biases->tensor.dtype));
+  } else if (packed.biases != nullptr) {
+    wrong_.push_back(packed.module + ".biases: mxfp4 has none");
+  }
+  return wrong_.size() == faults;
+}
+
+std::vector<float> Weights::read_floats(const Checkpoint::Entry& entry,
+                                        std::uint64_t from,
+                                        std::uint64_t count) {
+  const std::uint64_t size = stored_dtype_size(entry.tensor.dtype);
+  std::vector<char> bytes(static_cast<std::size_t>(count * size));
+  file(entry.file).read(bytes.data(), bytes.size(), entry.offset + from * size);
+  std::vector<float> values(static_cast<std::size_t>(count));
+  convert_elements(entry.tensor.dtype,
+                   bytes.data(),
+                   mx::float32,
+                   reinterpret_cast<char*>(values.data()),
+                   values.size());
+  return values;
+}
+
+void Weights::read_packed(const Packed& packed,
+                          std::uint64_t rows,
+                          std::uint64_t width,
+                          char* target) {
+  const std::uint64_t row_bytes = width * static_cast<std::uint64_t>(packed.packing.bits) / 8;
+  const std::uint64_t groups = width / static_cast<std::uint64_t>(packed.packing.group);
+  // Scales and biases are held as stored and as float32.
+  const std::uint64_t held = row_bytes + 16 * groups;
+  const std::uint64_t at_once = std::max<std::uint64_t>(1, kStaging / held);
+  for (std::uint64_t row = 0; row < rows; row += at_once) {
+    const std::uint64_t count = std::min(at_once, rows - row);
+    std::vector<char> numbers(static_cast<std::size_t>(count * row_bytes));
+    file(packed.numbers->file)
+        .read(numbers.data(), numbers.size(), packed.numbers->offset + row * row_bytes);
+    char* to = target + row * width * mx::size_of(dtype_);
+    if (packed.packing.mode == Packing::Mode::kMxfp4) {
+      std::vector<std::uint8_t> scales(static_cast<std::size_t>(count * groups));
+      file(packed.scales->file)
+          .read(reinterpret_cast<char*>(scales.data()),
+                scales.size(),
+                packed.scales->offset + row * groups);
+      unpack_mxfp4_rows(numbers.data(), scales.data(), count, width, dtype_, to);
+      continue;
+    }
+    const auto scales = read_floats(*packed.scales, row * groups, count * groups);
+    const auto biases = read_floats(*packed.biases, row * groups, count * groups);
+    unpack_affine_rows(
+        packed.packing, numbers.data(), scales.data(), biases.data(), count, width, dtype_, to);
+  }
+}
+
 void Weights::fill(const std::string& name, const std::vector<std::uint64_t>& shape, char* target) {
+  if (fill_packed(name, shape, target)) {
+    return;
+  }
   const auto found = places_.find(name);
   if (found == places_.end()) {
     missing_.push_back(name);
@@ -206,6 +352,37 @@ mx::array Weights::take_stacked(std::span<const std::string> names,
     done += element_count(part) * mx::size_of(dtype_);
   }
   return room ? mx::array(std::move(room->data), shape, dtype_) : mx::zeros(shape, dtype_);
+}
+
+mx::array Weights::take_convolution(const std::string& name, const mx::Shape& shape) {
+  mx::Shape stored(shape.begin(), shape.end());
+  stored.erase(stored.begin() + 1);
+  stored.push_back(shape[1]);
+  const auto found = places_.find(name);
+  const bool fits = found != places_.end() && found->second->tensor.shape == to_stored(stored);
+  if (!fits || (stored == shape && !checkpoint_.written_by_mlx())) {
+    return take(name, shape);
+  }
+  mx::array weight = take(name, stored);
+  // Moved back at once: what is lazy would keep both.
+  std::vector<int> axes{0, static_cast<int>(shape.size()) - 1};
+  for (int i = 1; i + 1 < static_cast<int>(shape.size()); ++i) {
+    axes.push_back(i);
+  }
+  weight = mx::contiguous(mx::transpose(weight, axes));
+  if (mode_ == Mode::kRead) {
+    mx::eval(weight);
+  }
+  return weight;
+}
+
+void Weights::leave_out(const std::string& prefix) {
+  const auto from = places_.lower_bound(prefix);
+  auto to = from;
+  while (to != places_.end() && to->first.starts_with(prefix)) {
+    ++to;
+  }
+  places_.erase(from, to);
 }
 
 void Weights::finish() const {

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <limits>
+
 #include "base/errors.h"
 
 namespace headroom::models {
@@ -69,6 +71,17 @@ int ConfigTable::token_or(const char* key, int otherwise) {
   return value->get<int>();
 }
 
+int ConfigTable::whole_number_or(const char* key, int otherwise) {
+  const Json* value = find(key);
+  if (value == nullptr) {
+    return otherwise;
+  }
+  if (!whole_number_from(*value, std::numeric_limits<int>::min())) {
+    fail(key, fmt::format("is {}; a whole number is wanted", shown(*value)));
+  }
+  return value->get<int>();
+}
+
 float ConfigTable::number_or(const char* key, float otherwise) {
   const Json* value = find(key);
   if (value == nullptr) {
@@ -108,6 +121,21 @@ ConfigTable ConfigTable::table(const char* key) {
     fail(key, value == nullptr ? "is missing" : fmt::format("is {}, not a table", shown(*value)));
   }
   return {*value, fmt::format("{}: {}", where_, key)};
+}
+
+std::vector<std::string> ConfigTable::texts(const char* key) {
+  const Json* value = find(key);
+  if (value == nullptr) {
+    return {};
+  }
+  std::vector<std::string> all;
+  for (const Json& text : value->is_array() ? *value : Json::array({nullptr})) {
+    if (!text.is_string()) {
+      fail(key, fmt::format("is {}; a list of texts is wanted", shown(*value)));
+    }
+    all.push_back(text.get<std::string>());
+  }
+  return all;
 }
 
 void ConfigTable::only(const char* key, const Json& accepted) {

@@ -25,6 +25,25 @@ bool is_bare(const std::filesystem::path& folder) {
          !holds(folder, "processor_config.json");
 }
 
+/// The folder's template, or its family's where it holds none, which `notices` then says.
+text::ChatTemplate load_template(const ModelFolder& model,
+                                 const Family& family,
+                                 WallTime now,
+                                 std::vector<std::string>& notices) {
+  const std::filesystem::path& folder = model.folder;
+  if (text::ChatTemplate::present(folder)) {
+    return text::ChatTemplate::load(folder, now);
+  }
+  const auto architecture = family.open(model);
+  if (architecture->chat_template().empty()) {
+    return text::ChatTemplate::load(folder, now);  // says which files were looked for
+  }
+  notices.push_back(fmt::format(
+      "{}: holds no chat template; that of family {} is used", folder.string(), family.model_type));
+  return text::ChatTemplate::from_source(
+      std::string(architecture->chat_template()), fmt::format("family {}", family.model_type), now);
+}
+
 }  // namespace
 
 void check_text_files(const std::filesystem::path& folder) {
@@ -43,12 +62,13 @@ LoadedModel LoadedModel::load(const std::filesystem::path& path,
   const Family& family = find_family(folder);
   std::optional<text::Tokenizer> tokenizer;
   std::optional<text::ChatTemplate> chat_template;
+  std::vector<std::string> template_notices;
   const bool bare = is_bare(path);
   if (!bare) {  // before the weights: what is wrong with small files is said at once
     check_text_files(path);
     check_text_file(path / "tokenizer.json");
     tokenizer.emplace(text::Tokenizer::load(path));
-    chat_template.emplace(text::ChatTemplate::load(path, now));
+    chat_template.emplace(load_template(folder, family, now, template_notices));
   }
   LoadedModel loaded;
   loaded.model = family.make(folder, dtype, ops);
@@ -64,6 +84,7 @@ LoadedModel LoadedModel::load(const std::filesystem::path& path,
                                  "processor_config.json",
                                  path.string()));
   }
+  loaded.notices.insert(loaded.notices.end(), template_notices.begin(), template_notices.end());
   StopTokens stops = find_stop_tokens(path, folder.config, *tokenizer, *chat_template);
   loaded.notices.insert(loaded.notices.end(), stops.notices.begin(), stops.notices.end());
   for (const std::string& other : chat_template->differing_sources()) {

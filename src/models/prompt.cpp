@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/errors.h"
+#include "models/vision_language_model.h"
 
 namespace headroom::models {
 
@@ -33,6 +34,14 @@ std::vector<std::int32_t> feature_rows(std::span<const PlacedPicture> used) {
 
 }  // namespace
 
+std::vector<std::int32_t> PictureProcessor::tokens(const std::string& prompt,
+                                                   std::span<const PreparedPicture* const> pictures,
+                                                   const text::Tokenizer& tokenizer) const {
+  const auto& first = tokenizer.bos_token();
+  const bool written = first && prompt.starts_with(*first);
+  return tokenizer.encode(expand(prompt, pictures), !written);
+}
+
 void check_tokens(std::span<const engine::PromptToken> tokens, std::int32_t vocabulary) {
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     if (tokens[i].id < 0 || tokens[i].id >= vocabulary) {
@@ -48,10 +57,10 @@ void check_tokens(std::span<const engine::PromptToken> tokens, std::int32_t voca
 
 Prompt build_prompt(const Conversation& conversation,
                     std::span<const PlacedPicture> pictures,
+                    const VisionLanguageModel& model,
                     const PictureProcessor& processor,
                     const text::ChatTemplate& chat_template,
-                    const text::Tokenizer& tokenizer,
-                    std::int32_t image_token) {
+                    const text::Tokenizer& tokenizer) {
   std::vector<PlacedPicture> used;
   std::vector<const PreparedPicture*> prepared;
   for (const std::size_t index : pictures_of(conversation)) {
@@ -68,11 +77,11 @@ Prompt build_prompt(const Conversation& conversation,
   variables.extra = tokenizer.special_tokens_map();
   Prompt prompt;
   prompt.text = chat_template.render(conversation, variables);
-  const auto ids = tokenizer.encode(processor.expand(prompt.text, prepared), false);
+  const auto ids = processor.tokens(prompt.text, prepared, tokenizer);
   const auto rows = feature_rows(used);
   std::size_t next = 0;
   for (const std::int32_t id : ids) {
-    const bool image = id == image_token;
+    const bool image = id == model.image_token();
     prompt.tokens.push_back({id, image && next < rows.size() ? rows[next] : -1});
     next += image ? 1 : 0;
   }
@@ -87,6 +96,7 @@ Prompt build_prompt(const Conversation& conversation,
   if (prompt.tokens.empty()) {
     throw InputError("E-TEMPLATE-RENDER", "the prompt is empty");
   }
+  model.place(prompt.tokens, prepared);
   prompt.image_tokens = static_cast<std::uint32_t>(next);
   return prompt;
 }

@@ -7,14 +7,18 @@
 
 #include "base/errors.h"
 #include "base/spelling.h"
+#include "family_model.h"
+#include "llava.h"
 #include "smolvlm.h"
 
 namespace headroom::models {
 namespace {
 
-constexpr std::array<Family, 2> kFamilies = {{
-    {"smolvlm", "SmolVLMProcessor", &make_smolvlm, &plan_smolvlm},
-    {"idefics3", "Idefics3Processor", &make_smolvlm, &plan_smolvlm},
+constexpr std::array<Family, 4> kFamilies = {{
+    {"smolvlm", "SmolVLMProcessor", &open_smolvlm, &smolvlm_name},
+    {"idefics3", "Idefics3Processor", &open_smolvlm, &smolvlm_name},
+    {"llava", "LlavaProcessor", &open_llava, &llava_name},
+    {"llava_next", "LlavaNextProcessor", &open_llava, &llava_name},
 }};
 
 const Family& family_of(const Json& config, const std::string& path) {
@@ -50,6 +54,28 @@ ModelFolder ModelFolder::open(const std::filesystem::path& folder) {
   // Said first: a model of another type need not have weights that are read here.
   family_of(config, (folder / "config.json").string());
   return {folder, std::move(config), engine::Checkpoint::open(folder)};
+}
+
+std::unique_ptr<VisionLanguageModel> Family::make(const ModelFolder& folder,
+                                                  mx::Dtype dtype,
+                                                  engine::Ops::Path path) const {
+  using engine::Weights;
+  const std::shared_ptr<const Architecture> architecture = open(folder);
+  const engine::Quantisation quantisation = quantisation_of(folder);
+  Weights shapes(folder.checkpoint, dtype, Weights::Mode::kCheck, rename, quantisation);
+  FamilyModel(folder, *this, architecture, shapes, path, {});
+  Weights weights(folder.checkpoint, dtype, Weights::Mode::kRead, rename, quantisation);
+  std::vector<std::string> notices = architecture->notices;
+  const auto& more = folder.checkpoint.notices();
+  notices.insert(notices.end(), more.begin(), more.end());
+  if (quantisation.any()) {
+    notices.push_back(fmt::format("{}: weights of {} are unpacked to {} as they are read",
+                                  folder.config_path(),
+                                  engine::to_string(*quantisation.usual()),
+                                  engine::dtype_name(dtype)));
+  }
+  return std::make_unique<FamilyModel>(
+      folder, *this, architecture, weights, path, std::move(notices));
 }
 
 std::span<const Family> families() { return kFamilies; }

@@ -6,13 +6,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/errors.h"
-#include "engine/counters.h"
-#include "engine/evaluate.h"
-#include "models/prompt.h"
-#include "smolvlm_model.h"
+#include "family_plan.h"
+#include "models/smolvlm_config.h"
+#include "models/smolvlm_processor.h"
+#include "names.h"
+#include "tiles.h"
 
 namespace headroom::models {
 namespace {
@@ -28,6 +28,8 @@ class SmolVlmPictures final : public PictureProcessor {
  public:
   SmolVlmPictures(SmolVlmProcessorConfig config, std::uint32_t patches_merged)
       : config_(std::move(config)), merged_(patches_merged) {}
+
+  const SmolVlmProcessorConfig& config() const { return config_; }
 
   std::unique_ptr<PreparedPicture> prepare(const images::Image& image,
                                            std::uint32_t max_tiles) const override {
@@ -56,9 +58,9 @@ class SmolVlmPictures final : public PictureProcessor {
   std::uint32_t merged_;  // pixels of a side that end in one feature
 };
 
-std::shared_ptr<const PictureProcessor> make_processor(const std::filesystem::path& folder,
-                                                       const SmolVlmConfig& config) {
-  auto settings = load_smolvlm_processor(folder);
+std::shared_ptr<const SmolVlmPictures> make_processor(const std::filesystem::path& folder,
+                                                      const SmolVlmConfig& config) {
+  auto settings = SmolVlmProcessorConfig::load(folder);
   if (!settings) {
     return nullptr;
   }
@@ -67,162 +69,153 @@ std::shared_ptr<const PictureProcessor> make_processor(const std::filesystem::pa
       static_cast<std::uint32_t>(config.vision.patch_size * config.scale_factor));
 }
 
+/// Tower and connector.
+/// Letters: N tiles, P patches a tile, E hidden, s scale factor.
+class SmolVlmEncoder final : public VisionEncoder {
+ public:
+  SmolVlmEncoder(const SmolVlmConfig& config, engine::Weights& weights, engine::Ops ops)
+      : ops_(ops),
+        scale_(config.scale_factor),
+        tower_(config.vision, weights, ops, "model.vision_model."),
+        connector_(
+            weights.take("model.connector.modality_projection.proj.weight",
+                         {config.text.hidden_size, config.vision.hidden_size * scale_ * scale_})) {}
+
+  mx::array encode(const PreparedPicture& picture,
+                   const engine::Guard& guard,
+                   const Tap& tap) const override {
+    const auto& processed = dynamic_cast<const SmolVlmPicture&>(picture).processed;
+    const TilePixels pixels{processed.pixels.data(),
+                            static_cast<int>(processed.tiles),
+                            3,
+                            static_cast<int>(processed.tile_height),
+                            static_cast<int>(processed.tile_width)};
+    const int side = tower_.config().patch_size;
+    const int rows = pixels.height / side;
+    const int cols = pixels.width / side;
+    if (rows % scale_ != 0 || cols % scale_ != 0 || rows == 0 || cols == 0) {
+      throw UsageError(
+          "E-CONFIG",
+          fmt::format("vision tower: tiles of {} x {} pixels make {} x {} patches, which "
+                      "the scale factor {} does not divide",
+                      pixels.width,
+                      pixels.height,
+                      cols,
+                      rows,
+                      scale_));
+    }
+    const int at_once = engine::VisionTower::tiles_at_once(rows * cols);
+    return encode_tiles(pixels, at_once, guard, [&](mx::array&& tiles) {
+      const int count = tiles.shape(0);
+      mx::array x = connect(tower_.encode(std::move(tiles), guard, tap), count, rows, cols);
+      if (tap) {
+        tap("connector", x);
+      }
+      return x;
+    });
+  }
+
+ private:
+  /// Pixel shuffle, then the projection: [N * P, E] -> [N * P / s^2, text E].
+  mx::array connect(const mx::array& x, int tiles, int rows, int cols) const {
+    const int width = tower_.config().hidden_size;
+    mx::array y = mx::reshape(x, {tiles, rows / scale_, scale_, cols / scale_, scale_ * width});
+    y = mx::transpose(y, {0, 1, 3, 2, 4});  // [N, h/s, w/s, s, s E]
+    y = mx::reshape(y, {tiles * (rows / scale_) * (cols / scale_), scale_ * scale_ * width});
+    return ops_.linear(y, connector_);
+  }
+
+  engine::Ops ops_;
+  int scale_;
+  engine::VisionTower tower_;
+  mx::array connector_;  // [text E, E s^2]
+};
+
+/// Positions of one picture in the prompt: its image tokens, a frame around each tile, a line end
+/// for each row.
+std::uint32_t prompt_tokens(const TilePlan& tiles) {
+  const std::uint64_t frames =
+      3 + (tiles.rows == 0 ? 0 : 2ULL * tiles.rows * tiles.cols + tiles.rows + 1);
+  return static_cast<std::uint32_t>(tiles.image_tokens + frames);
+}
+
+class SmolVlm final : public Architecture {
+ public:
+  SmolVlm(SmolVlmConfig config, std::shared_ptr<const SmolVlmPictures> pictures)
+      : config_(std::move(config)), pictures_(std::move(pictures)) {
+    notices = config_.notices;
+  }
+
+  const engine::DecoderConfig& text() const override { return config_.text; }
+
+  engine::DecoderNames text_names() const override {
+    return {"model.text_model.", "lm_head.weight"};
+  }
+
+  std::int32_t image_token() const override { return config_.image_token; }
+
+  std::unique_ptr<VisionEncoder> make_vision(engine::Weights& weights,
+                                             engine::Ops ops) const override {
+    return std::make_unique<SmolVlmEncoder>(config_, weights, ops);
+  }
+
+  std::shared_ptr<const PictureProcessor> processor() const override { return pictures_; }
+
+  std::vector<std::unique_ptr<PreparedPicture>> reference_pictures(
+      const ReferenceInputs& inputs) const override {
+    const TilePixels pixels = reference_tiles(inputs.pixels);
+    auto picture = std::make_unique<SmolVlmPicture>();
+    picture->processed.pixels.assign(pixels.data, pixels.data + inputs.pixels.size());
+    picture->processed.tiles = static_cast<std::uint32_t>(pixels.tiles);
+    picture->processed.tile_height = static_cast<std::uint32_t>(pixels.height);
+    picture->processed.tile_width = static_cast<std::uint32_t>(pixels.width);
+    std::vector<std::unique_ptr<PreparedPicture>> pictures;
+    pictures.push_back(std::move(picture));
+    return pictures;
+  }
+
+  memory::PictureCost picture_cost(const PictureSides& sides,
+                                   std::uint32_t max_tiles,
+                                   const Computing& computing) const override {
+    const TilePlan tiles =
+        tiles_for(sides.width,
+                  sides.height,
+                  within_tiles(pictures_->config(), sides.width, sides.height, max_tiles));
+    const int grid = static_cast<int>(tiles.tile_side) / config_.vision.patch_size;
+    const int patches = std::max(grid * grid, 1);
+    const auto at_once = std::min<std::uint64_t>(
+        tiles.tiles, static_cast<std::uint64_t>(engine::VisionTower::tiles_at_once(patches)));
+    memory::PictureCost cost;
+    cost.tiles = tiles.tiles;
+    cost.tokens = prompt_tokens(tiles);
+    cost.decode = Bytes(std::uint64_t{sides.width} * sides.height * 3 + tiles.transient_bytes);
+    cost.pixels = Bytes(tiles.pixel_bytes);
+    cost.encode =
+        tower_transient(config_.vision, computing, static_cast<std::uint64_t>(patches), at_once);
+    cost.features = feature_bytes(config_.text, computing, tiles.image_tokens);
+    return cost;
+  }
+
+ private:
+  SmolVlmConfig config_;
+  std::shared_ptr<const SmolVlmPictures> pictures_;
+};
+
 }  // namespace
 
+/// MLX's files have no "model." and call the decoder as other families do.
 std::optional<std::string> smolvlm_name(const std::string& published) {
-  if (published.ends_with(".rotary_emb.inv_freq") || published.ends_with(".position_ids")) {
-    return std::nullopt;
-  }
-  return published;
+  return renamed(published,
+                 {{"language_model.lm_head.", "lm_head."},
+                  {"language_model.", "model.text_model."},
+                  {"vision_model.", "model.vision_model."},
+                  {"connector.", "model.connector."}});
 }
 
-std::optional<SmolVlmProcessorConfig> load_smolvlm_processor(const std::filesystem::path& folder) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(folder / "preprocessor_config.json", ignored) &&
-      !std::filesystem::exists(folder / "processor_config.json", ignored)) {
-    return std::nullopt;
-  }
-  return SmolVlmProcessorConfig::load(folder);
-}
-
-SmolVlm::SmolVlm(SmolVlmConfig config,
-                 std::shared_ptr<const PictureProcessor> processor,
-                 const engine::Checkpoint& checkpoint,
-                 engine::Weights& weights,
-                 engine::Ops::Path path,
-                 std::vector<std::string> notices)
-    : config_(std::move(config)),
-      processor_(std::move(processor)),
-      checkpoint_(checkpoint),
-      dtype_(weights.dtype()),
-      ops_(weights.dtype(), path),
-      vision_(std::in_place, config_, weights, ops_),
-      vision_bytes_(weights.bytes()),
-      text_(config_, weights, ops_),
-      bytes_(weights.bytes()),
-      parameters_(weights.parameters()),
-      notices_(std::move(notices)) {
-  weights.finish();
-}
-
-engine::KvShape SmolVlm::kv_shape() const {
-  return {config_.text.layers, config_.text.kv_heads, config_.text.head_dim, dtype_};
-}
-
-mx::array SmolVlm::embed(std::span<const engine::PromptToken> tokens,
-                         const mx::array* features) const {
-  check_tokens(tokens, vocabulary());
-  std::vector<int> ids;
-  std::vector<int> places;  // packed index of each image token
-  std::vector<int> rows;    // its row of the features
-  ids.reserve(tokens.size());
-  for (std::size_t i = 0; i < tokens.size(); ++i) {
-    ids.push_back(tokens[i].id);
-    if (tokens[i].feature >= 0) {
-      places.push_back(static_cast<int>(i));
-      rows.push_back(tokens[i].feature);
-    }
-  }
-  const int count = static_cast<int>(ids.size());
-  mx::array x = mx::take(text_.embeddings(), mx::array(ids.data(), {count}, mx::int32), 0);
-  if (places.empty()) {
-    return x;
-  }
-  if (features == nullptr) {
-    throw InternalError("embed: image tokens without features");
-  }
-  const int images = static_cast<int>(places.size());
-  const mx::array chosen = mx::take(*features, mx::array(rows.data(), {images}, mx::int32), 0);
-  return mx::scatter(x,
-                     mx::array(places.data(), {images}, mx::int32),
-                     mx::reshape(chosen, {images, 1, x.shape(1)}),
-                     0);
-}
-
-mx::array SmolVlm::forward(mx::array&& x,
-                           const std::shared_ptr<const engine::Pass>& pass,
-                           engine::KvCache& cache,
-                           const std::vector<int>& wanted,
-                           const engine::Guard& guard) const {
-  return text_.forward(std::move(x), pass, cache, wanted, guard, tap);
-}
-
-mx::array SmolVlm::logits(const mx::array& hidden) const { return text_.logits(hidden); }
-
-void SmolVlm::hold_vision() {
-  if (vision_) {
-    return;
-  }
-  checkpoint_.require_unchanged();
-  engine::clear_cache();  // buffers that are used again may be larger than the weights in them
-  engine::Weights weights(checkpoint_, dtype_, engine::Weights::Mode::kRead, smolvlm_name);
-  vision_.emplace(config_, weights, ops_);
-}
-
-mx::array SmolVlm::encode(std::span<const PreparedPicture* const> pictures,
-                          const engine::Guard& guard) const {
-  std::vector<mx::array> parts;
-  for (const PreparedPicture* picture : pictures) {
-    const auto& processed = dynamic_cast<const SmolVlmPicture&>(*picture).processed;
-    encode_tiles(processed.pixels.data(),
-                 {static_cast<int>(processed.tiles),
-                  3,
-                  static_cast<int>(processed.tile_height),
-                  static_cast<int>(processed.tile_width)},
-                 guard,
-                 parts);
-  }
-  return parts.size() == 1 ? parts.front() : mx::concatenate(std::move(parts), 0);
-}
-
-mx::array SmolVlm::encode_pixels(const mx::array& pixels, const engine::Guard& guard) const {
-  if (pixels.ndim() != 5 || pixels.shape(0) != 1 || pixels.shape(2) != 3) {
-    throw InputError("E-PIXELS", "pixel_values: the shape [1, tiles, 3, height, width] is wanted");
-  }
-  engine::evaluate(pixels);
-  std::vector<mx::array> parts;
-  encode_tiles(
-      pixels.data<float>(), {pixels.shape(1), 3, pixels.shape(3), pixels.shape(4)}, guard, parts);
-  return parts.size() == 1 ? parts.front() : mx::concatenate(std::move(parts), 0);
-}
-
-/// Some tiles at a time: only theirs are copied to arrays, and only their transient is held.
-void SmolVlm::encode_tiles(const float* pixels,
-                           const mx::Shape& shape,
-                           const engine::Guard& guard,
-                           std::vector<mx::array>& parts) const {
-  if (!vision_) {
-    throw InternalError("encode: the vision tower is released; hold_vision reads it again");
-  }
-  const int tiles = shape[0];
-  const auto tile_size = static_cast<std::ptrdiff_t>(shape[1]) * shape[2] * shape[3];
-  const int patches =
-      (shape[2] / config_.vision.patch_size) * (shape[3] / config_.vision.patch_size);
-  const int at_once = std::max(1, SmolVlmVision::kPatchesAtOnce / std::max(1, patches));
-  for (int from = 0; from < tiles; from += at_once) {
-    const int count = std::min(tiles - from, at_once);
-    parts.push_back(vision_->encode(
-        mx::array(pixels + from * tile_size, {count, shape[1], shape[2], shape[3]}, mx::float32),
-        guard,
-        tap));
-    guard.foresee({parts.back()});
-    engine::evaluate(parts.back());
-  }
-}
-
-std::unique_ptr<VisionLanguageModel> make_smolvlm(const ModelFolder& folder,
-                                                  mx::Dtype dtype,
-                                                  engine::Ops::Path path) {
-  const SmolVlmConfig config = SmolVlmConfig::from_json(folder.config, folder.config_path());
-  const auto processor = make_processor(folder.folder, config);
-  engine::Weights shapes(folder.checkpoint, dtype, engine::Weights::Mode::kCheck, smolvlm_name);
-  SmolVlm(config, processor, folder.checkpoint, shapes, path, {});
-  engine::Weights weights(folder.checkpoint, dtype, engine::Weights::Mode::kRead, smolvlm_name);
-  std::vector<std::string> notices = config.notices;
-  const auto& more = folder.checkpoint.notices();
-  notices.insert(notices.end(), more.begin(), more.end());
-  return std::make_unique<SmolVlm>(
-      config, processor, folder.checkpoint, weights, path, std::move(notices));
+std::unique_ptr<const Architecture> open_smolvlm(const ModelFolder& folder) {
+  SmolVlmConfig config = SmolVlmConfig::from_json(folder.config, folder.config_path());
+  auto pictures = make_processor(folder.folder, config);
+  return std::make_unique<SmolVlm>(std::move(config), std::move(pictures));
 }
 
 }  // namespace headroom::models

@@ -1,20 +1,14 @@
 #pragma once
 
-#include <cstdint>
 #include <memory>
-#include <vector>
+#include <optional>
+#include <string>
 
 #include "models/registry.h"
 
 namespace headroom::models {
 
-std::unique_ptr<VisionLanguageModel> make_smolvlm(const ModelFolder& folder,
-                                                  mx::Dtype dtype,
-                                                  engine::Ops::Path path);
-
-memory::Geometry plan_smolvlm(const ModelFolder& folder,
-                              mx::Dtype dtype,
-                              const std::vector<PictureSides>& pictures,
-                              std::uint32_t max_tiles);
+std::unique_ptr<const Architecture> open_smolvlm(const ModelFolder& folder);
+std::optional<std::string> smolvlm_name(const std::string& published);
 
 }  // namespace headroom::models

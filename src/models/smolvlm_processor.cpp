@@ -82,46 +82,6 @@ std::uint64_t peak_bytes(std::uint32_t width,
   return std::max({to_resized, resized + to_canvas, canvas + to_tile + plan.pixel_bytes});
 }
 
-/// The value of each 8-bit sample after rescaling and normalising, rounded to float as often as
-/// the reference rounds: once after the product, then in float.
-using Levels = std::array<std::array<float, 256>, kChannels>;
-
-Levels levels_of(const SmolVlmProcessorConfig& config) {
-  Levels levels{};
-  for (std::size_t channel = 0; channel < kChannels; ++channel) {
-    for (std::size_t sample = 0; sample < 256; ++sample) {
-      auto value = static_cast<float>(sample);
-      if (config.do_rescale) {
-        value = static_cast<float>(static_cast<double>(sample) * config.rescale_factor);
-      }
-      if (config.do_normalize) {
-        value = (value - static_cast<float>(config.image_mean[channel])) /
-                static_cast<float>(config.image_std[channel]);
-      }
-      levels[channel][sample] = value;
-    }
-  }
-  return levels;
-}
-
-/// Writes the square of `side` pixels at (left, top) as three planes [3, side, side].
-void write_tile(const Image& image,
-                std::size_t left,
-                std::size_t top,
-                std::size_t side,
-                const Levels& levels,
-                float* planes) {
-  for (std::size_t y = 0; y < side; ++y) {
-    const std::uint8_t* from = image.rgb.data() + ((top + y) * image.width + left) * kChannels;
-    float* to = planes + y * side;
-    for (std::size_t x = 0; x < side; ++x, from += kChannels) {
-      to[x] = levels[0][from[0]];
-      to[side * side + x] = levels[1][from[1]];
-      to[2 * side * side + x] = levels[2][from[2]];
-    }
-  }
-}
-
 std::string repeated(std::string_view text, std::size_t times) {
   std::string result;
   result.reserve(text.size() * times);
@@ -202,7 +162,7 @@ ProcessedPicture process(const Image& image, const SmolVlmProcessorConfig& confi
   };
   Image canvas = resized_to(image, plan.resized_width, plan.resized_height);
   canvas = resized_to(canvas, plan.canvas_width, plan.canvas_height);
-  const Levels levels = levels_of(config);
+  const Levels levels = levels_of(config.pixels);
   const std::size_t side = plan.tile_side;
   const std::size_t tile_values = kChannels * side * side;
   ProcessedPicture picture;
@@ -215,11 +175,11 @@ ProcessedPicture process(const Image& image, const SmolVlmProcessorConfig& confi
   float* planes = picture.pixels.data();
   for (std::size_t row = 0; row < plan.rows; ++row) {
     for (std::size_t col = 0; col < plan.cols; ++col, planes += tile_values) {
-      write_tile(canvas, col * side, row * side, side, levels, planes);
+      write_planes(canvas, col * side, row * side, side, side, levels, planes);
     }
   }
   const Image overview = resized_to(canvas, plan.tile_side, plan.tile_side);
-  write_tile(overview, 0, 0, side, levels, planes);
+  write_planes(overview, 0, 0, side, side, levels, planes);
   return picture;
 }
 

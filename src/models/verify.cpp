@@ -17,8 +17,25 @@ namespace {
 
 using engine::TensorFile;
 
-const std::set<std::string> kKnown = {
-    "input_ids", "pixel_values", "attention_mask", "pixel_attention_mask", "logits", "generated"};
+const std::set<std::string> kKnown = {"input_ids",
+                                      "pixel_values",
+                                      "attention_mask",
+                                      "pixel_attention_mask",
+                                      "logits",
+                                      "generated",
+                                      "text_ids",
+                                      "text_logits"};
+
+/// Inputs of whole numbers that say how pixel_values are to be read, or repeat what the ids say.
+const std::set<std::string> kNumbers = {"image_sizes",
+                                        "image_grid_thw",
+                                        "token_type_ids",
+                                        "mm_token_type_ids",
+                                        "spatial_shapes",
+                                        "tiling"};
+
+/// What other programs made of the same inputs.
+constexpr std::string_view kForeign = "mlx_";
 
 double largest_difference(const mx::array& ours, const mx::array& theirs, const std::string& name) {
   if (ours.size() != theirs.size()) {
@@ -71,13 +88,32 @@ std::vector<engine::PromptToken> read_prompt(const TensorFile& file,
   return prompt;
 }
 
+Pictures read_pictures(const VisionLanguageModel& model, const TensorFile& file) {
+  ReferenceInputs inputs{file.floats("pixel_values"), {}};
+  engine::evaluate(inputs.pixels);
+  for (const std::string& name : kNumbers) {
+    if (file.has(name)) {
+      inputs.numbers[name] = file.integers(name);
+    }
+  }
+  return model.reference_pictures(inputs);
+}
+
+std::vector<const PreparedPicture*> addresses(const Pictures& pictures) {
+  std::vector<const PreparedPicture*> all;
+  for (const auto& picture : pictures) {
+    all.push_back(picture.get());
+  }
+  return all;
+}
+
 /// Compares what the model taps with the record, and remembers.
 class TapWatch {
  public:
   TapWatch(VisionLanguageModel& model, const TensorFile& file, Verification& result)
       : model_(model) {
     for (const std::string& name : file.names()) {
-      if (!kKnown.contains(name)) {
+      if (!kKnown.contains(name) && !kNumbers.contains(name) && !name.starts_with(kForeign)) {
         wanted_.insert(name);
       }
     }
@@ -116,6 +152,30 @@ class TapWatch {
 
 }  // namespace
 
+GoldenPrompt read_golden_prompt(VisionLanguageModel& model,
+                                const TensorFile& file,
+                                const engine::Guard& guard) {
+  GoldenPrompt golden;
+  if (file.has("pixel_values")) {
+    golden.pictures = read_pictures(model, file);
+    model.hold_vision();
+    golden.features = model.encode(addresses(golden.pictures), guard);
+    engine::evaluate(*golden.features);
+  }
+  golden.tokens =
+      read_prompt(file, model.image_token(), golden.features ? golden.features->shape(0) : 0);
+  model.place(golden.tokens, addresses(golden.pictures));
+  return golden;
+}
+
+mx::array encode_pixels(const VisionLanguageModel& model,
+                        const mx::array& pixels,
+                        const engine::Guard& guard) {
+  engine::evaluate(pixels);
+  const Pictures pictures = model.reference_pictures({pixels, {}});
+  return model.encode(addresses(pictures), guard);
+}
+
 Verification verify(VisionLanguageModel& model,
                     const std::filesystem::path& golden,
                     const Clock& clock) {
@@ -126,17 +186,13 @@ Verification verify(VisionLanguageModel& model,
   result.expected_tokens = file.integers("generated");
   TapWatch taps(model, file, result);
   const engine::Guard guard;
-  std::optional<mx::array> features;
-  if (file.has("pixel_values")) {
-    model.hold_vision();
-    features = model.encode_pixels(file.floats("pixel_values"), guard);
-    engine::evaluate(*features);
-  }
-  const auto prompt = read_prompt(file, model.image_token(), features ? features->shape(0) : 0);
+  const GoldenPrompt prompt = read_golden_prompt(model, file, guard);
   const std::set<std::int32_t> none;
   const engine::Generator generator(model, none, clock);
-  const auto trace = generator.trace(
-      prompt, features ? &*features : nullptr, result.expected_tokens.size(), guard);
+  const auto trace = generator.trace(prompt.tokens,
+                                     prompt.features ? &*prompt.features : nullptr,
+                                     result.expected_tokens.size(),
+                                     guard);
   taps.finish();
   result.tokens = trace.tokens;
   result.max_logit_difference = largest_difference(trace.logits, file.floats("logits"), "logits");

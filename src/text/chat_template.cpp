@@ -86,6 +86,10 @@ ChatTemplate ChatTemplate::load(const std::filesystem::path& folder,
   return result;
 }
 
+bool ChatTemplate::present(const std::filesystem::path& folder) {
+  return !find_template_sources(folder).templates.empty();
+}
+
 ChatTemplate ChatTemplate::from_source(std::string source, std::string origin, WallTime now) {
   RustBytes message;
   const auto status = headroom_template_check(source.data(), source.size(), message.out());

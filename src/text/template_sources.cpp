@@ -121,13 +121,6 @@ TemplateSources find_template_sources(const fs::path& folder) {
   if (ruled) {
     result.templates = places.front();
   }
-  if (result.templates.empty()) {
-    throw UsageError(kCode,
-                     fmt::format("{}: no chat template: there is none in chat_template.jinja, "
-                                 "chat_template.json or tokenizer_config.json; a model without one "
-                                 "cannot be asked, for nothing is invented in its place",
-                                 folder.string()));
-  }
   const TemplateSource* chosen = find_name(result.templates, "default");
   for (const auto& place : places) {
     const TemplateSource* other = find_name(place, "default");
@@ -141,6 +134,13 @@ TemplateSources find_template_sources(const fs::path& folder) {
 const TemplateSource& choose_template(const fs::path& folder,
                                       const std::vector<TemplateSource>& templates,
                                       const std::optional<std::string>& name) {
+  if (templates.empty()) {
+    throw UsageError(kCode,
+                     fmt::format("{}: no chat template: there is none in chat_template.jinja, "
+                                 "chat_template.json or tokenizer_config.json; a model without one "
+                                 "cannot be asked, for nothing is invented in its place",
+                                 folder.string()));
+  }
   const TemplateSource* found = find_name(templates, name.value_or("default"));
   if (found != nullptr) {
     return *found;

@@ -21,11 +21,12 @@ struct TemplateSources {
 };
 
 /// Looks into chat_template.jinja (with chat_templates/*.jinja), chat_template.json and
-/// tokenizer_config.json. Throws UsageError("E-TEMPLATE") naming the file that is broken; when
-/// there is no template at all, the files looked for.
+/// tokenizer_config.json; no templates where there are none. Throws UsageError("E-TEMPLATE") naming
+/// the file that is broken.
 TemplateSources find_template_sources(const std::filesystem::path& folder);
 
-/// The one of that name, "default" without one. Throws UsageError("E-TEMPLATE") with all names.
+/// The one of that name, "default" without one. Throws UsageError("E-TEMPLATE") with all names, or,
+/// when there is no template at all, with the files looked for.
 const TemplateSource& choose_template(const std::filesystem::path& folder,
                                       const std::vector<TemplateSource>& templates,
                                       const std::optional<std::string>& name);

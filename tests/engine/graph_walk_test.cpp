@@ -101,8 +101,9 @@ TEST(GraphWalkKernels, DeclareWhatTheyTake) {
   const mx::array w = filled(4 * kWidth, kWidth);
   const auto peak = [](const mx::array& y) { return walk_graph({y}).peak.count(); };
   EXPECT_EQ(peak(ops.linear(x, w)), 4 * kArray);
-  EXPECT_EQ(peak(ops.gelu_tanh(ops.linear(x, w))), 4 * kArray) << "in the same buffer";
-  EXPECT_EQ(peak(ops.silu_multiply(ops.linear(x, w))), 6 * kArray);
+  EXPECT_EQ(peak(ops.activate(ops.linear(x, w), Activation::kGeluTanh)), 4 * kArray)
+      << "in the same buffer";
+  EXPECT_EQ(peak(ops.gated(ops.linear(x, w), Activation::kSilu)), 6 * kArray);
 }
 
 TEST(Foresee, RefusesAStepThatWouldBeOverTheLimitBeforeAnythingIsAllocated) {

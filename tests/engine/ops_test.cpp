@@ -77,9 +77,13 @@ TEST_F(OpsTest, ActivationsIncludingTheTails) {
       mx::tile(mx::array({-100.0F, -20.0F, 0.0F, 20.0F, 100.0F}, {1, 5}), {1, 8});
   mx::array x = mx::contiguous(mx::concatenate({random({3, 40}, 4.0F), tails}, 0));
   mx::eval(x);
-  expect_near(best_.silu_multiply(x), portable_.silu_multiply(x), 2e-3);
-  mx::array copy = mx::add(x, mx::array(0.0F));
-  expect_near(best_.gelu_tanh(std::move(copy)), portable_.gelu_tanh(mx::array(x)));
+  for (const Activation activation :
+       {Activation::kSilu, Activation::kGelu, Activation::kGeluTanh, Activation::kQuickGelu}) {
+    expect_near(best_.gated(x, activation), portable_.gated(x, activation), 2e-3);
+    mx::array copy = mx::add(x, mx::array(0.0F));
+    expect_near(best_.activate(std::move(copy), activation),
+                portable_.activate(mx::array(x), activation));
+  }
 }
 
 TEST_F(OpsTest, TileAttentionBelowAndAboveTheBlasThreshold) {
@@ -121,7 +125,7 @@ class SceneTest : public OpsTest {
       now->segments = std::move(segments);
       now->prefix = cache.prefix();
       outputs.push_back(ops.decoder_attention(
-          random({now->tokens(), 2 * heads.query * heads.dim}), heads, now, cache, 0, rope));
+          random({now->count(), 2 * heads.query * heads.dim}), heads, now, cache, 0, rope));
       std::vector<mx::array> all = cache.arrays();
       all.push_back(outputs.back());
       mx::eval(all);

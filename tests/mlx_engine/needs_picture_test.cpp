@@ -48,9 +48,9 @@ class NeedsPicture final : public models::VisionLanguageModel {
     return inner_->encode(pictures, guard);
   }
 
-  mx::array encode_pixels(const mx::array& pixels, const engine::Guard& guard) const override {
-    ++encoded;
-    return inner_->encode_pixels(pixels, guard);
+  std::vector<std::unique_ptr<models::PreparedPicture>> reference_pictures(
+      const models::ReferenceInputs& inputs) const override {
+    return inner_->reference_pictures(inputs);
   }
 
   engine::KvShape kv_shape() const override { return inner_->kv_shape(); }

@@ -11,6 +11,7 @@
 #include "engine/counters.h"
 #include "engine/generate.h"
 #include "models/registry.h"
+#include "models/verify.h"
 
 namespace headroom::models {
 namespace {
@@ -93,8 +94,8 @@ TEST_P(EncodeWalk, ForeseesThePeakOfSoManyTiles) {
   const auto model = load("demo");
   const mx::array pixels = mx::full({1, GetParam(), 3, 64, 64}, 0.5F);
   mx::eval(pixels);
-  expect_close(
-      peaks_of([&](const engine::Guard& guard) { mx::eval(model->encode_pixels(pixels, guard)); }));
+  expect_close(peaks_of(
+      [&](const engine::Guard& guard) { mx::eval(encode_pixels(*model, pixels, guard)); }));
 }
 
 INSTANTIATE_TEST_SUITE_P(Tiles, EncodeWalk, ::testing::Values(1, 4, 16));

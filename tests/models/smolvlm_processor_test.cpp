@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
 
 #include "base/errors.h"
 #include "base/files.h"
 #include "images/decode.h"
 #include "support/sha256.h"
+#include "support/temporary_folder.h"
 
 namespace headroom::models {
 namespace {
@@ -328,7 +330,7 @@ TEST(ProcessorConfig, TakesAbsentAndNullAsTheDefault) {
   EXPECT_EQ(config.size.longest_edge, 1456U);
   EXPECT_EQ(config.tile_side, 364U);
   EXPECT_EQ(config.resample, images::Filter::kLanczos);
-  EXPECT_EQ(config.image_mean[0], 0.5);
+  EXPECT_EQ(config.pixels.mean[0], 0.5);
   EXPECT_EQ(config.image_seq_len, 169U);
 }
 
@@ -395,14 +397,21 @@ TEST(ProcessorConfig, LeavesAnUnusableSizeAloneThatIsNotUsed) {
 TEST(ProcessorConfig, ReadsTheDemosFolder) {
   const auto config = SmolVlmProcessorConfig::load(std::filesystem::path(HEADROOM_SOURCE_DIR) /
                                                    "assets/demo/model");
-  EXPECT_EQ(config.tile_side, 64U);
-  EXPECT_EQ(config.image_seq_len, 16U);
-  EXPECT_FALSE(config.do_image_splitting);
+  ASSERT_TRUE(config.has_value());
+  EXPECT_EQ(config->tile_side, 64U);
+  EXPECT_EQ(config->image_seq_len, 16U);
+  EXPECT_FALSE(config->do_image_splitting);
 }
 
-TEST(ProcessorConfig, NamesTheFilesLookedForWhenThereIsNone) {
+TEST(ProcessorConfig, AFolderWithoutSettingsHasNone) {
+  EXPECT_FALSE(SmolVlmProcessorConfig::load(test_data("images")).has_value());
+}
+
+TEST(ProcessorConfig, NamesTheFilesLookedForWhenOneHoldsNoSettings) {
+  test::TemporaryFolder folder;
+  std::ofstream(folder / "processor_config.json") << "{}";
   try {
-    SmolVlmProcessorConfig::load(test_data("images"));
+    SmolVlmProcessorConfig::load(folder.path());
     FAIL() << "loaded";
   } catch (const UsageError& error) {
     const std::string message = error.what();

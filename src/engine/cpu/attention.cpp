@@ -35,6 +35,7 @@ struct Workspace {
   std::vector<float> queries;
   std::vector<float> scores;
   std::vector<float> dequantised;
+  std::vector<int> visible;
 };
 
 std::vector<float>& with_room(std::vector<float>& values, long count) {
@@ -110,8 +111,8 @@ void mix(const float* s, long lds, const Run2d& values, float* o, long ldo, long
               static_cast<int>(ldo));
 }
 
-/// One head's attention of `n` queries to a shared run and a run of their own. With `causal`, query
-/// i sees only the first `seen + i` of its own run.
+/// One head's attention of `n` queries to a shared run and a run of their own. Query i sees only
+/// the first visible[i] of its own run, where that is given.
 struct Block {
   const float* q = nullptr;  // scaled already
   long ldq = 0;
@@ -119,8 +120,7 @@ struct Block {
   Run2d shared_values;
   Run2d own_keys;
   Run2d own_values;
-  bool causal = false;
-  long seen = 0;
+  const int* visible = nullptr;
   float* out = nullptr;
   long ldo = 0;
   long n = 0;
@@ -142,7 +142,7 @@ void attend(const Block& block, Workspace& workspace) {
   std::vector<float> sums(static_cast<std::size_t>(block.n));
   for (long i = 0; i < block.n; ++i) {
     float* row = s + i * lds;
-    const long visible = block.causal ? std::min(own, block.seen + i) : own;
+    const long visible = block.visible == nullptr ? own : block.visible[i];
     sums[static_cast<std::size_t>(i)] = softmax_pieces(row, shared, row + shared, visible);
     std::fill(row + shared + visible, row + lds, 0.0F);
     std::fill(block.out + i * block.ldo, block.out + i * block.ldo + block.dim, 0.0F);
@@ -200,6 +200,7 @@ struct DecoderRun {
   std::shared_ptr<const Pass> pass;
   std::shared_ptr<const Rope::Table> table;
   int capacity = 0;
+  long rotated_dim = 0;
 
   long dim() const { return heads.dim; }
 
@@ -217,7 +218,7 @@ struct DecoderRun {
         const float* angle = angles(segment, i);
         const float* k = token + long{heads.query} * dim();
         for (int head = 0; head < heads.kv; ++head) {
-          rotate_head(k + head * dim(), angle, rotated.data(), dim(), 1.0F);
+          rotate(k + head * dim(), angle, rotated.data(), 1.0F);
           keys.put(slot, head * dim(), rotated.data(), dim(), shape);
         }
         values.put(slot, 0, k + kv_width(), kv_width(), shape);
@@ -226,28 +227,44 @@ struct DecoderRun {
   }
 
   const float* angles(const Segment& segment, int i) const {
-    return table->data() + long{pass->prefix + segment.cached + i} * dim();
+    return table->data() + long{pass->prefix + segment.cached + i} * rotated_dim;
   }
 
-  /// One head of one segment, block by block.
-  void attend_segment(
-      const float* qkv, const Segment& segment, int head, Block block, Workspace& workspace) const {
+  /// The numbers of a head that are rotated stand before those that are not.
+  void rotate(const float* x, const float* angle, float* y, float scale) const {
+    rotate_head(x, angle, y, rotated_dim, scale);
+    for (long i = rotated_dim; i < dim(); ++i) {
+      y[i] = x[i] * scale;
+    }
+  }
+
+  /// One head of one segment, block by block. `packed`: index of the segment's first token.
+  void attend_segment(const float* qkv,
+                      const Segment& segment,
+                      int packed,
+                      int head,
+                      Block block,
+                      Workspace& workspace) const {
     float* const out = block.out;
     for (int from = 0; from < segment.count; from += kBlock) {
       const int n = std::min(kBlock, segment.count - from);
       float* rotated = with_room(workspace.queries, n * dim()).data();
       for (int i = 0; i < n; ++i) {
-        rotate_head(qkv + (from + i) * qkv_width() + head * dim(),
-                    angles(segment, from + i),
-                    rotated + i * dim(),
-                    dim(),
-                    heads.scale);
+        rotate(qkv + (from + i) * qkv_width() + head * dim(),
+               angles(segment, from + i),
+               rotated + i * dim(),
+               heads.scale);
       }
       block.q = rotated;
       block.ldq = dim();
       block.n = n;
-      block.seen = segment.cached + from + 1;
-      block.own_keys.count = block.own_values.count = segment.cached + from + n;
+      workspace.visible.clear();
+      for (int i = from; i < from + n; ++i) {
+        workspace.visible.push_back(pass->visible(segment, i, packed + i));
+      }
+      block.visible = workspace.visible.data();
+      block.own_keys.count = block.own_values.count =
+          *std::max_element(workspace.visible.begin(), workspace.visible.end());
       block.out = out + from * block.ldo;
       attend(block, workspace);
     }
@@ -269,9 +286,9 @@ struct DecoderRun {
     append(qkv, keys, values);
     Workspace workspace;
     Block block;
-    block.causal = true;
     block.dim = dim();
     block.ldo = long{heads.query} * dim();
+    int packed = 0;
     for (const Segment& segment : pass->segments) {
       for (int head = 0; head < heads.query; ++head) {
         const long column = long{head / (heads.query / heads.kv)} * dim();
@@ -283,8 +300,9 @@ struct DecoderRun {
           block.shared_values = stored(in, 3).at(0, column, shape, pass->prefix);
         }
         block.out = out + head * dim();
-        attend_segment(qkv, segment, head, block, workspace);
+        attend_segment(qkv, segment, packed, head, block, workspace);
       }
+      packed += segment.count;
       qkv += segment.count * qkv_width();
       out += segment.count * block.ldo;
     }
@@ -315,7 +333,8 @@ mx::array decoder_attention(mx::array&& qkv,
     read(*layer.prefix_keys);
     read(*layer.prefix_values);
   }
-  DecoderRun run{heads, cache.shape(), pass, rope.table(pass->reach()), cache.capacity()};
+  DecoderRun run{
+      heads, cache.shape(), pass, rope.table(pass->reach()), cache.capacity(), rope.dim()};
   return make_mixed_array(
       "DecoderAttention", {tokens, heads.query * heads.dim}, std::move(inputs), std::move(run));
 }

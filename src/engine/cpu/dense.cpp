@@ -65,24 +65,24 @@ mx::array layer_norm(const mx::array& x, const mx::array& w, const mx::array& b,
   });
 }
 
-mx::array silu_multiply(const mx::array& gate_up) {
+mx::array gated(const mx::array& gate_up, Activation activation) {
   const int rows = gate_up.shape(0);
   const int width = gate_up.shape(1) / 2;
-  return make_array("SiluMultiply", {rows, width}, {gate_up}, [=](const auto& in, float* out) {
-    silu_multiply_rows(in[0], out, rows, width);
+  return make_array("Gated", {rows, width}, {gate_up}, [=](const auto& in, float* out) {
+    gated_rows(activation, in[0], out, rows, width);
   });
 }
 
-mx::array gelu_tanh(mx::array&& x) {
+mx::array activate(mx::array&& x, Activation activation) {
   const auto count = static_cast<long>(x.size());
   const mx::Shape shape = x.shape();
   std::vector<mx::array> inputs;
   inputs.push_back(std::move(x));
   return make_array(
-      "GeluTanh",
+      "Activate",
       shape,
       std::move(inputs),
-      [=](const auto& in, float* out) { gelu_tanh_all(in[0], out, count); },
+      [=](const auto& in, float* out) { activate_all(activation, in[0], out, count); },
       0);
 }
 

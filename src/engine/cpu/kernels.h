@@ -18,8 +18,8 @@ mx::array linear(const mx::array& x,
                  std::optional<mx::array> residual);
 mx::array rms_norm(const mx::array& x, const mx::array& w, float eps);
 mx::array layer_norm(const mx::array& x, const mx::array& w, const mx::array& b, float eps);
-mx::array silu_multiply(const mx::array& gate_up);
-mx::array gelu_tanh(mx::array&& x);
+mx::array gated(const mx::array& gate_up, Activation activation);
+mx::array activate(mx::array&& x, Activation activation);
 mx::array decoder_attention(mx::array&& qkv,
                             const Heads& heads,
                             const std::shared_ptr<const Pass>& pass,

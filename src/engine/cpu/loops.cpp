@@ -119,6 +119,22 @@ constexpr long kLanes = 16;
   return sum;
 }
 
+[[gnu::always_inline]] inline float silu(float x) { return x / (1.0F + fast_exp(-x)); }
+
+[[gnu::always_inline]] inline float gelu(float x) {
+  return 0.5F * x * (1.0F + std::erf(x * 0.70710678118654752F));
+}
+
+[[gnu::always_inline]] inline float gelu_tanh(float x) {
+  // x (1 + tanh u) / 2 = x / (1 + exp(-2u)), u = sqrt(2/pi) (x + 0.044715 x^3)
+  const float minus_2u = -1.5957691216057308F * (x + 0.044715F * x * x * x);
+  return x / (1.0F + fast_exp(minus_2u));
+}
+
+[[gnu::always_inline]] inline float quick_gelu(float x) {
+  return x / (1.0F + fast_exp(-1.702F * x));
+}
+
 }  // namespace
 
 HEADROOM_VERSIONS void rms_norm_rows(
@@ -144,19 +160,56 @@ HEADROOM_VERSIONS void layer_norm_rows(
   }
 }
 
-HEADROOM_VERSIONS void silu_multiply_rows(const float* x, float* y, long rows, long width) {
+HEADROOM_VERSIONS void gated_rows(
+    Activation activation, const float* x, float* y, long rows, long width) {
   for (long row = 0; row < rows; ++row, x += 2 * width, y += width) {
-    for (long i = 0; i < width; ++i) {
-      y[i] = x[i] / (1.0F + fast_exp(-x[i])) * x[width + i];
+    switch (activation) {
+      case Activation::kSilu:
+        for (long i = 0; i < width; ++i) {
+          y[i] = silu(x[i]) * x[width + i];
+        }
+        break;
+      case Activation::kGelu:
+        for (long i = 0; i < width; ++i) {
+          y[i] = gelu(x[i]) * x[width + i];
+        }
+        break;
+      case Activation::kGeluTanh:
+        for (long i = 0; i < width; ++i) {
+          y[i] = gelu_tanh(x[i]) * x[width + i];
+        }
+        break;
+      case Activation::kQuickGelu:
+        for (long i = 0; i < width; ++i) {
+          y[i] = quick_gelu(x[i]) * x[width + i];
+        }
+        break;
     }
   }
 }
 
-HEADROOM_VERSIONS void gelu_tanh_all(const float* x, float* y, long count) {
-  for (long i = 0; i < count; ++i) {
-    // x (1 + tanh u) / 2 = x / (1 + exp(-2u)), u = sqrt(2/pi) (x + 0.044715 x^3)
-    const float minus_2u = -1.5957691216057308F * (x[i] + 0.044715F * x[i] * x[i] * x[i]);
-    y[i] = x[i] / (1.0F + fast_exp(minus_2u));
+HEADROOM_VERSIONS void activate_all(Activation activation, const float* x, float* y, long count) {
+  switch (activation) {
+    case Activation::kSilu:
+      for (long i = 0; i < count; ++i) {
+        y[i] = silu(x[i]);
+      }
+      break;
+    case Activation::kGelu:
+      for (long i = 0; i < count; ++i) {
+        y[i] = gelu(x[i]);
+      }
+      break;
+    case Activation::kGeluTanh:
+      for (long i = 0; i < count; ++i) {
+        y[i] = gelu_tanh(x[i]);
+      }
+      break;
+    case Activation::kQuickGelu:
+      for (long i = 0; i < count; ++i) {
+        y[i] = quick_gelu(x[i]);
+      }
+      break;
   }
 }
 

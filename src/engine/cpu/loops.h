@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "engine/activation.h"
+
 /// The inner loops of the kernels: plain C++ on float pointers, written so that the compiler
 /// vectorises them, in versions for several instruction sets of which the machine's best is taken.
 namespace headroom::engine::cpu {
@@ -13,10 +15,10 @@ void rms_norm_rows(const float* x, const float* w, float* y, long rows, long wid
 /// y = (x - mean(x)) / std(x) * w + b.
 void layer_norm_rows(
     const float* x, const float* w, const float* b, float* y, long rows, long width, float eps);
-/// y[i] = silu(x[i]) * x[width + i] for each row of 2 * width.
-void silu_multiply_rows(const float* x, float* y, long rows, long width);
-/// y = gelu(x), tanh form. y may be x.
-void gelu_tanh_all(const float* x, float* y, long count);
+/// y[i] = activation(x[i]) * x[width + i] for each row of 2 * width.
+void gated_rows(Activation activation, const float* x, float* y, long rows, long width);
+/// y = activation(x). y may be x.
+void activate_all(Activation activation, const float* x, float* y, long count);
 /// Each row of y becomes bias (or 0) + residual (or 0). y may be residual.
 void start_rows(const float* bias, const float* residual, float* y, long rows, long width);
 

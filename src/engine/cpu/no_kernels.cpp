@@ -21,9 +21,9 @@ mx::array rms_norm(const mx::array&, const mx::array&, float) { absent(); }
 
 mx::array layer_norm(const mx::array&, const mx::array&, const mx::array&, float) { absent(); }
 
-mx::array silu_multiply(const mx::array&) { absent(); }
+mx::array gated(const mx::array&, Activation) { absent(); }
 
-mx::array gelu_tanh(mx::array&&) { absent(); }
+mx::array activate(mx::array&&, Activation) { absent(); }
 
 mx::array decoder_attention(
     mx::array&&, const Heads&, const std::shared_ptr<const Pass>&, KvCache&, int, const Rope&) {

@@ -30,6 +30,10 @@ class Checkpoint {
 
   const std::vector<std::filesystem::path>& files() const { return files_; }
 
+  /// True: written by MLX, as the files themselves say, which orders the sides of convolutions
+  /// otherwise.
+  bool written_by_mlx() const;
+
   /// Weight files that were left alone, each named.
   const std::vector<std::string>& notices() const { return notices_; }
 

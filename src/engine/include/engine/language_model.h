@@ -11,15 +11,6 @@
 
 namespace headroom::engine {
 
-/// A token of a prompt: its id and, at the place of a picture, the row of the group's features that
-/// stands there (-1: none).
-struct PromptToken {
-  std::int32_t id = 0;
-  std::int32_t feature = -1;
-
-  bool operator==(const PromptToken&) const = default;
-};
-
 /// The part of a model that generation drives. All arrays are over packed tokens (pass.h).
 /// Dimension letters: T packed tokens, E hidden, V vocabulary.
 /// Thread: MLX thread; lazy.

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 
+#include "engine/activation.h"
 #include "engine/device.h"
 #include "engine/kv_cache.h"
 #include "engine/pass.h"
@@ -48,10 +49,18 @@ class Ops {
   mx::array rms_norm(const mx::array& x, const mx::array& w, float eps) const;
   mx::array layer_norm(const mx::array& x, const mx::array& w, const mx::array& b, float eps) const;
 
-  /// silu(gate) * up. Shapes: [T, 2I], the gates first -> [T, I].
-  mx::array silu_multiply(const mx::array& gate_up) const;
-  /// GELU in its tanh form. Consumes x.
-  mx::array gelu_tanh(mx::array&& x) const;
+  /// activation(gate) * up. Shapes: [T, 2I], the gates first -> [T, I].
+  mx::array gated(const mx::array& gate_up, Activation activation) const;
+  /// Consumes x.
+  mx::array activate(mx::array&& x, Activation activation) const;
+
+  /// Normalises each head of queries and of keys by its mean square, as Qwen3 does.
+  /// Shapes: qkv [T, (H + 2 Hkv) D], q_weight [D], k_weight [D] -> as qkv.
+  mx::array head_norms(const mx::array& qkv,
+                       const Heads& heads,
+                       const mx::array& q_weight,
+                       const mx::array& k_weight,
+                       float eps) const;
 
   /// Rotates queries and keys to their positions, appends keys and values to the rows of `layer`,
   /// and attends causally to prefix and row.

@@ -1,7 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <vector>
+
+#include "engine/device.h"
+#include "engine/prompt_token.h"
 
 namespace headroom::engine {
 
@@ -20,15 +24,34 @@ struct PassLayout;
 struct Pass {
   std::vector<Segment> segments;
   int prefix = 0;
+  /// The packed tokens, for what a model makes of their positions, blocks and features; empty:
+  /// plain text.
+  std::vector<PromptToken> tokens;
+  /// The group's features, while the pass is built; null: no token has one.
+  const mx::array* features = nullptr;
   /// Index tables of the portable attention, made by its first layer and used by the others.
   mutable std::shared_ptr<const PassLayout> layout;
 
-  int tokens() const {
+  int count() const {
     int n = 0;
     for (const Segment& segment : segments) {
       n += segment.count;
     }
     return n;
+  }
+
+  /// How many tokens of its own row token `i` of a segment sees; `packed`: its index in the pass.
+  int visible(const Segment& segment, int i, int packed) const {
+    const int causal = segment.cached + i + 1;
+    return tokens.empty()
+               ? causal
+               : std::max(causal, tokens[static_cast<std::size_t>(packed)].sees - prefix);
+  }
+
+  /// Whether some token sees later ones.
+  bool has_blocks() const {
+    return std::any_of(
+        tokens.begin(), tokens.end(), [](const PromptToken& token) { return token.sees > 0; });
   }
 
   /// Positions in use after this pass, of the longest row.

@@ -3,29 +3,56 @@
 #include <memory>
 #include <vector>
 
+#include "engine/device.h"
+
 namespace headroom::engine {
 
-/// Rotary position embedding over all of a head, in the half-split form: element i is rotated with
-/// element i + D/2 by position * theta^(-2i/D).
-/// Source: Transformers 5.24, models/llama/modeling_llama.py, LlamaRotaryEmbedding.
+/// How a family scales rotary frequencies. A further kind is an enumerator here, its settings
+/// below, and its row in rope.cpp.
+enum class RopeKind { kDefault, kLinear, kLlama3 };
+
+/// Rotary position embedding as a checkpoint's configuration has it.
+struct RopeConfig {
+  RopeKind kind = RopeKind::kDefault;
+  int dim = 0;  ///< numbers of a head that are rotated, from its first on
+  float theta = 10000.0F;
+  float factor = 1.0F;  ///< kLinear, kLlama3
+  /// kLlama3.
+  float low_freq_factor = 1.0F;
+  float high_freq_factor = 4.0F;
+  int original_context = 8192;
+};
+
+/// Rotary position embedding in the half-split form: of the rotated numbers of a head, i is rotated
+/// with i + dim/2 by position * frequency(i).
+/// Source: Transformers 5.24, modeling_rope_utils.py; models/llama/modeling_llama.py,
+/// LlamaRotaryEmbedding.
 class Rope {
  public:
-  /// Cosines, then sines, of the first D/2 angles of each position: [positions, D].
+  /// Cosines, then sines, of the first dim/2 angles of each position: [positions, dim].
   using Table = std::vector<float>;
 
-  Rope(int dim, float theta) : dim_(dim), theta_(theta) {}
+  explicit Rope(const RopeConfig& config);
 
-  int dim() const { return dim_; }
+  Rope(int dim, float theta) : Rope(RopeConfig{.dim = dim, .theta = theta}) {}
 
-  float theta() const { return theta_; }
+  int dim() const { return config_.dim; }
+
+  float theta() const { return config_.theta; }
+
+  /// True: frequency i is theta^(-2i/dim).
+  bool plain() const { return config_.kind == RopeKind::kDefault; }
+
+  /// What MLX divides positions by: one over each frequency. [dim/2]
+  mx::array wavelengths() const;
 
   /// A table of at least `positions` positions, grown by powers of two.
   /// Thread: one at a time; tables handed out stay valid and unchanged.
   std::shared_ptr<const Table> table(int positions) const;
 
  private:
-  int dim_;
-  float theta_;
+  RopeConfig config_;
+  std::vector<float> frequencies_;  // [dim/2]
   mutable std::shared_ptr<const Table> table_;
   mutable int positions_ = 0;
 };

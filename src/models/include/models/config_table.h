@@ -23,12 +23,20 @@ class ConfigTable {
   int size_or(const char* key, int otherwise);
   /// From 0.
   int token_or(const char* key, int otherwise);
+  /// Any whole number of 32 bits.
+  int whole_number_or(const char* key, int otherwise);
   float number_or(const char* key, float otherwise);
   bool flag_or(const char* key, bool otherwise);
   std::string text_or(const char* key, const std::string& otherwise);
   /// An inner table; refused when absent.
   ConfigTable table(const char* key);
+  /// A list of texts; empty when absent.
+  std::vector<std::string> texts(const char* key);
+  /// Whether the key is there and not null.
   bool has(const char* key) const;
+
+  /// Whether the key is there, be it null.
+  bool names(const char* key) const { return table_.contains(key); }
 
   /// Accepts only this value (or absence) of a key that would change the computation.
   void only(const char* key, const Json& value);

@@ -26,17 +26,18 @@ struct PlacedPicture {
   std::int32_t first_feature = 0;
 };
 
-/// Renders, writes out the pictures' places, encodes, and gives each image token its feature.
+/// Renders, writes out the pictures' places, encodes, gives each image token its feature, and each
+/// token its place (VisionLanguageModel::place).
 /// `pictures`: of the group; those that the conversation names must be there.
 /// Throws: InputError: E-TEMPLATE-…; E-PROMPT-IMAGES with both numbers when the prompt has more or
 /// fewer places than the conversation has pictures (as when a question holds the place's word), or
 /// when image tokens and image features differ.
 Prompt build_prompt(const Conversation& conversation,
                     std::span<const PlacedPicture> pictures,
+                    const VisionLanguageModel& model,
                     const PictureProcessor& processor,
                     const text::ChatTemplate& chat_template,
-                    const text::Tokenizer& tokenizer,
-                    std::int32_t image_token);
+                    const text::Tokenizer& tokenizer);
 
 /// Throws: InputError("E-PROMPT-TOKEN") when a token has no row in an embedding of `vocabulary`
 /// rows, as with a tokenizer or a golden file of another checkpoint: looking it up reads what lies

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,9 +12,8 @@
 #include "base/json.h"
 #include "engine/checkpoint.h"
 #include "engine/ops.h"
-#include "images/resize.h"
 #include "memory/geometry.h"
-#include "models/vision_language_model.h"
+#include "models/architecture.h"
 
 namespace headroom::models {
 
@@ -30,20 +30,25 @@ struct ModelFolder {
   static ModelFolder open(const std::filesystem::path& folder);
 };
 
-/// The sides of a picture as it is handed to the model's own processing.
-using PictureSides = images::Sides;
-
 /// One family of models.
 struct Family {
   std::string_view model_type;       ///< of config.json
   std::string_view processor_class;  ///< of preprocessor_config.json or processor_config.json
+  /// Reads configuration and settings; opens no weights.
+  std::unique_ptr<const Architecture> (*open)(const ModelFolder&);
+  /// The family's name for a published one, in each layout that is published; empty: a tensor that
+  /// is left out on purpose. Decided by the name alone.
+  std::optional<std::string> (*rename)(const std::string& published);
+
   /// Checks everything against the headers, then reads the weights.
-  std::unique_ptr<VisionLanguageModel> (*make)(const ModelFolder&, mx::Dtype, engine::Ops::Path);
-  /// The same checks; reads no weights. The last is the most tiles of a picture, 0: no limit.
-  memory::Geometry (*plan)(const ModelFolder&,
-                           mx::Dtype,
-                           const std::vector<PictureSides>&,
-                           std::uint32_t);
+  std::unique_ptr<VisionLanguageModel> make(const ModelFolder& folder,
+                                            mx::Dtype dtype,
+                                            engine::Ops::Path path) const;
+  /// The same checks; reads no weights. `max_tiles`: the most tiles of a picture, 0: no limit.
+  memory::Geometry plan(const ModelFolder& folder,
+                        mx::Dtype dtype,
+                        const std::vector<PictureSides>& pictures,
+                        std::uint32_t max_tiles) const;
 };
 
 /// The table. Adding a family is one row here and its files.

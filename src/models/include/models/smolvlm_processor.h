@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -12,6 +11,7 @@
 #include "base/json.h"
 #include "images/image.h"
 #include "images/resize.h"
+#include "models/pixel_levels.h"
 
 namespace headroom::models {
 
@@ -41,11 +41,7 @@ struct SmolVlmProcessorConfig {
   images::PassOrder pass_order = images::PassOrder::kPillow13;
   bool do_image_splitting = true;
   std::uint32_t tile_side = 364;  ///< max_image_size["longest_edge"]
-  bool do_rescale = true;
-  double rescale_factor = 1.0 / 255.0;
-  bool do_normalize = true;
-  std::array<double, 3> image_mean = {0.5, 0.5, 0.5};
-  std::array<double, 3> image_std = {0.5, 0.5, 0.5};
+  PixelSettings pixels;
   std::uint32_t image_seq_len = 169;  ///< image tokens a tile
   ImageTokens tokens;
 
@@ -57,10 +53,11 @@ struct SmolVlmProcessorConfig {
   static SmolVlmProcessorConfig from_json(const Json& preprocessor,
                                           const Json& processor = Json::object(),
                                           const Json& tokenizer = Json::object());
-  /// Reads the three files of a checkpoint folder.
-  /// Throws UsageError("E-PROCESSOR") naming file and key, or the files looked for when there is
-  /// neither preprocessor_config.json nor a table in processor_config.json.
-  static SmolVlmProcessorConfig load(const std::filesystem::path& folder);
+  /// Reads the three files of a checkpoint folder; nothing where there is neither
+  /// preprocessor_config.json nor processor_config.json.
+  /// Throws UsageError("E-PROCESSOR") naming file and key, or the files looked for when
+  /// processor_config.json alone is there and holds no picture processor.
+  static std::optional<SmolVlmProcessorConfig> load(const std::filesystem::path& folder);
 };
 
 /// How one picture becomes tiles, from its sides alone.

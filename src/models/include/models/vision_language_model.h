@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -9,7 +10,9 @@
 
 #include "base/bytes.h"
 #include "engine/language_model.h"
+#include "engine/tap.h"
 #include "images/image.h"
+#include "text/tokenizer.h"
 
 namespace headroom::models {
 
@@ -19,7 +22,7 @@ namespace mx = mlx::core;
 struct PreparedPicture {
   virtual ~PreparedPicture() = default;
 
-  /// Frees what only `encode` reads; what `expand` reads stays.
+  /// Frees what only `encode` reads; what `expand` and `place` read stays.
   virtual void drop_pixels() {}
 
   std::uint32_t features = 0;     ///< rows that the model makes of it: its image tokens
@@ -40,12 +43,25 @@ class PictureProcessor {
   /// Throws: InputError("E-PROMPT-IMAGES") with both numbers when places and pictures differ.
   virtual std::string expand(const std::string& prompt,
                              std::span<const PreparedPicture* const> pictures) const = 0;
+  /// The tokens of `prompt`, with the image token once for each feature: by default those of the
+  /// expanded text, with the tokenizer's own first token where the template has not written it, as
+  /// Transformers' apply_chat_template does.
+  virtual std::vector<std::int32_t> tokens(const std::string& prompt,
+                                           std::span<const PreparedPicture* const> pictures,
+                                           const text::Tokenizer& tokenizer) const;
 };
 
 /// Names of intermediate results, as the reference names them, for comparison layer by layer.
-using Tap = std::function<void(const std::string& name, const mx::array& value)>;
+using Tap = engine::Tap;
 
-/// A model that answers questions about pictures. One implementation a family.
+/// What a reference's own processor hands to its model, as golden files hold it.
+struct ReferenceInputs {
+  mx::array pixels;  ///< pixel_values, float32 and evaluated, in the shape that the family has
+  /// The others by name ("image_sizes", "image_grid_thw", …), flattened.
+  std::map<std::string, std::vector<std::int32_t>> numbers;
+};
+
+/// A model that answers questions about pictures.
 /// Thread: MLX thread.
 class VisionLanguageModel : public engine::LanguageModel {
  public:
@@ -68,6 +84,13 @@ class VisionLanguageModel : public engine::LanguageModel {
 
   /// Null for a bare checkpoint without a processor's settings: it can be verified, not asked.
   virtual std::shared_ptr<const PictureProcessor> processor() const = 0;
+
+  /// Gives a prompt's tokens the positions and blocks that the family has (prompt_token.h), where
+  /// those are not the plain ones. `pictures`: the prompt's, in order.
+  /// Thread: any.
+  virtual void place(std::vector<engine::PromptToken>& /*prompt*/,
+                     std::span<const PreparedPicture* const> /*pictures*/) const {}
+
   /// Drops the weights that only `encode` needs. Idempotent. What was encoded must be evaluated.
   virtual void release_vision() = 0;
   /// Reads them again from the checkpoint, where they were released.
@@ -75,12 +98,15 @@ class VisionLanguageModel : public engine::LanguageModel {
   /// Throws: UsageError("E-WEIGHTS-FILE") when a file is gone or has changed; BudgetError
   /// ("E-MEM-ALLOC"). They are then still released.
   virtual void hold_vision() = 0;
-  /// Features of pictures, one below the other: [sum of features, E].
+  /// Features of pictures, one below the other: [sum of features, E], or wider, where the family
+  /// has several sets of them side by side.
   /// Requires: the vision tower's weights are held.
   virtual mx::array encode(std::span<const PreparedPicture* const> pictures,
                            const engine::Guard& guard) const = 0;
-  /// The same for pixels in the reference processor's form, [1, tiles, 3, H, W].
-  virtual mx::array encode_pixels(const mx::array& pixels, const engine::Guard& guard) const = 0;
+  /// The pictures of a reference's inputs.
+  /// Throws: InputError("E-PIXELS") with the shape that is wanted.
+  virtual std::vector<std::unique_ptr<PreparedPicture>> reference_pictures(
+      const ReferenceInputs& inputs) const = 0;
 
   /// Set while comparing with a reference; empty otherwise.
   Tap tap;

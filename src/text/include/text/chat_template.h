@@ -36,6 +36,8 @@ class ChatTemplate {
   static ChatTemplate load(const std::filesystem::path& folder,
                            WallTime now,
                            const std::optional<std::string>& name = std::nullopt);
+  /// Whether a folder holds one. Throws as load for a file that cannot be read.
+  static bool present(const std::filesystem::path& folder);
   static ChatTemplate from_source(std::string source, std::string origin, WallTime now);
   ChatTemplate(ChatTemplate&&) noexcept;
   ChatTemplate& operator=(ChatTemplate&&) noexcept;

@@ -1,0 +1,132 @@
+#include "engine/decoder.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+#include <utility>
+
+namespace headroom::engine {
+namespace {
+
+/// A stored head is used whatever the flags say; without one, the flag must say that it is shared,
+/// or it is missing.
+mx::array take_head(const DecoderConfig& config,
+                    Weights& weights,
+                    const std::string& name,
+                    const mx::array& embeddings) {
+  if (!weights.has(name) && config.tied_head) {
+    return embeddings;
+  }
+  return weights.take(name, {config.vocabulary, config.hidden_size});
+}
+
+}  // namespace
+
+Heads DecoderConfig::shape() const {
+  return {heads, kv_heads, head_dim, 1.0F / std::sqrt(static_cast<float>(head_dim))};
+}
+
+Decoder::Layer Decoder::take_layer(Weights& weights,
+                                   const DecoderConfig& config,
+                                   const std::string& name) {
+  const std::string attention = name + "self_attn.";
+  const std::string mlp = name + "mlp.";
+  const int width = config.hidden_size;
+  const int q = config.heads * config.head_dim;
+  const int kv = config.kv_heads * config.head_dim;
+  const int inner = config.intermediate_size;
+  const std::array<std::string, 3> qkv{
+      attention + "q_proj", attention + "k_proj", attention + "v_proj"};
+  const std::array<int, 3> qkv_rows{q, kv, kv};
+  const std::array<std::string, 2> gate_up{mlp + "gate_proj", mlp + "up_proj"};
+  const std::array<int, 2> gate_up_rows{inner, inner};
+  Layer layer{weights.take(name + "input_layernorm.weight", {width}),
+              take_stacked(weights, qkv, qkv_rows, width, config.qkv_bias),
+              std::nullopt,
+              take_linear(weights, attention + "o_proj", width, q, config.out_bias),
+              weights.take(name + "post_attention_layernorm.weight", {width}),
+              take_stacked(weights, gate_up, gate_up_rows, width, config.mlp_bias),
+              take_linear(weights, mlp + "down_proj", width, inner, config.mlp_bias)};
+  if (config.head_norms) {
+    layer.head_norms = HeadNorms{weights.take(attention + "q_norm.weight", {config.head_dim}),
+                                 weights.take(attention + "k_norm.weight", {config.head_dim})};
+  }
+  return layer;
+}
+
+Decoder::Decoder(const DecoderConfig& config, Weights& weights, Ops ops, const DecoderNames& names)
+    : config_(config),
+      ops_(ops),
+      rope_(config.rope),
+      embeddings_(weights.take(names.body + "embed_tokens.weight",
+                               {config_.vocabulary, config_.hidden_size})),
+      norm_(weights.take(names.body + "norm.weight", {config_.hidden_size})),
+      head_(take_head(config_, weights, names.head, embeddings_)) {
+  for (int i = 0; i < config_.layers; ++i) {
+    layers_.push_back(take_layer(weights, config_, fmt::format("{}layers.{}.", names.body, i)));
+  }
+}
+
+mx::array Decoder::embed(const std::vector<int>& ids) const {
+  return mx::take(embeddings_, mx::array(ids.data(), {static_cast<int>(ids.size())}, mx::int32), 0);
+}
+
+/// Before the projection of the heads' results.
+mx::array Decoder::attend(const mx::array& x,
+                          const Layer& layer,
+                          int index,
+                          const std::shared_ptr<const Pass>& pass,
+                          KvCache& cache) const {
+  const mx::array h = ops_.rms_norm(x, layer.norm1, config_.norm_eps);
+  mx::array qkv = ops_.linear(h, layer.qkv.weight, layer.qkv.bias);
+  if (layer.head_norms) {
+    qkv = ops_.head_norms(
+        qkv, config_.shape(), layer.head_norms->queries, layer.head_norms->keys, config_.norm_eps);
+  }
+  return ops_.decoder_attention(std::move(qkv), config_.shape(), pass, cache, index, rope_);
+}
+
+/// Consumes x, which is its residual.
+mx::array Decoder::mlp(mx::array&& x, const Layer& layer) const {
+  mx::array h = ops_.rms_norm(x, layer.norm2, config_.norm_eps);
+  h = ops_.gated(ops_.linear(h, layer.gate_up.weight, layer.gate_up.bias), config_.activation);
+  return ops_.linear(h, layer.down.weight, layer.down.bias, std::move(x));
+}
+
+mx::array Decoder::forward(mx::array&& input,
+                           const std::shared_ptr<const Pass>& pass,
+                           KvCache& cache,
+                           const std::vector<int>& wanted,
+                           const Guard& guard,
+                           const Tap& tap) const {
+  mx::array x = std::move(input);
+  for (int i = 0; i < config_.layers; ++i) {
+    const Layer& layer = layers_[static_cast<std::size_t>(i)];
+    mx::array h = attend(x, layer, i, pass, cache);
+    if (i + 1 == config_.layers) {
+      // Of the last layer only its keys and values concern tokens whose logits nobody wants.
+      if (wanted.empty()) {
+        return h;
+      }
+      if (static_cast<int>(wanted.size()) < x.shape(0)) {
+        const mx::array rows(wanted.data(), {static_cast<int>(wanted.size())}, mx::int32);
+        x = mx::take(x, rows, 0);
+        h = mx::take(h, rows, 0);
+      }
+    }
+    x = ops_.linear(h, layer.out.weight, layer.out.bias, std::move(x));
+    x = guard.watch(x);
+    x = guard.watch(mlp(std::move(x), layer));
+    if (tap) {
+      tap(fmt::format("text.{}", i), x);
+    }
+  }
+  return ops_.rms_norm(x, norm_, config_.norm_eps);
+}
+
+mx::array Decoder::logits(const mx::array& hidden) const {
+  return mx::astype(ops_.linear(hidden, head_), mx::float32);
+}
+
+}  // namespace headroom::engine

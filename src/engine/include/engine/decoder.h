@@ -1,0 +1,97 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/guard.h"
+#include "engine/kv_cache.h"
+#include "engine/layers.h"
+#include "engine/ops.h"
+#include "engine/tap.h"
+
+namespace headroom::engine {
+
+/// What a decoder is made of: Llama, and in what others differ from it. What a further one needs is
+/// a field here, read in models/text_config.cpp and used in decoder.cpp.
+struct DecoderConfig {
+  int hidden_size = 0;
+  int intermediate_size = 0;
+  int layers = 0;
+  int heads = 0;
+  int kv_heads = 0;
+  int head_dim = 0;
+  int vocabulary = 0;
+  int context = 2048;
+  float norm_eps = 1e-6F;
+  RopeConfig rope;
+  Activation activation = Activation::kSilu;  ///< of the gate
+  bool qkv_bias = false;
+  bool out_bias = false;
+  bool mlp_bias = false;
+  bool head_norms = false;  ///< Qwen3: queries and keys are normalised head by head
+  bool tied_head = false;   ///< what the flag says; a stored head is used whatever it says
+
+  Heads shape() const;
+};
+
+/// Under which names a decoder's weights are taken.
+struct DecoderNames {
+  std::string body = "model.language_model.";  ///< before "layers.0…", "embed_tokens.weight", …
+  std::string head = "lm_head.weight";
+};
+
+/// A decoder over packed tokens (pass.h). Taps: "text.0", … after each layer.
+/// Source: Transformers 5.24, models/llama/modeling_llama.py; mistral, qwen2, qwen3.
+class Decoder {
+ public:
+  Decoder(const DecoderConfig& config, Weights& weights, Ops ops, const DecoderNames& names);
+
+  const DecoderConfig& config() const { return config_; }
+
+  /// The rows of the tokens: [T, E].
+  mx::array embed(const std::vector<int>& ids) const;
+  /// As LanguageModel::forward.
+  mx::array forward(mx::array&& x,
+                    const std::shared_ptr<const Pass>& pass,
+                    KvCache& cache,
+                    const std::vector<int>& wanted,
+                    const Guard& guard,
+                    const Tap& tap) const;
+  /// [n, E] -> float32 [n, V].
+  mx::array logits(const mx::array& hidden) const;
+
+ private:
+  struct HeadNorms {
+    mx::array queries;  // [D]
+    mx::array keys;
+  };
+
+  struct Layer {
+    mx::array norm1;
+    Linear qkv;  // [(H + 2 Hkv) D, E]
+    std::optional<HeadNorms> head_norms;
+    Linear out;
+    mx::array norm2;
+    Linear gate_up;  // [2I, E]
+    Linear down;
+  };
+
+  static Layer take_layer(Weights& weights, const DecoderConfig& config, const std::string& name);
+  mx::array attend(const mx::array& x,
+                   const Layer& layer,
+                   int index,
+                   const std::shared_ptr<const Pass>& pass,
+                   KvCache& cache) const;
+  mx::array mlp(mx::array&& x, const Layer& layer) const;
+
+  DecoderConfig config_;
+  Ops ops_;
+  Rope rope_;
+  mx::array embeddings_;  // [V, E]
+  std::vector<Layer> layers_;
+  mx::array norm_;
+  mx::array head_;  // [V, E]; the embeddings where they are shared
+};
+
+}  // namespace headroom::engine

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+
+#include "engine/weights.h"
+
+namespace headroom::engine {
+
+/// A matrix with its bias, where it has one. Shapes: weight [out, in], bias [out].
+struct Linear {
+  mx::array weight;
+  std::optional<mx::array> bias;
+};
+
+struct LayerNorm {
+  mx::array weight;
+  mx::array bias;
+};
+
+/// `name`.weight and, with `bias`, `name`.bias. As all of these: Weights::take.
+Linear take_linear(Weights& weights, const std::string& name, int out, int in, bool bias = true);
+/// Matrices one below the other, each `rows[i]` high, all `in` wide, as one.
+Linear take_stacked(Weights& weights,
+                    std::span<const std::string> names,
+                    std::span<const int> rows,
+                    int in,
+                    bool bias);
+LayerNorm take_layer_norm(Weights& weights, const std::string& name, int width);
+
+}  // namespace headroom::engine

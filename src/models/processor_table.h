@@ -1,0 +1,50 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/json.h"
+#include "images/resize.h"
+#include "models/pixel_levels.h"
+
+/// Settings of preprocessor_config.json as every processor reads them. A key that is absent or null
+/// leaves what was there before.
+/// Errors: UsageError("E-PROCESSOR") naming the key, its value and what is accepted.
+namespace headroom::models::processor_table {
+
+inline constexpr std::uint32_t kLargestSide = 65535;
+
+[[noreturn]] void refuse(std::string_view key, const Json& value, std::string_view accepted);
+
+/// The value of `key`, or null where it is absent or null.
+const Json* find(const Json& table, const char* key);
+
+void read_flag(const Json& table, const char* key, bool& flag);
+/// A whole number from 1 to kLargestSide. `whole`: the value that is shown.
+std::uint32_t side_of(std::string_view key, const Json& whole, const Json& value);
+/// "resample", numbered as in Pillow.
+void read_filter(const Json& table, images::Filter& filter);
+/// do_rescale, rescale_factor, do_normalize, image_mean, image_std.
+void read_pixels(const Json& table, PixelSettings& pixels);
+/// A special token's text: a string, or a table with "content".
+void read_token(const Json& table, const char* key, std::string& token);
+
+/// The files of a checkpoint folder that say how pictures are processed; empty tables stand for
+/// missing ones.
+struct Files {
+  Json preprocessor = Json::object();  ///< processor_config.json's "image_processor" replaces it
+  Json processor = Json::object();
+  Json tokenizer = Json::object();
+
+  /// What the picture processor's settings are read from.
+  const Json& pictures() const;
+
+  /// Nothing where the folder has neither preprocessor_config.json nor processor_config.json.
+  static std::optional<Files> load(const std::filesystem::path& folder);
+};
+
+}  // namespace headroom::models::processor_table

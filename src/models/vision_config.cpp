@@ -1,0 +1,120 @@
+#include "vision_config.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace headroom::models {
+namespace {
+
+using engine::Activation;
+
+constexpr std::array<std::pair<std::string_view, Activation>, 4> kActivations = {
+    {{"gelu", Activation::kGelu},
+     {"gelu_pytorch_tanh", Activation::kGeluTanh},
+     {"quick_gelu", Activation::kQuickGelu},
+     {"silu", Activation::kSilu}}};
+
+const char* name_of(Activation activation) {
+  for (const auto& [name, value] : kActivations) {
+    if (value == activation) {
+      return name.data();
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+Activation read_activation(ConfigTable& table, const char* key, const char* otherwise) {
+  const std::string name = table.text_or(key, otherwise);
+  for (const auto& [known, activation] : kActivations) {
+    if (name == known) {
+      return activation;
+    }
+  }
+  table.fail(
+      key,
+      fmt::format("is \"{}\"; gelu, gelu_pytorch_tanh, quick_gelu and silu are supported", name));
+}
+
+engine::VisionConfig siglip_vision() {
+  engine::VisionConfig vision;
+  vision.hidden_size = 768;
+  vision.intermediate_size = 3072;
+  vision.layers = 12;
+  vision.heads = 12;
+  vision.image_size = 224;
+  vision.patch_size = 16;
+  return vision;
+}
+
+engine::VisionConfig clip_vision() {
+  engine::VisionConfig vision = siglip_vision();
+  vision.patch_size = 32;
+  vision.norm_eps = 1e-5F;
+  vision.activation = Activation::kQuickGelu;
+  vision.class_token = true;
+  vision.patch_bias = false;
+  vision.pre_norm = true;
+  return vision;
+}
+
+void read_vision_config(ConfigTable table,
+                        engine::VisionConfig& vision,
+                        std::vector<std::string>& notices) {
+  vision.hidden_size = table.size_or("hidden_size", vision.hidden_size);
+  vision.intermediate_size = table.size_or("intermediate_size", vision.intermediate_size);
+  vision.layers = table.size_or("num_hidden_layers", vision.layers);
+  vision.used = vision.layers;
+  vision.heads = table.size_or("num_attention_heads", vision.heads);
+  vision.image_size = table.size_or("image_size", vision.image_size);
+  vision.patch_size = table.size_or("patch_size", vision.patch_size);
+  vision.norm_eps = table.number_or("layer_norm_eps", vision.norm_eps);
+  table.only("num_channels", vision.channels);
+  vision.activation = read_activation(table, "hidden_act", name_of(vision.activation));
+  if (vision.hidden_size % vision.heads != 0) {
+    table.fail(
+        "hidden_size",
+        fmt::format(
+            "is {}, not a multiple of num_attention_heads {}", vision.hidden_size, vision.heads));
+  }
+  if (vision.image_size % vision.patch_size != 0) {
+    table.fail("image_size",
+               fmt::format(
+                   "is {}, not a multiple of patch_size {}", vision.image_size, vision.patch_size));
+  }
+  table.ignore({"model_type",
+                "attention_dropout",
+                "dropout",
+                "initializer_factor",
+                "initializer_range",
+                "projection_dim",
+                "vocab_size",
+                "vision_use_head",
+                "dtype",
+                "torch_dtype",
+                "max_image_size",
+                "size",
+                "tie_word_embeddings",
+                "use_base_siglip",
+                "output_attentions",
+                "output_hidden_states",
+                "return_dict",
+                "transformers_version"});
+  const auto unused = table.leftovers();
+  notices.insert(notices.end(), unused.begin(), unused.end());
+}
+
+int layers_for(const ConfigTable& table, const char* key, int index, int layers) {
+  const int used = index < 0 ? layers + 1 + index : index;
+  if (used < 1 || used > layers) {
+    table.fail(key, fmt::format("is {}, and the vision tower has {} layers", index, layers));
+  }
+  return used;
+}
+
+}  // namespace headroom::models

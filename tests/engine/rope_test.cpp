@@ -1,0 +1,61 @@
+// Frequencies of the scaled kinds, against the reference's formulae in doubles.
+#include "engine/rope.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numbers>
+
+namespace headroom::engine {
+namespace {
+
+constexpr int kDim = 16;
+
+/// Cosine and sine of element `i` at position 1 give its frequency, below half a turn.
+double frequency(const RopeConfig& config, int i) {
+  const auto table = Rope(config).table(2);
+  const float* entry = table->data() + kDim;
+  return std::atan2(entry[kDim / 2 + i], entry[i]);
+}
+
+double plain(int i) { return std::pow(10000.0, -2.0 * i / kDim); }
+
+TEST(Rope, DefaultFrequenciesFallByThetasPowers) {
+  for (int i = 0; i < kDim / 2; ++i) {
+    EXPECT_NEAR(frequency({.dim = kDim}, i), plain(i), 1e-6);
+  }
+}
+
+TEST(Rope, LinearOnesAreDivided) {
+  for (int i = 0; i < kDim / 2; ++i) {
+    EXPECT_NEAR(frequency({.kind = RopeKind::kLinear, .dim = kDim, .factor = 4.0F}, i),
+                plain(i) / 4.0,
+                1e-6);
+  }
+}
+
+TEST(Rope, Llama3StretchesLongWavelengthsAndBlendsThoseBetween) {
+  const RopeConfig config{.kind = RopeKind::kLlama3,
+                          .dim = kDim,
+                          .factor = 8.0F,
+                          .low_freq_factor = 1.0F,
+                          .high_freq_factor = 4.0F,
+                          .original_context = 512};
+  int blended = 0;
+  for (int i = 0; i < kDim / 2; ++i) {
+    const double wavelength = 2 * std::numbers::pi / plain(i);
+    double wanted = plain(i);
+    if (wavelength > 512.0) {
+      wanted /= 8.0;
+    } else if (wavelength > 512.0 / 4.0) {
+      const double smooth = (512.0 / wavelength - 1.0) / 3.0;
+      wanted = (1 - smooth) * wanted / 8.0 + smooth * wanted;
+      ++blended;
+    }
+    EXPECT_NEAR(frequency(config, i), wanted, 1e-6) << i;
+  }
+  EXPECT_GT(blended, 0);
+}
+
+}  // namespace
+}  // namespace headroom::engine

@@ -1,0 +1,149 @@
+#include "models/llava_processor.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/errors.h"
+#include "base/files.h"
+#include "images/decode.h"
+
+namespace headroom::models {
+namespace {
+
+std::filesystem::path test_data(const std::string& below) {
+  return std::filesystem::path(HEADROOM_TEST_DATA) / below;
+}
+
+Json read_table(const std::filesystem::path& path) {
+  return parse_json(read_file(path), path.string());
+}
+
+void expect_pixels(const std::vector<float>& pixels, const Json& expected) {
+  const auto& samples = expected.at("samples");
+  for (std::size_t k = 0; k < samples.size(); ++k) {
+    ASSERT_NEAR(pixels[7919 * k % pixels.size()], samples[k].get<double>(), 1e-5) << k;
+  }
+  double sum = 0;
+  for (const float value : pixels) {
+    sum += value;
+  }
+  EXPECT_NEAR(sum / static_cast<double>(pixels.size()), expected.at("mean").get<double>(), 1e-5);
+}
+
+class PublishedLlava : public testing::TestWithParam<std::string> {};
+
+TEST_P(PublishedLlava, GivesTheReferencesShapesAndValues) {
+  const Json table = read_table(test_data("processors/llava.json"));
+  const Json& entry = table.at("cases").at(GetParam());
+  auto config = LlavaProcessorConfig::from_json(entry.at("settings"), GetParam() == "llava_next");
+  config.pass_order = images::PassOrder::kPillow12;
+  for (const auto& [file, expected] : entry.at("pil").items()) {
+    if (file == "rotated.jpg") {
+      continue;  // the reference processed pictures as stored
+    }
+    SCOPED_TRACE(file);
+    const auto image = images::decode_file(test_data("processors/images") / file).image;
+    const LlavaTiles tiles = llava_tiles(image.width, image.height, config);
+    const Json& shape = expected.at("pixel_values").at("shape");
+    EXPECT_EQ(tiles.tiles, shape.at(shape.size() - 4));
+    EXPECT_EQ(tiles.tile_height, shape.at(shape.size() - 2));
+    EXPECT_EQ(tiles.tile_width, shape.at(shape.size() - 1));
+    const auto pixels = process_llava(image, config);
+    EXPECT_EQ(pixels.size() * sizeof(float), tiles.pixel_bytes);
+    expect_pixels(pixels, expected.at("pixel_values"));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Reference,
+                         PublishedLlava,
+                         testing::Values("llava_1_5", "llava_next"),
+                         [](const auto& setting) { return setting.param; });
+
+LlavaProcessorConfig next_config() {
+  return LlavaProcessorConfig::from_json(
+      Json::parse(R"({"size": {"shortest_edge": 336}, "crop_size": 336})"), true);
+}
+
+TEST(LlavaTiles, AnySizeAndAspectIsTaken) {
+  const auto config = next_config();
+  for (const auto& [width, height] :
+       {std::pair(1U, 1U), {7U, 5U}, {2000U, 100U}, {100U, 2000U}, {1U, 3000U}}) {
+    const images::Image image{
+        width, height, std::vector<std::uint8_t>(std::size_t{width} * height * 3, 90)};
+    const LlavaTiles tiles = llava_tiles(width, height, config);
+    EXPECT_EQ(process_llava(image, config).size() * sizeof(float), tiles.pixel_bytes);
+    EXPECT_GE(tiles.transient_bytes, tiles.pixel_bytes);
+    const KeptFeatures kept = unpadded(width, height, tiles.cols * 24, tiles.rows * 24);
+    EXPECT_LE(kept.top + kept.rows, tiles.rows * 24);
+    EXPECT_LE(kept.left + kept.cols, tiles.cols * 24);
+  }
+}
+
+TEST(LlavaTiles, FewerTilesTakeSmallerResolutionsAndThenTheFirstAlone) {
+  const auto config = next_config();
+  EXPECT_EQ(llava_tiles(1000, 1000, config).tiles, 5U);
+  EXPECT_EQ(llava_tiles(1000, 1000, config, 5).tiles, 5U);
+  EXPECT_EQ(llava_tiles(1000, 300, config, 4).tiles, 4U);
+  EXPECT_EQ(llava_tiles(1000, 1000, config, 3).tiles, 3U);
+  EXPECT_EQ(llava_tiles(1000, 1000, config, 2).tiles, 1U);
+  EXPECT_EQ(llava_tiles(1000, 1000, config, 1).rows, 0U);
+}
+
+TEST(Unpadded, LeavesOutTheRowsOrColumnsOfThePadding) {
+  // The reference's figures for 40 x 70 in a grid of 8 x 8 and 75 x 31 in one of 12 x 4.
+  const KeptFeatures wide = unpadded(70, 40, 8, 8);
+  EXPECT_EQ(wide.top, 2U);
+  EXPECT_EQ(wide.rows, 4U);
+  EXPECT_EQ(wide.cols, 8U);
+  const KeptFeatures high = unpadded(31, 75, 4, 12);
+  EXPECT_EQ(high.top, 1U);
+  EXPECT_EQ(high.rows, 10U);
+  EXPECT_EQ(high.cols, 4U);
+}
+
+TEST(RepeatImageTokens, PutsEachPicturesCountIntoItsPlace) {
+  EXPECT_EQ(repeat_image_tokens("a <i> b<i>", "<i>", {3, 1}), "a <i><i><i> b<i>");
+}
+
+TEST(RepeatImageTokens, RefusesAnotherNumberOfPlacesWithBothNumbers) {
+  for (const std::string prompt : {"no place", "<i> and <i>"}) {
+    try {
+      repeat_image_tokens(prompt, "<i>", {1});
+      ADD_FAILURE() << prompt;
+    } catch (const InputError& error) {
+      EXPECT_EQ(error.code(), "E-PROMPT-IMAGES");
+      EXPECT_NE(std::string(error.what()).find("1 pictures"), std::string::npos) << error.what();
+    }
+  }
+}
+
+TEST(LlavaProcessorConfig, RefusesWhatCannotBeUsedByKey) {
+  const std::vector<std::pair<std::string, std::string>> rows = {
+      {"size", R"({"size": {"longest_edge": 64}})"},
+      {"size", R"({"size": {"shortest_edge": 0}})"},
+      {"crop_size", R"({"crop_size": {"height": 64}})"},
+      {"resample", R"({"resample": 6})"},
+      {"do_center_crop", R"({"do_center_crop": 1})"},
+      {"image_std", R"({"image_std": 0})"},
+      {"image_grid_pinpoints", R"({"image_grid_pinpoints": [[336]]})"},
+      {"image_grid_pinpoints", R"({"image_grid_pinpoints": []})"}};
+  for (const auto& [key, text] : rows) {
+    try {
+      LlavaProcessorConfig::from_json(Json::parse(text), true);
+      ADD_FAILURE() << "accepted " << text;
+    } catch (const UsageError& error) {
+      EXPECT_EQ(error.code(), "E-PROCESSOR") << text;
+      EXPECT_NE(std::string(error.what()).find('"' + key + '"'), std::string::npos) << error.what();
+    }
+  }
+}
+
+TEST(LlavaProcessorConfig, PaddingToASquareIsRefusedForLlava15) {
+  EXPECT_THROW(LlavaProcessorConfig::from_json(Json{{"do_pad", true}}, false), UsageError);
+  EXPECT_NO_THROW(LlavaProcessorConfig::from_json(Json{{"do_pad", true}}, true));
+}
+
+}  // namespace
+}  // namespace headroom::models
