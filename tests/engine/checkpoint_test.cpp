@@ -50,6 +50,15 @@ TEST_F(CheckpointTest, SingleFileIsItsTensors) {
   EXPECT_TRUE(checkpoint.notices().empty());
 }
 
+TEST_F(CheckpointTest, PickledWeightsAreRefusedByNameWithTheCommandThatConvertsThem) {
+  for (const char* name : {"pytorch_model.bin.index.json", "pytorch_model.bin"}) {
+    testing::write_bytes(folder_ / name, "PK");
+    expect_refusal({name, "save_pretrained", folder_.path().c_str()});
+  }
+  tensor_file("model.safetensors", "a");
+  EXPECT_EQ(refusal(), "was opened") << "beside safetensors they are not looked at";
+}
+
 TEST_F(CheckpointTest, IndexJoinsItsFilesAndNamesStrays) {
   tensor_file("x.safetensors", "a");
   tensor_file("y.safetensors", "b");
