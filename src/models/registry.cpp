@@ -9,16 +9,18 @@
 #include "base/spelling.h"
 #include "family_model.h"
 #include "llava.h"
+#include "phi3_v.h"
 #include "smolvlm.h"
 
 namespace headroom::models {
 namespace {
 
-constexpr std::array<Family, 4> kFamilies = {{
+constexpr std::array<Family, 5> kFamilies = {{
     {"smolvlm", "SmolVLMProcessor", &open_smolvlm, &smolvlm_name},
     {"idefics3", "Idefics3Processor", &open_smolvlm, &smolvlm_name},
     {"llava", "LlavaProcessor", &open_llava, &llava_name},
     {"llava_next", "LlavaNextProcessor", &open_llava, &llava_name},
+    {"phi3_v", "Phi3VProcessor", &open_phi3_v, &phi3_v_name},
 }};
 
 const Family& family_of(const Json& config, const std::string& path) {
