@@ -8,6 +8,7 @@
 #include "base/errors.h"
 #include "base/spelling.h"
 #include "family_model.h"
+#include "internvl.h"
 #include "llava.h"
 #include "moondream.h"
 #include "phi3_v.h"
@@ -16,12 +17,13 @@
 namespace headroom::models {
 namespace {
 
-constexpr std::array<Family, 6> kFamilies = {{
+constexpr std::array<Family, 7> kFamilies = {{
     {"smolvlm", "SmolVLMProcessor", &open_smolvlm, &smolvlm_name},
     {"idefics3", "Idefics3Processor", &open_smolvlm, &smolvlm_name},
     {"llava", "LlavaProcessor", &open_llava, &llava_name},
     {"llava_next", "LlavaNextProcessor", &open_llava, &llava_name},
     {"phi3_v", "Phi3VProcessor", &open_phi3_v, &phi3_v_name},
+    {"internvl", "InternVLProcessor", &open_internvl, &internvl_name},
     {"moondream1", "MoondreamProcessor", &open_moondream, &moondream_name},
 }};
 
