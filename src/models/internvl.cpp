@@ -14,6 +14,8 @@
 #include "models/internvl_processor.h"
 #include "models/llava_processor.h"
 #include "names.h"
+#include "processor_table.h"
+#include "text/chat_template.h"
 #include "tiles.h"
 
 namespace headroom::models {
@@ -27,8 +29,8 @@ struct InternVlPicture final : PreparedPicture {
 
 class InternVlPictures final : public PictureProcessor {
  public:
-  InternVlPictures(InternVlProcessorConfig config, std::uint32_t tile_features)
-      : config_(std::move(config)), tile_features_(tile_features) {}
+  InternVlPictures(InternVlProcessorConfig config, std::uint32_t tile_features, bool text_contents)
+      : config_(std::move(config)), tile_features_(tile_features), text_contents_(text_contents) {}
 
   const InternVlProcessorConfig& config() const { return config_; }
 
@@ -40,6 +42,23 @@ class InternVlPictures final : public PictureProcessor {
     picture->whole_tiles = internvl_tiles(image.width, image.height, config_).tiles();
     picture->features = picture->tiles * tile_features_;
     return picture;
+  }
+
+  /// Templates of the layout that was published first take one text a message.
+  text::OrderedJson messages(const Conversation& conversation) const override {
+    text::OrderedJson messages = text::to_template_messages(conversation);
+    if (!text_contents_) {
+      return messages;
+    }
+    for (auto& message : messages) {
+      std::string content;
+      for (const auto& part : message["content"]) {
+        content +=
+            part["type"] == "image" ? config_.image_token + "\n" : part["text"].get<std::string>();
+      }
+      message["content"] = std::move(content);
+    }
+    return messages;
   }
 
   /// A place is a single image token; it becomes as many as there are features, between two marks.
@@ -56,6 +75,7 @@ class InternVlPictures final : public PictureProcessor {
  private:
   InternVlProcessorConfig config_;
   std::uint32_t tile_features_;
+  bool text_contents_;
 };
 
 class InternVlEncoder final : public VisionEncoder {
@@ -101,12 +121,23 @@ class InternVlEncoder final : public VisionEncoder {
   engine::Projector projector_;
 };
 
-/// As OpenGVLab's files write prompts.
 constexpr std::string_view kTemplate =
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' }}"
     "{% for part in message['content'] %}{% if part['type'] == 'image' %}"
     "{{ '<IMG_CONTEXT>\n' }}{% else %}{{ part['text'] }}{% endif %}{% endfor %}"
     "{{ '<|im_end|>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
+
+/// "internvl2_5" of OpenGVLab's conversation.py, with what it says where there is no system
+/// message.
+constexpr std::string_view kChatTemplate =
+    "{% if messages[0]['role'] != 'system' %}{{ '<|im_start|>system\n"
+    "你是书生·万象，英文名是InternVL，是由上海人工智能实验室、清华大学及多家合作单位联合开发的多模"
+    "态大语言模型。"
+    "<|im_end|>\n' }}{% endif %}"
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}{% endfor "
+    "%}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
 
 class InternVl final : public Architecture {
@@ -120,7 +151,9 @@ class InternVl final : public Architecture {
 
   std::int32_t image_token() const override { return config_.image_token; }
 
-  std::string_view chat_template() const override { return kTemplate; }
+  std::string_view chat_template() const override {
+    return config_.chat ? kChatTemplate : kTemplate;
+  }
 
   std::unique_ptr<VisionEncoder> make_vision(engine::Weights& weights,
                                              engine::Ops ops) const override {
@@ -183,12 +216,46 @@ memory::PictureCost InternVl::picture_cost(const PictureSides& sides,
   return cost;
 }
 
+std::shared_ptr<const InternVlPictures> make_pictures(const InternVlConfig& config,
+                                                      InternVlProcessorConfig settings) {
+  return std::make_shared<InternVlPictures>(std::move(settings),
+                                            static_cast<std::uint32_t>(config.tile_features()),
+                                            config.chat.has_value());
+}
+
+/// The id of an added token by tokenizer_config.json, where that is there and has it.
+int named_token(const std::filesystem::path& folder, const std::string& token, int otherwise) {
+  const auto path = folder / "tokenizer_config.json";
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) {
+    return otherwise;
+  }
+  const Json table = engine::read_checkpoint_json(path);
+  const Json* added = processor_table::find(table, "added_tokens_decoder");
+  if (added == nullptr || !added->is_object()) {
+    return otherwise;
+  }
+  for (const auto& [id, entry] : added->items()) {
+    std::string content;
+    processor_table::read_token(Json{{"token", entry}}, "token", content);
+    if (content == token && !id.empty() &&
+        id.find_first_not_of("0123456789") == std::string::npos) {
+      return std::stoi(id.substr(0, 9));
+    }
+  }
+  return otherwise;
+}
+
 /// A name of the tower's as engine/vision_tower.h has it.
 std::string tower_name(std::string name) {
+  for (const std::string_view positions : {".position_embeddings", ".position_embedding"}) {
+    if (name.ends_with(positions)) {
+      return name.substr(0, name.size() - positions.size()) + ".position_embedding.weight";
+    }
+  }
   constexpr std::pair<std::string_view, std::string_view> kPieces[] = {
       {".embeddings.cls_token", ".embeddings.class_embedding"},
       {".embeddings.patch_embeddings.projection.", ".embeddings.patch_embedding."},
-      {".embeddings.position_embeddings", ".embeddings.position_embedding.weight"},
       {".encoder.layer.", ".encoder.layers."},
       {".attention.projection_layer.", ".self_attn.out_proj."},
       {".attention.", ".self_attn."},
@@ -196,7 +263,15 @@ std::string tower_name(std::string name) {
       {".layernorm_after.", ".layer_norm2."},
       {".lambda_1", ".layer_scale1"},
       {".lambda_2", ".layer_scale2"},
-      {"vision_tower.layernorm.", "vision_tower.post_layernorm."}};
+      {"vision_tower.layernorm.", "vision_tower.post_layernorm."},
+      // As it was published first.
+      {".attn.qkv.", ".self_attn.qkv_proj."},
+      {".attn.proj.", ".self_attn.out_proj."},
+      {".attn.", ".self_attn."},
+      {".norm1.", ".layer_norm1."},
+      {".norm2.", ".layer_norm2."},
+      {".ls1", ".layer_scale1"},
+      {".ls2", ".layer_scale2"}};
   for (const auto& [from, to] : kPieces) {
     if (const auto at = name.find(from); at != std::string::npos) {
       name.replace(at, from.size(), to);
@@ -207,12 +282,18 @@ std::string tower_name(std::string name) {
 
 }  // namespace
 
-/// Transformers 5 ("model.language_model.…") and older files ("language_model.model.…").
+/// Transformers 5 ("model.language_model.…"), older files ("language_model.model.…"), and
+/// OpenGVLab's
+/// ("vision_model.…", "mlp1.…").
 std::optional<std::string> internvl_name(const std::string& published) {
   const auto name = renamed(published,
                             {{"language_model.lm_head.", "lm_head."},
                              {"language_model.model.", "model.language_model."},
                              {"vision_tower.", "model.vision_tower."},
+                             {"vision_model.", "model.vision_tower."},
+                             {"mlp1.0.", "model.multi_modal_projector.layer_norm."},
+                             {"mlp1.1.", "model.multi_modal_projector.linear_1."},
+                             {"mlp1.3.", "model.multi_modal_projector.linear_2."},
                              {"multi_modal_projector.", "model.multi_modal_projector."}});
   return name && name->starts_with("model.vision_tower.") ? tower_name(*name) : name;
 }
@@ -232,9 +313,24 @@ std::unique_ptr<const Architecture> open_internvl(const ModelFolder& folder) {
                       config.vision.image_size,
                       config.vision.image_size));
     }
-    pictures = std::make_shared<InternVlPictures>(
-        std::move(*settings), static_cast<std::uint32_t>(config.tile_features()));
+    pictures = make_pictures(config, std::move(*settings));
   }
+  return std::make_unique<InternVl>(std::move(config), std::move(pictures));
+}
+
+std::unique_ptr<const Architecture> open_internvl_chat(const ModelFolder& folder) {
+  InternVlConfig config = InternVlConfig::from_chat_json(folder.config, folder.config_path());
+  config.image_token = named_token(folder.folder, config.chat->image_token, config.image_token);
+  if (config.image_token >= config.text.vocabulary) {
+    throw UsageError("E-CONFIG",
+                     fmt::format("{}: {} is token {} by tokenizer_config.json, outside of the "
+                                 "vocabulary of {}",
+                                 folder.config_path(),
+                                 config.chat->image_token,
+                                 config.image_token,
+                                 config.text.vocabulary));
+  }
+  auto pictures = make_pictures(config, *config.chat);
   return std::make_unique<InternVl>(std::move(config), std::move(pictures));
 }
 

@@ -36,6 +36,14 @@ void square(Json& table, const char* key) {
   }
 }
 
+bool read_rms_norm(ConfigTable& table, const char* otherwise) {
+  const std::string norm = table.text_or("norm_type", otherwise);
+  if (norm != "layer_norm" && norm != "rms_norm") {
+    table.fail("norm_type", fmt::format("is \"{}\"; layer_norm and rms_norm are supported", norm));
+  }
+  return norm == "rms_norm";
+}
+
 engine::VisionConfig read_vision(Json table,
                                  const std::string& where,
                                  std::vector<std::string>& notices) {
@@ -49,11 +57,7 @@ engine::VisionConfig read_vision(Json table,
   vision.qkv_bias = inner.flag_or("attention_bias", false);
   vision.qk_norm = inner.flag_or("use_qk_norm", false);
   vision.post_norm = !inner.flag_or("use_mean_pooling", true);
-  const std::string norm = inner.text_or("norm_type", "layer_norm");
-  if (norm != "layer_norm" && norm != "rms_norm") {
-    inner.fail("norm_type", fmt::format("is \"{}\"; layer_norm and rms_norm are supported", norm));
-  }
-  vision.rms_norm = norm == "rms_norm";
+  vision.rms_norm = read_rms_norm(inner, "layer_norm");
   inner.ignore({"hidden_dropout_prob", "projection_dropout", "layer_scale_init_value"});
   read_vision_config(std::move(inner), vision, notices);
   return vision;
@@ -69,6 +73,47 @@ void read_feature_layer(ConfigTable& table, engine::VisionConfig& vision) {
     table.fail("vision_feature_select_strategy",
                fmt::format("is \"{}\"; only default is supported", strategy));
   }
+}
+
+engine::VisionConfig read_chat_vision(ConfigTable table, std::vector<std::string>& notices) {
+  table.only("model_type", "intern_vit_6b");
+  engine::VisionConfig vision = internvl_vision();
+  vision.fused_qkv = true;
+  vision.qkv_bias = table.flag_or("qkv_bias", false);
+  vision.qk_norm = table.flag_or("qk_normalization", true);
+  vision.rms_norm = read_rms_norm(table, "rms_norm");
+  vision.post_norm = false;
+  table.ignore({"architectures",
+                "drop_path_rate",
+                "use_flash_attn",
+                "auto_map",
+                "output_attentions",
+                "output_hidden_states",
+                "return_dict"});
+  read_vision_config(std::move(table), vision, notices);
+  return vision;
+}
+
+/// How pictures are cut, of a configuration that says so itself.
+InternVlProcessorConfig read_chat_tiles(ConfigTable& table, const engine::VisionConfig& vision) {
+  InternVlProcessorConfig tiles;
+  tiles.side = static_cast<std::uint32_t>(vision.image_size);
+  tiles.min_tiles = static_cast<std::uint32_t>(table.size_or("min_dynamic_patch", 1));
+  tiles.max_tiles = static_cast<std::uint32_t>(table.size_or("max_dynamic_patch", 6));
+  if (tiles.min_tiles > tiles.max_tiles || tiles.max_tiles > 1024) {
+    table.fail("max_dynamic_patch",
+               fmt::format("is {}; from min_dynamic_patch, {}, to 1024 is wanted",
+                           tiles.max_tiles,
+                           tiles.min_tiles));
+  }
+  table.only("force_image_size", vision.image_size);
+  table.only("pad2square", false);
+  for (const char* key : {"dynamic_image_size", "use_thumbnail"}) {
+    if (!table.flag_or(key, false)) {
+      table.fail(key, "is false or missing; only true is supported");
+    }
+  }
+  return tiles;
 }
 
 int read_merged(ConfigTable& table, const engine::VisionConfig& vision) {
@@ -121,6 +166,45 @@ InternVlConfig InternVlConfig::from_json(const Json& config, const std::string& 
                 "quantization",
                 "quantization_config",
                 "_name_or_path"});
+  const auto unused = table.leftovers();
+  result.notices.insert(result.notices.end(), unused.begin(), unused.end());
+  return result;
+}
+
+InternVlConfig InternVlConfig::from_chat_json(const Json& config, const std::string& where) {
+  ConfigTable table(config, where);
+  InternVlConfig result;
+  result.vision = read_chat_vision(table.table("vision_config"), result.notices);
+  result.vision.used = layers_for(
+      table, "select_layer", table.whole_number_or("select_layer", -1), result.vision.layers);
+  result.chat = read_chat_tiles(table, result.vision);
+  result.merged = read_merged(table, result.vision);
+  table.only("ps_version", "v2");
+  ConfigTable text = table.table("llm_config");
+  result.text.tied_head = text.flag_or("tie_word_embeddings", false);
+  const bool tied = table.flag_or("tie_word_embeddings", result.text.tied_head);
+  result.text =
+      read_text_config(std::move(text), {"qwen2", "llama", "qwen3"}, true, result.notices);
+  result.text.tied_head = tied;
+  table.ignore({"model_type",
+                "architectures",
+                "auto_map",
+                "template",
+                "use_backbone_lora",
+                "use_llm_lora",
+                "image_fold",
+                "system_message",
+                "hidden_size",
+                "dtype",
+                "torch_dtype",
+                "transformers_version",
+                "output_attentions",
+                "eos_token_id",
+                "pad_token_id",
+                "quantization",
+                "quantization_config",
+                "_name_or_path",
+                "_commit_hash"});
   const auto unused = table.leftovers();
   result.notices.insert(result.notices.end(), unused.begin(), unused.end());
   return result;

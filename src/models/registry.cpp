@@ -17,13 +17,14 @@
 namespace headroom::models {
 namespace {
 
-constexpr std::array<Family, 7> kFamilies = {{
+constexpr std::array<Family, 8> kFamilies = {{
     {"smolvlm", "SmolVLMProcessor", &open_smolvlm, &smolvlm_name},
     {"idefics3", "Idefics3Processor", &open_smolvlm, &smolvlm_name},
     {"llava", "LlavaProcessor", &open_llava, &llava_name},
     {"llava_next", "LlavaNextProcessor", &open_llava, &llava_name},
     {"phi3_v", "Phi3VProcessor", &open_phi3_v, &phi3_v_name},
     {"internvl", "InternVLProcessor", &open_internvl, &internvl_name},
+    {"internvl_chat", "InternVLProcessor", &open_internvl_chat, &internvl_name},
     {"moondream1", "MoondreamProcessor", &open_moondream, &moondream_name},
 }};
 

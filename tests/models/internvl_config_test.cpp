@@ -84,5 +84,53 @@ TEST(InternVlConfigTest, RefusesByKeyAndValue) {
   }
 }
 
+/// As OpenGVLab/InternVL3-1B has it, as far as the model depends on it.
+Json published_first() {
+  Json config = Json::parse(R"({
+    "model_type": "internvl_chat", "downsample_ratio": 0.5, "dynamic_image_size": true,
+    "force_image_size": 448, "max_dynamic_patch": 12, "min_dynamic_patch": 1, "pad2square": false,
+    "ps_version": "v2", "select_layer": -1, "template": "internvl2_5", "use_thumbnail": true,
+    "vision_config": {"model_type": "intern_vit_6b", "hidden_size": 1024, "image_size": 448,
+                      "intermediate_size": 4096, "norm_type": "layer_norm",
+                      "num_attention_heads": 16, "num_hidden_layers": 24, "patch_size": 14,
+                      "qk_normalization": false, "qkv_bias": true}})");
+  config["llm_config"] = published()["text_config"];
+  return config;
+}
+
+TEST(InternVlConfigTest, TheFirstLayoutSaysHowPicturesAreCut) {
+  const InternVlConfig config =
+      InternVlConfig::from_chat_json(published_first(), "DIR/config.json");
+  ASSERT_TRUE(config.chat);
+  EXPECT_EQ(config.chat->max_tiles, 12U);
+  EXPECT_EQ(config.chat->side, 448U);
+  EXPECT_TRUE(config.vision.fused_qkv);
+  EXPECT_TRUE(config.vision.qkv_bias);
+  EXPECT_FALSE(config.vision.qk_norm);
+  EXPECT_EQ(config.tile_features(), 256);
+  EXPECT_TRUE(config.notices.empty());
+}
+
+TEST(InternVlConfigTest, RefusesInTheFirstLayoutByKeyAndValue) {
+  const std::vector<std::tuple<std::string, Json, std::string>> rows = {
+      {"/ps_version", "v1", "ps_version"},
+      {"/use_thumbnail", false, "use_thumbnail"},
+      {"/force_image_size", 224, "force_image_size"},
+      {"/max_dynamic_patch", 2000, "max_dynamic_patch"},
+      {"/pad2square", true, "pad2square"},
+      {"/llm_config/model_type", "internlm2", "internlm2"}};
+  for (const auto& [pointer, value, shown] : rows) {
+    Json config = published_first();
+    config[Json::json_pointer(pointer)] = value;
+    try {
+      InternVlConfig::from_chat_json(config, "DIR/config.json");
+      ADD_FAILURE() << "accepted " << pointer;
+    } catch (const UsageError& error) {
+      EXPECT_EQ(error.code(), "E-CONFIG");
+      EXPECT_NE(std::string(error.what()).find(shown), std::string::npos) << error.what();
+    }
+  }
+}
+
 }  // namespace
 }  // namespace headroom::models
