@@ -10,7 +10,7 @@ std::vector<ModelName> built_in_models() {
       {"llava_mlx", "mlx-community/llava-v1.6-mistral-7b-4bit", "built in"},
       {"smolvlm_v2_instruct", "mlx-community/SmolVLM2-500M-Video-Instruct-mlx", "built in"},
       {"smolvlm_instruct", "gguf:ggml-org/SmolVLM-500M-Instruct-GGUF", "built in"},
-      {"moondream2", "torch:vikhyatk/moondream2", "built in"},
+      {"moondream2", "vikhyatk/moondream2", "built in"},
   };
 }
 
