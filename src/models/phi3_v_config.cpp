@@ -23,7 +23,6 @@ engine::VisionConfig read_tower(ConfigTable& table, std::vector<std::string>& no
   vision.patch_size = 14;
   if (table.has("vision_config")) {
     ConfigTable inner = table.table("vision_config");
-    inner.only("model_type", "phi3_v");
     inner.ignore({"image_dim_out", "num_img_tokens", "model_name", "name"});
     read_vision_config(std::move(inner), vision, notices);
   }

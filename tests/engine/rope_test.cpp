@@ -92,5 +92,12 @@ TEST(Rope, TokensOfLongPromptsAndThoseBehindTheReachAreLong) {
   EXPECT_TRUE(Rope(2, 1e4F).long_tokens(pass).empty());
 }
 
+TEST(Rope, WhatFollowsALongPromptIsLikeIt) {
+  PromptToken last{3, -1};
+  EXPECT_FALSE(following(last, 4).long_prompt);
+  last.long_prompt = true;
+  EXPECT_TRUE(following(last, 4).long_prompt);
+}
+
 }  // namespace
 }  // namespace headroom::engine
