@@ -58,6 +58,11 @@ TEST(MoondreamConfigTest, RefusesByKeyAndListsWhatIsNotUsed) {
   EXPECT_EQ(read(R"({"config": {"vision": {"enc_new": 1}}, "newer": 2})").notices.size(), 2U);
 }
 
+TEST(MoondreamConfigTest, ConvertersNameForTheFamilyIsKnown) {
+  const ModelFolder folder{"DIR", Json::parse(R"({"model_type": "moondream2"})"), {}};
+  EXPECT_EQ(find_family(folder).model_type, "moondream1");
+}
+
 /// The tiny checkpoint with a tokenizer whose end of text is the token that `end` says.
 struct Asked {
   explicit Asked(int end) {
