@@ -11,9 +11,20 @@ import shutil
 import struct
 from pathlib import Path
 
+import shape_internvl
+import shape_moondream
+import shape_phi3_v
+
 DEMO = Path(__file__).resolve().parents[2] / "assets/demo/model"
 COPIED = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "chat_template.json", "generation_config.json")
 BLOCK = 1 << 20
+
+# Families whose files are described in a module of their own.
+SHAPES = {
+    "internvl": shape_internvl,
+    "moondream1": shape_moondream,
+    "phi3_v": shape_phi3_v,
+}
 
 # What the families differ in: SmolVLM-256M's tower and text, with more layers of text; Idefics3's and LLaVA's tiles.
 FAMILIES = {
@@ -25,6 +36,7 @@ FAMILIES = {
               "image_processor": "CLIPImageProcessor", "image_size": 336, "patch": 14, "scale": 1},
     "llava_next": {"architecture": "LlavaNextForConditionalGeneration", "processor": "LlavaNextProcessor",
                    "image_processor": "LlavaNextImageProcessor", "image_size": 336, "patch": 14, "scale": 1},
+    **{name: shape.FAMILY for name, shape in SHAPES.items()},
 }
 
 
@@ -131,6 +143,9 @@ def text_tensors(o):
 
 def tensors(o):
     """Name and shape of each tensor."""
+    if o.family in SHAPES:
+        yield from SHAPES[o.family].tensors(o)
+        return
     yield from tower_tensors(o)
     yield from connector_tensors(o)
     yield from text_tensors(o)
@@ -203,6 +218,19 @@ def family_config(o):
             "vision_feature_select_strategy": "default", **more}
 
 
+def write_shape(o, folder):
+    shape = SHAPES[o.family]
+    write_json(folder / "config.json", shape.config(o))
+    if shape.SETTINGS:
+        write_json(folder / "preprocessor_config.json", shape.SETTINGS)
+    if not shape.TEMPLATE:
+        for name in COPIED:
+            if "template" in name:
+                (folder / name).unlink()
+    tokens = json.loads((folder / "tokenizer_config.json").read_text())
+    write_json(folder / "tokenizer_config.json", tokens | getattr(shape, "TOKENS", {}))
+
+
 def write_config(o, folder):
     family = FAMILIES[o.family]
     vision_type = {"smolvlm": "smolvlm_vision", "idefics3": "idefics3_vision"}.get(o.family, "clip_vision_model")
@@ -246,7 +274,8 @@ def main():
     o.folder.mkdir(parents=True, exist_ok=True)
     for name in COPIED:
         shutil.copyfile(DEMO / name, o.folder / name)
-    write_config(o, o.folder)
+    write = write_shape if o.family in SHAPES else write_config
+    write(o, o.folder)
     parameters = write_weights(o, o.folder / "model.safetensors")
     print(f"{o.folder}: {o.family}, {parameters / 1e6:.1f} M parameters in {o.dtype}, seed {o.seed}")
 

@@ -12,7 +12,7 @@ std::vector<ModelName> built_in_models() {
        "mlx-community/SmolVLM2-500M-Video-Instruct-mlx",
        std::string(kBuiltIn)},
       {"smolvlm_instruct", "gguf:ggml-org/SmolVLM-500M-Instruct-GGUF", std::string(kBuiltIn)},
-      {"moondream2", "torch:vikhyatk/moondream2", std::string(kBuiltIn)},
+      {"moondream2", "vikhyatk/moondream2", std::string(kBuiltIn)},
   };
 }
 

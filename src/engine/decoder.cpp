@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 namespace headroom::engine {
@@ -27,8 +28,19 @@ Heads DecoderConfig::shape() const {
   return {heads, kv_heads, head_dim, 1.0F / std::sqrt(static_cast<float>(head_dim))};
 }
 
+Decoder::Norm Decoder::take_norm(Weights& weights,
+                                 const DecoderConfig& config,
+                                 const std::string& name) {
+  Norm norm{weights.take(name + ".weight", {config.hidden_size}), std::nullopt};
+  if (config.layer_norm) {
+    norm.bias = weights.take(name + ".bias", {config.hidden_size});
+  }
+  return norm;
+}
+
 Decoder::Layer Decoder::take_layer(Weights& weights,
                                    const DecoderConfig& config,
+                                   bool fused,
                                    const std::string& name) {
   const std::string attention = name + "self_attn.";
   const std::string mlp = name + "mlp.";
@@ -41,13 +53,22 @@ Decoder::Layer Decoder::take_layer(Weights& weights,
   const std::array<int, 3> qkv_rows{q, kv, kv};
   const std::array<std::string, 2> gate_up{mlp + "gate_proj", mlp + "up_proj"};
   const std::array<int, 2> gate_up_rows{inner, inner};
-  Layer layer{weights.take(name + "input_layernorm.weight", {width}),
-              take_stacked(weights, qkv, qkv_rows, width, config.qkv_bias),
+  const auto stacked = [&](const std::string& whole, auto& parts, auto& rows, bool bias) {
+    return fused ? take_linear(
+                       weights, whole, std::accumulate(rows.begin(), rows.end(), 0), width, bias)
+                 : take_stacked(weights, parts, rows, width, bias);
+  };
+  Layer layer{take_norm(weights, config, name + "input_layernorm"),
+              stacked(attention + "qkv_proj", qkv, qkv_rows, config.qkv_bias),
               std::nullopt,
               take_linear(weights, attention + "o_proj", width, q, config.out_bias),
-              weights.take(name + "post_attention_layernorm.weight", {width}),
-              take_stacked(weights, gate_up, gate_up_rows, width, config.mlp_bias),
+              std::nullopt,
+              config.gated ? stacked(mlp + "gate_up_proj", gate_up, gate_up_rows, config.mlp_bias)
+                           : take_linear(weights, mlp + "up_proj", inner, width, config.mlp_bias),
               take_linear(weights, mlp + "down_proj", width, inner, config.mlp_bias)};
+  if (!config.parallel) {
+    layer.norm2 = take_norm(weights, config, name + "post_attention_layernorm");
+  }
   if (config.head_norms) {
     layer.head_norms = HeadNorms{weights.take(attention + "q_norm.weight", {config.head_dim}),
                                  weights.take(attention + "k_norm.weight", {config.head_dim})};
@@ -61,10 +82,14 @@ Decoder::Decoder(const DecoderConfig& config, Weights& weights, Ops ops, const D
       rope_(config.rope),
       embeddings_(weights.take(names.body + "embed_tokens.weight",
                                {config_.vocabulary, config_.hidden_size})),
-      norm_(weights.take(names.body + "norm.weight", {config_.hidden_size})),
+      norm_(take_norm(weights, config_, names.body + "norm")),
       head_(take_head(config_, weights, names.head, embeddings_)) {
+  if (config_.head_bias) {
+    head_bias_ = weights.take(names.head_bias, {config_.vocabulary});
+  }
   for (int i = 0; i < config_.layers; ++i) {
-    layers_.push_back(take_layer(weights, config_, fmt::format("{}layers.{}.", names.body, i)));
+    layers_.push_back(
+        take_layer(weights, config_, names.fused, fmt::format("{}layers.{}.", names.body, i)));
   }
 }
 
@@ -72,13 +97,17 @@ mx::array Decoder::embed(const std::vector<int>& ids) const {
   return mx::take(embeddings_, mx::array(ids.data(), {static_cast<int>(ids.size())}, mx::int32), 0);
 }
 
-/// Before the projection of the heads' results.
-mx::array Decoder::attend(const mx::array& x,
+mx::array Decoder::normed(const mx::array& x, const Norm& norm) const {
+  return norm.bias ? ops_.layer_norm(x, norm.weight, *norm.bias, config_.norm_eps)
+                   : ops_.rms_norm(x, norm.weight, config_.norm_eps);
+}
+
+/// Before the projection of the heads' results. `h`: normalised.
+mx::array Decoder::attend(const mx::array& h,
                           const Layer& layer,
                           int index,
                           const std::shared_ptr<const Pass>& pass,
                           KvCache& cache) const {
-  const mx::array h = ops_.rms_norm(x, layer.norm1, config_.norm_eps);
   mx::array qkv = ops_.linear(h, layer.qkv.weight, layer.qkv.bias);
   if (layer.head_norms) {
     qkv = ops_.head_norms(
@@ -87,11 +116,12 @@ mx::array Decoder::attend(const mx::array& x,
   return ops_.decoder_attention(std::move(qkv), config_.shape(), pass, cache, index, rope_);
 }
 
-/// Consumes x, which is its residual.
-mx::array Decoder::mlp(mx::array&& x, const Layer& layer) const {
-  mx::array h = ops_.rms_norm(x, layer.norm2, config_.norm_eps);
-  h = ops_.gated(ops_.linear(h, layer.gate_up.weight, layer.gate_up.bias), config_.activation);
-  return ops_.linear(h, layer.down.weight, layer.down.bias, std::move(x));
+/// Consumes the residual. `h`: normalised.
+mx::array Decoder::mlp(const mx::array& h, mx::array&& residual, const Layer& layer) const {
+  mx::array inner = ops_.linear(h, layer.gate_up.weight, layer.gate_up.bias);
+  inner = config_.gated ? ops_.gated(inner, config_.activation)
+                        : ops_.activate(std::move(inner), config_.activation);
+  return ops_.linear(inner, layer.down.weight, layer.down.bias, std::move(residual));
 }
 
 mx::array Decoder::forward(mx::array&& input,
@@ -103,30 +133,35 @@ mx::array Decoder::forward(mx::array&& input,
   mx::array x = std::move(input);
   for (int i = 0; i < config_.layers; ++i) {
     const Layer& layer = layers_[static_cast<std::size_t>(i)];
-    mx::array h = attend(x, layer, i, pass, cache);
+    mx::array h = normed(x, layer.norm1);
+    mx::array mixed = attend(h, layer, i, pass, cache);
     if (i + 1 == config_.layers) {
       // Of the last layer only its keys and values concern tokens whose logits nobody wants.
       if (wanted.empty()) {
-        return h;
+        return mixed;
       }
       if (static_cast<int>(wanted.size()) < x.shape(0)) {
         const mx::array rows(wanted.data(), {static_cast<int>(wanted.size())}, mx::int32);
         x = mx::take(x, rows, 0);
         h = mx::take(h, rows, 0);
+        mixed = mx::take(mixed, rows, 0);
       }
     }
-    x = ops_.linear(h, layer.out.weight, layer.out.bias, std::move(x));
+    x = ops_.linear(mixed, layer.out.weight, layer.out.bias, std::move(x));
     x = guard.watch(x);
-    x = guard.watch(mlp(std::move(x), layer));
+    if (layer.norm2) {
+      h = normed(x, *layer.norm2);
+    }
+    x = guard.watch(mlp(h, std::move(x), layer));
     if (tap) {
       tap(fmt::format("text.{}", i), x);
     }
   }
-  return ops_.rms_norm(x, norm_, config_.norm_eps);
+  return normed(x, norm_);
 }
 
 mx::array Decoder::logits(const mx::array& hidden) const {
-  return mx::astype(ops_.linear(hidden, head_), mx::float32);
+  return mx::astype(ops_.linear(hidden, head_, head_bias_), mx::float32);
 }
 
 }  // namespace headroom::engine

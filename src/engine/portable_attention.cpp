@@ -19,8 +19,10 @@ struct PassLayout {
   std::optional<mx::array> unpack;  // [T]: padded place of each packed token, where padded
   std::optional<mx::array> mask;    // [R, 1, L, P + S], added to the scores; where rows differ
   int row_count = 0;
-  int length = 0;  // L
-  int span = 0;    // S
+  int length = 0;                    // L
+  int span = 0;                      // S
+  std::optional<mx::array> is_long;  // [T, 1, 1]: rotated by the long factors; where some are
+  bool all_long = false;
 
   /// MLX's name for the mask of rows that are all alike: the last query sees every key.
   std::string mask_mode() const { return mask || length == 1 ? "" : "causal"; }
@@ -64,7 +66,20 @@ mx::array make_mask(const Pass& pass, int length, int span, mx::Dtype dtype) {
   return mx::where(sees, mx::array(0.0F, dtype), mx::array(lowest, dtype));
 }
 
-std::shared_ptr<const PassLayout> make_layout(const Pass& pass, const KvCache& cache) {
+/// Which tokens are rotated by the long factors.
+void mark_long(PassLayout& layout, const Pass& pass, const Rope& rope) {
+  const std::vector<char> marks = rope.long_tokens(pass);
+  layout.all_long = !marks.empty() && std::find(marks.begin(), marks.end(), 0) == marks.end();
+  if (!marks.empty() && !layout.all_long) {
+    const int count = static_cast<int>(marks.size());
+    layout.is_long =
+        mx::array(reinterpret_cast<const bool*>(marks.data()), {count, 1, 1}, mx::bool_);
+  }
+}
+
+std::shared_ptr<const PassLayout> make_layout(const Pass& pass,
+                                              const KvCache& cache,
+                                              const Rope& rope) {
   std::vector<int> positions;
   std::vector<int> slots;
   std::vector<int> rows;
@@ -95,9 +110,10 @@ std::shared_ptr<const PassLayout> make_layout(const Pass& pass, const KvCache& c
     packed += segment.count;
     place += length;
   }
-  auto layout = std::make_shared<PassLayout>(
-      PassLayout{int_array(positions), int_array(slots), {}, {}, {}, {}, 0, length, span});
+  auto layout = std::make_shared<PassLayout>(PassLayout{
+      int_array(positions), int_array(slots), {}, {}, {}, {}, 0, length, span, {}, false});
   layout->row_count = static_cast<int>(rows.size());
+  mark_long(*layout, pass, rope);
   if (!in_order) {
     layout->rows = int_array(rows);
   }
@@ -117,16 +133,33 @@ mx::array columns(const mx::array& qkv, int from, int heads, int dim) {
   return mx::reshape(mx::slice(qkv, {0, from}, {tokens, from + heads * dim}), {tokens, heads, dim});
 }
 
-mx::array rotate(const mx::array& x, const mx::array& positions, const Rope& rope) {
+/// The rotated numbers of each head times the amplitude; the others stay.
+mx::array amplified(const mx::array& x, const Rope& rope) {
+  if (rope.amplitude() == 1.0F) {
+    return x;
+  }
+  std::vector<float> factors(static_cast<std::size_t>(x.shape(2)), 1.0F);
+  std::fill_n(factors.begin(), rope.dim(), rope.amplitude());
+  return mx::multiply(x, mx::astype(mx::array(factors.data(), {x.shape(2)}), x.dtype()));
+}
+
+mx::array rotate(const mx::array& x, const PassLayout& layout, const Rope& rope) {
   const mx::Shape shape = x.shape();
   const mx::array rows = mx::reshape(x, {shape[0], shape[1], 1, shape[2]});
   if (rope.plain()) {
-    return mx::reshape(mx::fast::rope(rows, rope.dim(), false, rope.theta(), 1.0F, positions),
-                       shape);
+    return mx::reshape(
+        mx::fast::rope(rows, rope.dim(), false, rope.theta(), 1.0F, layout.positions), shape);
   }
-  return mx::reshape(
-      mx::fast::rope(rows, rope.dim(), false, std::nullopt, 1.0F, positions, rope.wavelengths()),
-      shape);
+  const auto turned = [&](bool is_long) {
+    const mx::array by = rope.wavelengths(is_long);
+    return mx::reshape(
+        mx::fast::rope(rows, rope.dim(), false, std::nullopt, 1.0F, layout.positions, by), shape);
+  };
+  mx::array y = turned(layout.all_long);
+  if (layout.is_long) {
+    y = mx::where(*layout.is_long, turned(true), y);
+  }
+  return amplified(y, rope);
 }
 
 mx::array scattered(const mx::array& cache, const mx::array& slots, const mx::array& x) {
@@ -211,12 +244,12 @@ mx::array portable_decoder_attention(const mx::array& qkv,
                                      int layer_index,
                                      const Rope& rope) {
   if (pass.layout == nullptr) {
-    pass.layout = make_layout(pass, cache);
+    pass.layout = make_layout(pass, cache, rope);
   }
   const PassLayout& layout = *pass.layout;
-  mx::array q = rotate(columns(qkv, 0, heads.query, heads.dim), layout.positions, rope);
+  mx::array q = rotate(columns(qkv, 0, heads.query, heads.dim), layout, rope);
   const mx::array k =
-      rotate(columns(qkv, heads.query * heads.dim, heads.kv, heads.dim), layout.positions, rope);
+      rotate(columns(qkv, heads.query * heads.dim, heads.kv, heads.dim), layout, rope);
   const mx::array v = columns(qkv, (heads.query + heads.kv) * heads.dim, heads.kv, heads.dim);
   KvCache::Layer& layer = cache.layer(layer_index);
   store(*layer.keys, layout.slots, k, cache.shape());

@@ -9,10 +9,11 @@ Projector::Projector(Weights& weights,
                      int in,
                      int out,
                      Activation activation,
-                     bool bias)
+                     bool bias,
+                     int inner)
     : ops_(ops),
-      first_(take_linear(weights, first, out, in, bias)),
-      second_(take_linear(weights, second, out, out, bias)),
+      first_(take_linear(weights, first, inner > 0 ? inner : out, in, bias)),
+      second_(take_linear(weights, second, out, inner > 0 ? inner : out, bias)),
       activation_(activation) {}
 
 mx::array Projector::project(const mx::array& x) const {

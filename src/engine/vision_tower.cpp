@@ -27,6 +27,26 @@ int bucket(int index, int count, int side) {
   return place;
 }
 
+/// [n, E], stored with a first axis of one where the configuration says so.
+mx::array take_rows(Weights& weights,
+                    const VisionConfig& config,
+                    const std::string& name,
+                    int rows) {
+  const int width = config.hidden_size;
+  if (!config.batch_axis) {
+    return weights.take(name, {rows, width});
+  }
+  return mx::reshape(weights.take(name, {1, rows, width}), {rows, width});
+}
+
+mx::array take_patches(Weights& weights, const VisionConfig& config, const std::string& name) {
+  const int side = config.patch_size;
+  const int numbers = config.channels * side * side;
+  return config.patch_matrix
+             ? weights.take(name, {config.hidden_size, numbers})
+             : weights.take_convolution(name, {config.hidden_size, config.channels, side, side});
+}
+
 /// [1, n, E] for each of the tiles: [tiles, n, E].
 mx::array repeated(const mx::array& x, int tiles) {
   return mx::broadcast_to(x, {tiles, x.shape(1), x.shape(2)});
@@ -43,20 +63,51 @@ int VisionTower::tiles_at_once(int patches) {
   return std::max(1, kPatchesAtOnce / std::max(1, patches));
 }
 
+VisionTower::Norm VisionTower::take_norm(Weights& weights,
+                                         const VisionConfig& config,
+                                         const std::string& name) {
+  Norm norm{weights.take(name + ".weight", {config.hidden_size}), std::nullopt};
+  if (!config.rms_norm) {
+    norm.bias = weights.take(name + ".bias", {config.hidden_size});
+  }
+  return norm;
+}
+
+Linear VisionTower::take_qkv(Weights& weights,
+                             const VisionConfig& config,
+                             const std::string& attention) {
+  const int width = config.hidden_size;
+  if (config.fused_qkv) {
+    return take_linear(weights, attention + "qkv_proj", 3 * width, width, config.qkv_bias);
+  }
+  const std::array<int, 3> rows{width, width, width};
+  const std::array<std::string, 3> names{
+      attention + "q_proj", attention + "k_proj", attention + "v_proj"};
+  return take_stacked(weights, names, rows, width, config.qkv_bias);
+}
+
 VisionTower::Layer VisionTower::take_layer(Weights& weights,
                                            const VisionConfig& config,
                                            const std::string& name) {
   const std::string attention = name + "self_attn.";
   const int width = config.hidden_size;
-  const std::array<int, 3> rows{width, width, width};
-  const std::array<std::string, 3> qkv{
-      attention + "q_proj", attention + "k_proj", attention + "v_proj"};
-  return {take_layer_norm(weights, name + "layer_norm1", width),
-          take_stacked(weights, qkv, rows, width, true),
-          take_linear(weights, attention + "out_proj", width, width),
-          take_layer_norm(weights, name + "layer_norm2", width),
-          take_linear(weights, name + "mlp.fc1", config.intermediate_size, width),
-          take_linear(weights, name + "mlp.fc2", width, config.intermediate_size)};
+  Layer layer{take_norm(weights, config, name + "layer_norm1"),
+              take_qkv(weights, config, attention),
+              std::nullopt,
+              take_linear(weights, attention + "out_proj", width, width),
+              take_norm(weights, config, name + "layer_norm2"),
+              take_linear(weights, name + "mlp.fc1", config.intermediate_size, width),
+              take_linear(weights, name + "mlp.fc2", width, config.intermediate_size),
+              std::nullopt};
+  if (config.qk_norm) {
+    layer.qk_norm = QkNorm{weights.take(attention + "q_norm.weight", {width}),
+                           weights.take(attention + "k_norm.weight", {width})};
+  }
+  if (config.layer_scale) {
+    layer.scale = LayerScale{weights.take(name + "layer_scale1", {width}),
+                             weights.take(name + "layer_scale2", {width})};
+  }
+  return layer;
 }
 
 VisionTower::VisionTower(const VisionConfig& config,
@@ -65,18 +116,19 @@ VisionTower::VisionTower(const VisionConfig& config,
                          const std::string& body)
     : config_(config),
       ops_(ops),
-      patch_weight_(weights.take_convolution(
-          body + "embeddings.patch_embedding.weight",
-          {config_.hidden_size, config_.channels, config_.patch_size, config_.patch_size})),
-      positions_(
-          weights.take(body + "embeddings.position_embedding.weight",
-                       {config_.tokens(config_.grid() * config_.grid()), config_.hidden_size})) {
+      patch_weight_(take_patches(weights, config_, body + "embeddings.patch_embedding.weight")),
+      positions_(take_rows(weights,
+                           config_,
+                           body + "embeddings.position_embedding.weight",
+                           config_.tokens(config_.grid() * config_.grid()))) {
   const int width = config_.hidden_size;
   if (config_.patch_bias) {
     patch_bias_ = weights.take(body + "embeddings.patch_embedding.bias", {width});
   }
   if (config_.class_token) {
-    class_token_ = weights.take(body + "embeddings.class_embedding", {width});
+    const std::string name = body + "embeddings.class_embedding";
+    class_token_ =
+        config_.batch_axis ? take_rows(weights, config_, name, 1) : weights.take(name, {width});
   }
   if (config_.pre_norm) {  // spelt so where it was published
     pre_norm_ = take_layer_norm(weights, body + "pre_layrnorm", width);
@@ -156,6 +208,32 @@ mx::array VisionTower::embed(mx::array&& pixels) const {
   return mx::reshape(x, {tiles * config_.tokens(patches), width});
 }
 
+mx::array VisionTower::normed(const mx::array& x, const Norm& norm) const {
+  return norm.bias ? ops_.layer_norm(x, norm.weight, *norm.bias, config_.norm_eps)
+                   : ops_.rms_norm(x, norm.weight, config_.norm_eps);
+}
+
+mx::array VisionTower::qkv_of(const mx::array& h, const Layer& layer) const {
+  mx::array qkv = ops_.linear(h, layer.qkv.weight, layer.qkv.bias);
+  if (!layer.qk_norm) {
+    return qkv;
+  }
+  const Heads whole{1, 1, config_.hidden_size};
+  return ops_.head_norms(qkv, whole, layer.qk_norm->queries, layer.qk_norm->keys, config_.norm_eps);
+}
+
+/// residual + scale * linear(h). Consumes the residual.
+mx::array VisionTower::added(const mx::array& h,
+                             const Linear& linear,
+                             const mx::array* scale,
+                             mx::array&& residual) const {
+  if (scale == nullptr) {
+    return ops_.linear(h, linear.weight, linear.bias, std::move(residual));
+  }
+  const mx::array y = ops_.linear(h, linear.weight, linear.bias);
+  return mx::add(residual, mx::multiply(y, *scale));
+}
+
 mx::array VisionTower::encode(mx::array&& pixels, const Guard& guard, const Tap& tap) const {
   const int tiles = pixels.shape(0);
   const int patches =
@@ -167,14 +245,14 @@ mx::array VisionTower::encode(mx::array&& pixels, const Guard& guard, const Tap&
   }
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
-    mx::array h = ops_.layer_norm(x, layer.norm1.weight, layer.norm1.bias, config_.norm_eps);
-    mx::array qkv = ops_.linear(h, layer.qkv.weight, layer.qkv.bias);
-    h = ops_.tile_attention(std::move(qkv), config_.shape(), tiles, tokens);
-    x = ops_.linear(h, layer.out.weight, layer.out.bias, std::move(x));
+    const LayerScale* scale = layer.scale ? &*layer.scale : nullptr;
+    mx::array h =
+        ops_.tile_attention(qkv_of(normed(x, layer.norm1), layer), config_.shape(), tiles, tokens);
+    x = added(h, layer.out, scale != nullptr ? &scale->attention : nullptr, std::move(x));
     x = guard.watch(x);
-    h = ops_.layer_norm(x, layer.norm2.weight, layer.norm2.bias, config_.norm_eps);
-    h = ops_.activate(ops_.linear(h, layer.fc1.weight, layer.fc1.bias), config_.activation);
-    x = ops_.linear(h, layer.fc2.weight, layer.fc2.bias, std::move(x));
+    h = ops_.linear(normed(x, layer.norm2), layer.fc1.weight, layer.fc1.bias);
+    h = ops_.activate(std::move(h), config_.activation);
+    x = added(h, layer.fc2, scale != nullptr ? &scale->mlp : nullptr, std::move(x));
     x = guard.watch(x);
     if (tap) {
       tap(fmt::format("vision.{}", i), x);

@@ -68,7 +68,7 @@ mx::array FamilyModel::embed(std::span<const engine::PromptToken> tokens,
   std::vector<int> rows;    // its row of the features
   ids.reserve(tokens.size());
   for (std::size_t i = 0; i < tokens.size(); ++i) {
-    ids.push_back(tokens[i].id);
+    ids.push_back(tokens[i].feature >= 0 ? 0 : tokens[i].id);
     if (tokens[i].feature >= 0) {
       places.push_back(static_cast<int>(i));
       rows.push_back(tokens[i].feature);

@@ -77,6 +77,12 @@ class FamilyModel final : public VisionLanguageModel {
     return architecture_->reference_pictures(inputs);
   }
 
+  std::vector<std::int32_t> reference_ids(
+      std::vector<std::int32_t> ids,
+      std::span<const PreparedPicture* const> pictures) const override {
+    return architecture_->reference_ids(std::move(ids), pictures);
+  }
+
  private:
   std::string family_;
   engine::Weights::Rename rename_;

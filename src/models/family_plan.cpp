@@ -45,9 +45,12 @@ struct TextSizes {
 /// path makes copies of queries, keys and values besides, and so does what is done head by head.
 Bytes prefill_per_token(const TextSizes& s, const engine::DecoderConfig& text, bool kernels) {
   const std::uint64_t attention = 5 * s.width + 2 * s.queries + 2 * s.keys;
-  const std::uint64_t copies = kernels ? 0 : 3 * s.queries + 4 * s.keys;
+  const bool amplified = text.rope.kind == engine::RopeKind::kLongRope;
+  const std::uint64_t copies =
+      kernels ? 0 : 3 * s.queries + 4 * s.keys + (amplified ? s.queries + s.keys : 0);
   const std::uint64_t norms = text.head_norms ? s.queries + 2 * s.keys : 0;
-  const std::uint64_t mlp = 3 * s.width + (kernels ? 3 : 5) * s.inner;
+  const std::uint64_t inner = (text.gated ? (kernels ? 3 : 5) : (kernels ? 1 : 4)) * s.inner;
+  const std::uint64_t mlp = (text.parallel ? 4 : 3) * s.width + inner;
   return Bytes(std::max(attention + copies + norms, mlp) * s.item);
 }
 
@@ -137,8 +140,10 @@ Bytes tower_transient(const engine::VisionConfig& config,
       wide(config.channels) * wide(config.patch_size) * wide(config.patch_size);
   const std::uint64_t tokens = patches + (config.class_token ? 1 : 0);
   const std::uint64_t embedding = 2 * patch_pixels + (config.class_token ? 4 : 3) * width;
-  const std::uint64_t attention = 7 * width + (kernels ? 0 : 3 * width);
-  const std::uint64_t mlp = 3 * width + (kernels ? 1 : 4) * inner;
+  const std::uint64_t scaled = config.layer_scale ? 2 * width : 0;
+  const std::uint64_t norms = config.qk_norm ? 3 * width : 0;
+  const std::uint64_t attention = 7 * width + (kernels ? 0 : 3 * width) + scaled + norms;
+  const std::uint64_t mlp = 3 * width + (kernels ? 1 : 4) * inner + scaled;
   std::uint64_t bytes = std::max({embedding, attention, mlp}) * tokens * at_once * item;
   if (kernels) {
     bytes += std::min(kScoreRows, tokens) * tokens * sizeof(float);

@@ -319,16 +319,20 @@ KeptFeatures unpadded(std::uint32_t picture_width,
 
 std::string repeat_image_tokens(std::string_view prompt,
                                 std::string_view token,
-                                const std::vector<std::uint32_t>& counts) {
+                                const std::vector<std::uint32_t>& counts,
+                                std::string_view before,
+                                std::string_view behind) {
   std::string text;
   std::size_t found = 0;
   std::size_t done = 0;
   for (std::size_t at = prompt.find(token); at != std::string_view::npos;
        at = prompt.find(token, done)) {
     text += prompt.substr(done, at - done);
+    text += before;
     for (std::uint32_t i = 0; found < counts.size() && i < counts[found]; ++i) {
       text += token;
     }
+    text += behind;
     ++found;
     done = at + token.size();
   }

@@ -28,20 +28,20 @@ bool is_bare(const std::filesystem::path& folder) {
 /// The folder's template, or its family's where it holds none, which `notices` then says.
 text::ChatTemplate load_template(const ModelFolder& model,
                                  const Family& family,
+                                 const Architecture& architecture,
                                  WallTime now,
                                  std::vector<std::string>& notices) {
   const std::filesystem::path& folder = model.folder;
   if (text::ChatTemplate::present(folder)) {
     return text::ChatTemplate::load(folder, now);
   }
-  const auto architecture = family.open(model);
-  if (architecture->chat_template().empty()) {
+  if (architecture.chat_template().empty()) {
     return text::ChatTemplate::load(folder, now);  // says which files were looked for
   }
   notices.push_back(fmt::format(
       "{}: holds no chat template; that of family {} is used", folder.string(), family.model_type));
   return text::ChatTemplate::from_source(
-      std::string(architecture->chat_template()), fmt::format("family {}", family.model_type), now);
+      std::string(architecture.chat_template()), fmt::format("family {}", family.model_type), now);
 }
 
 }  // namespace
@@ -63,12 +63,16 @@ LoadedModel LoadedModel::load(const std::filesystem::path& path,
   std::optional<text::Tokenizer> tokenizer;
   std::optional<text::ChatTemplate> chat_template;
   std::vector<std::string> template_notices;
+  std::vector<std::int32_t> stop_tokens;  // the family's own
   const bool bare = is_bare(path);
   if (!bare) {  // before the weights: what is wrong with small files is said at once
     check_text_files(path);
     check_text_file(path / "tokenizer.json");
     tokenizer.emplace(text::Tokenizer::load(path));
-    chat_template.emplace(load_template(folder, family, now, template_notices));
+    const auto architecture = family.open(folder);
+    architecture->check_tokenizer(*tokenizer, (path / "tokenizer.json").string());
+    stop_tokens = architecture->stop_tokens();
+    chat_template.emplace(load_template(folder, family, *architecture, now, template_notices));
   }
   LoadedModel loaded;
   loaded.model = family.make(folder, dtype, ops);
@@ -85,7 +89,9 @@ LoadedModel LoadedModel::load(const std::filesystem::path& path,
                                  path.string()));
   }
   loaded.notices.insert(loaded.notices.end(), template_notices.begin(), template_notices.end());
-  StopTokens stops = find_stop_tokens(path, folder.config, *tokenizer, *chat_template);
+  StopTokens stops =
+      find_stop_tokens(path, folder.config, *tokenizer, *chat_template, *loaded.model->processor());
+  stops.ids.insert(stop_tokens.begin(), stop_tokens.end());
   loaded.notices.insert(loaded.notices.end(), stops.notices.begin(), stops.notices.end());
   for (const std::string& other : chat_template->differing_sources()) {
     loaded.notices.push_back(fmt::format(

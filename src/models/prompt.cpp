@@ -34,6 +34,10 @@ std::vector<std::int32_t> feature_rows(std::span<const PlacedPicture> used) {
 
 }  // namespace
 
+text::OrderedJson PictureProcessor::messages(const Conversation& conversation) const {
+  return text::to_template_messages(conversation);
+}
+
 std::vector<std::int32_t> PictureProcessor::tokens(const std::string& prompt,
                                                    std::span<const PreparedPicture* const> pictures,
                                                    const text::Tokenizer& tokenizer) const {
@@ -44,7 +48,7 @@ std::vector<std::int32_t> PictureProcessor::tokens(const std::string& prompt,
 
 void check_tokens(std::span<const engine::PromptToken> tokens, std::int32_t vocabulary) {
   for (std::size_t i = 0; i < tokens.size(); ++i) {
-    if (tokens[i].id < 0 || tokens[i].id >= vocabulary) {
+    if (tokens[i].feature < 0 && (tokens[i].id < 0 || tokens[i].id >= vocabulary)) {
       throw InputError("E-PROMPT-TOKEN",
                        fmt::format("token {} of the prompt has id {}, the model knows 0 to {}: "
                                    "tokenizer and weights are not of one checkpoint",
@@ -76,7 +80,7 @@ Prompt build_prompt(const Conversation& conversation,
   text::TemplateVariables variables;
   variables.extra = tokenizer.special_tokens_map();
   Prompt prompt;
-  prompt.text = chat_template.render(conversation, variables);
+  prompt.text = chat_template.render_messages(processor.messages(conversation), variables);
   const auto ids = processor.tokens(prompt.text, prepared, tokenizer);
   const auto rows = feature_rows(used);
   std::size_t next = 0;

@@ -8,18 +8,39 @@
 #include "base/errors.h"
 #include "base/spelling.h"
 #include "family_model.h"
+#include "internvl.h"
 #include "llava.h"
+#include "moondream.h"
+#include "phi3_v.h"
 #include "smolvlm.h"
 
 namespace headroom::models {
 namespace {
 
-constexpr std::array<Family, 4> kFamilies = {{
+constexpr std::array<Family, 8> kFamilies = {{
     {"smolvlm", "SmolVLMProcessor", &open_smolvlm, &smolvlm_name},
     {"idefics3", "Idefics3Processor", &open_smolvlm, &smolvlm_name},
     {"llava", "LlavaProcessor", &open_llava, &llava_name},
     {"llava_next", "LlavaNextProcessor", &open_llava, &llava_name},
+    {"phi3_v", "Phi3VProcessor", &open_phi3_v, &phi3_v_name},
+    {"internvl", "InternVLProcessor", &open_internvl, &internvl_name},
+    {"internvl_chat", "InternVLProcessor", &open_internvl_chat, &internvl_name},
+    {"moondream1", "MoondreamProcessor", &open_moondream, &moondream_name},
 }};
+
+/// What converters call a family beside its own name.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 1> kOtherNames = {{
+    {"moondream2", "moondream1"},
+}};
+
+std::string_view own_name(std::string_view type) {
+  for (const auto& [other, own] : kOtherNames) {
+    if (type == other) {
+      return own;
+    }
+  }
+  return type;
+}
 
 const Family& family_of(const Json& config, const std::string& path) {
   const auto found = config.find("model_type");
@@ -29,7 +50,7 @@ const Family& family_of(const Json& config, const std::string& path) {
   const auto type = found->get<std::string>();
   std::vector<std::string> known;
   for (const Family& family : kFamilies) {
-    if (family.model_type == type) {
+    if (family.model_type == own_name(type)) {
       return family;
     }
     known.emplace_back(family.model_type);

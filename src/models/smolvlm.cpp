@@ -70,7 +70,6 @@ std::shared_ptr<const SmolVlmPictures> make_processor(const std::filesystem::pat
 }
 
 /// Tower and connector.
-/// Letters: N tiles, P patches a tile, E hidden, s scale factor.
 class SmolVlmEncoder final : public VisionEncoder {
  public:
   SmolVlmEncoder(const SmolVlmConfig& config, engine::Weights& weights, engine::Ops ops)
@@ -106,8 +105,8 @@ class SmolVlmEncoder final : public VisionEncoder {
     }
     const int at_once = engine::VisionTower::tiles_at_once(rows * cols);
     return encode_tiles(pixels, at_once, guard, [&](mx::array&& tiles) {
-      const int count = tiles.shape(0);
-      mx::array x = connect(tower_.encode(std::move(tiles), guard, tap), count, rows, cols);
+      const mx::array patches = tower_.encode(std::move(tiles), guard, tap);
+      mx::array x = ops_.linear(merge_patches(patches, rows, cols, scale_), connector_);
       if (tap) {
         tap("connector", x);
       }
@@ -116,15 +115,6 @@ class SmolVlmEncoder final : public VisionEncoder {
   }
 
  private:
-  /// Pixel shuffle, then the projection: [N * P, E] -> [N * P / s^2, text E].
-  mx::array connect(const mx::array& x, int tiles, int rows, int cols) const {
-    const int width = tower_.config().hidden_size;
-    mx::array y = mx::reshape(x, {tiles, rows / scale_, scale_, cols / scale_, scale_ * width});
-    y = mx::transpose(y, {0, 1, 3, 2, 4});  // [N, h/s, w/s, s, s E]
-    y = mx::reshape(y, {tiles * (rows / scale_) * (cols / scale_), scale_ * scale_ * width});
-    return ops_.linear(y, connector_);
-  }
-
   engine::Ops ops_;
   int scale_;
   engine::VisionTower tower_;

@@ -39,7 +39,8 @@ void add_ids(const Json& table,
 
 /// The special token after an assistant's words, if the template writes one.
 std::optional<std::int32_t> turn_end(const text::Tokenizer& tokenizer,
-                                     const text::ChatTemplate& chat_template) {
+                                     const text::ChatTemplate& chat_template,
+                                     const PictureProcessor& processor) {
   const std::string words = "HEADROOMWORDS";
   const Conversation conversation{{"user", {Part::of_text("HEADROOMQUESTION")}},
                                   {"assistant", {Part::of_text(words)}}};
@@ -48,7 +49,7 @@ std::optional<std::int32_t> turn_end(const text::Tokenizer& tokenizer,
   variables.extra = tokenizer.special_tokens_map();
   std::string prompt;
   try {
-    prompt = chat_template.render(conversation, variables);
+    prompt = chat_template.render_messages(processor.messages(conversation), variables);
   } catch (const InputError&) {
     return std::nullopt;  // a template that takes no assistant's turn ends none
   }
@@ -68,7 +69,8 @@ std::optional<std::int32_t> turn_end(const text::Tokenizer& tokenizer,
 StopTokens find_stop_tokens(const std::filesystem::path& folder,
                             const Json& config,
                             const text::Tokenizer& tokenizer,
-                            const text::ChatTemplate& chat_template) {
+                            const text::ChatTemplate& chat_template,
+                            const PictureProcessor& processor) {
   StopTokens stops;
   const auto generation = folder / "generation_config.json";
   std::error_code ignored;
@@ -85,7 +87,7 @@ StopTokens find_stop_tokens(const std::filesystem::path& folder,
       stops.ids.insert(*id);
     }
   }
-  if (const auto id = turn_end(tokenizer, chat_template)) {
+  if (const auto id = turn_end(tokenizer, chat_template, processor)) {
     stops.ids.insert(*id);
   }
   if (stops.ids.empty()) {

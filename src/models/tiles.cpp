@@ -28,6 +28,13 @@ mx::array encode_tiles(const TilePixels& pixels,
   return parts.size() == 1 ? parts.front() : mx::concatenate(std::move(parts), 0);
 }
 
+mx::array merge_patches(const mx::array& x, int rows, int cols, int scale) {
+  const int width = x.shape(1);
+  mx::array y = mx::reshape(x, {-1, rows / scale, scale, cols / scale, scale * width});
+  y = mx::transpose(y, {0, 1, 3, 2, 4});  // [N, rows/s, cols/s, s, s C]
+  return mx::reshape(y, {-1, scale * scale * width});
+}
+
 TilePixels reference_tiles(const mx::array& pixels) {
   const auto rank = static_cast<int>(pixels.ndim());
   if ((rank != 4 && rank != 5) || (rank == 5 && pixels.shape(0) != 1) ||

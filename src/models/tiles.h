@@ -25,6 +25,10 @@ mx::array encode_tiles(const TilePixels& pixels,
                        const engine::Guard& guard,
                        const std::function<mx::array(mx::array&&)>& encode);
 
+/// `scale` by `scale` neighbours side by side, row by row: [N * rows * cols, C] -> [N * rows * cols
+/// / scale^2, scale^2 C]. Requires: rows and cols are multiples of scale.
+mx::array merge_patches(const mx::array& x, int rows, int cols, int scale);
+
 /// The pixels of a reference's pixel_values of shape [1, tiles, 3, H, W] or [tiles, 3, H, W].
 /// Throws: InputError("E-PIXELS") naming the shape.
 TilePixels reference_tiles(const mx::array& pixels);

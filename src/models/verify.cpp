@@ -69,13 +69,14 @@ void check_mask(const TensorFile& file, const std::string& name) {
   }
 }
 
-std::vector<engine::PromptToken> read_prompt(const TensorFile& file,
-                                             std::int32_t image_token,
+std::vector<engine::PromptToken> read_prompt(const VisionLanguageModel& model,
+                                             std::vector<std::int32_t>&& input_ids,
+                                             const std::vector<const PreparedPicture*>& pictures,
                                              int features) {
   std::vector<engine::PromptToken> prompt;
   std::int32_t used = 0;
-  for (const std::int32_t id : file.integers("input_ids")) {
-    prompt.push_back({id, id == image_token ? used++ : -1});
+  for (const std::int32_t id : model.reference_ids(std::move(input_ids), pictures)) {
+    prompt.push_back({id, id == model.image_token() ? used++ : -1});
   }
   if (used != features || prompt.empty()) {
     throw InputError("E-GOLDEN",
@@ -162,8 +163,10 @@ GoldenPrompt read_golden_prompt(VisionLanguageModel& model,
     golden.features = model.encode(addresses(golden.pictures), guard);
     engine::evaluate(*golden.features);
   }
-  golden.tokens =
-      read_prompt(file, model.image_token(), golden.features ? golden.features->shape(0) : 0);
+  golden.tokens = read_prompt(model,
+                              file.integers("input_ids"),
+                              addresses(golden.pictures),
+                              golden.features ? golden.features->shape(0) : 0);
   model.place(golden.tokens, addresses(golden.pictures));
   return golden;
 }

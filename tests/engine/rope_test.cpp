@@ -6,6 +6,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "engine/pass.h"
+
 namespace headroom::engine {
 namespace {
 
@@ -55,6 +57,46 @@ TEST(Rope, Llama3StretchesLongWavelengthsAndBlendsThoseBetween) {
     EXPECT_NEAR(frequency(config, i), wanted, 1e-6) << i;
   }
   EXPECT_GT(blended, 0);
+}
+
+TEST(Rope, LongRopeDividesByOneSetOfFactorsOrTheOther) {
+  const RopeConfig config{.kind = RopeKind::kLongRope,
+                          .dim = 4,
+                          .original_context = 8,
+                          .short_factors = {1.0F, 2.0F},
+                          .long_factors = {4.0F, 5.0F},
+                          .amplitude = 1.5F};
+  const Rope rope(config);
+  for (const bool is_long : {false, true}) {
+    const auto table = rope.table(2, is_long);
+    const float* entry = table->data() + 4;
+    EXPECT_NEAR(std::hypot(entry[0], entry[2]), 1.5, 1e-6);
+    EXPECT_NEAR(std::atan2(entry[2], entry[0]), 1.0 / (is_long ? 4.0 : 1.0), 1e-6);
+    EXPECT_NEAR(std::atan2(entry[3], entry[1]), 0.01 / (is_long ? 5.0 : 2.0), 1e-6);
+  }
+}
+
+TEST(Rope, TokensOfLongPromptsAndThoseBehindTheReachAreLong) {
+  const Rope rope({.kind = RopeKind::kLongRope,
+                   .dim = 2,
+                   .original_context = 8,
+                   .short_factors = {1.0F},
+                   .long_factors = {2.0F}});
+  Pass pass;
+  pass.prefix = 4;
+  pass.segments = {{0, 2, 3}, {1, 0, 1}, {2, 0, 1}};
+  pass.tokens.resize(5);
+  EXPECT_EQ(rope.long_tokens(pass), (std::vector<char>{0, 0, 1, 0, 0}));
+  pass.tokens[4].long_prompt = true;
+  EXPECT_EQ(rope.long_tokens(pass), (std::vector<char>{0, 0, 1, 0, 1}));
+  EXPECT_TRUE(Rope(2, 1e4F).long_tokens(pass).empty());
+}
+
+TEST(Rope, WhatFollowsALongPromptIsLikeIt) {
+  PromptToken last{3, -1};
+  EXPECT_FALSE(following(last, 4).long_prompt);
+  last.long_prompt = true;
+  EXPECT_TRUE(following(last, 4).long_prompt);
 }
 
 }  // namespace

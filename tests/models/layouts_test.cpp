@@ -37,7 +37,8 @@ void write(const fs::path& folder, const std::string& source, const NewName& nam
   for (auto& [published, value] :
        mx::load_safetensors((tiny(source) / "model.safetensors").string()).first) {
     mx::array tensor = value;
-    if (mlx && published.ends_with("patch_embedding.weight")) {
+    if (mlx && (published.ends_with("patch_embedding.weight") ||
+                published.ends_with("patch_embeddings.projection.weight"))) {
       tensor = mx::contiguous(mx::transpose(tensor, {0, 2, 3, 1}));
     }
     renamed.insert({name(published), tensor});
@@ -150,6 +151,32 @@ TEST(Layouts, PackedMatricesAnywhereAnswerAsTheUnpackedOnes) {
   EXPECT_EQ(ours.tokens, theirs.tokens);
   const mx::array off = mx::max(mx::abs(mx::subtract(ours.logits, theirs.logits)));
   EXPECT_LT(mx::array(off).item<float>(), 1e-4F);
+}
+
+TEST(Layouts, Phi3VAsMlxWritesIt) {
+  expect_like_reference("phi3_v", [](const std::string& name) { return name; }, true);
+}
+
+TEST(Layouts, MoondreamAsMlxNamesIt) {
+  const auto as_mlx = [](const std::string& published) {
+    std::string name = replaced(published, "model.", "");
+    if (name == "text.wte") {
+      return std::string("text.model.embed_tokens.weight");
+    }
+    name = replaced(name, "text.blocks.", "text.model.layers.");
+    name = replaced(name, "text.post_ln.", "text.model.post_ln.");
+    return name.starts_with("vision.proj_mlp.") ? name
+                                                : replaced(name, "vision.", "vision.encoder.");
+  };
+  expect_like_reference("moondream2", as_mlx, true);
+}
+
+TEST(Layouts, InternVlAsTransformers5NamesIt) {
+  expect_like_reference("internvl", as_transformers_5, false);
+}
+
+TEST(Layouts, InternVlAsMlxWritesIt) {
+  expect_like_reference("internvl", [](const std::string& name) { return name; }, true);
 }
 
 TEST(Layouts, WhatIsMissingOrTooManyIsListedTogether) {

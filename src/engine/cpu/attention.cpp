@@ -199,6 +199,8 @@ struct DecoderRun {
   KvShape shape;
   std::shared_ptr<const Pass> pass;
   std::shared_ptr<const Rope::Table> table;
+  std::shared_ptr<const Rope::Table> long_table;  // null: no token is rotated by it
+  std::vector<char> is_long;                      // of each packed token
   int capacity = 0;
   long rotated_dim = 0;
 
@@ -212,10 +214,11 @@ struct DecoderRun {
   void append(const float* qkv, const Stored& keys, const Stored& values) const {
     const float* token = qkv;
     std::vector<float> rotated(static_cast<std::size_t>(dim()));
+    int packed = 0;
     for (const Segment& segment : pass->segments) {
-      for (int i = 0; i < segment.count; ++i, token += qkv_width()) {
+      for (int i = 0; i < segment.count; ++i, ++packed, token += qkv_width()) {
         const long slot = long{segment.row} * capacity + segment.cached + i;
-        const float* angle = angles(segment, i);
+        const float* angle = angles(segment, i, packed);
         const float* k = token + long{heads.query} * dim();
         for (int head = 0; head < heads.kv; ++head) {
           rotate(k + head * dim(), angle, rotated.data(), 1.0F);
@@ -226,8 +229,11 @@ struct DecoderRun {
     }
   }
 
-  const float* angles(const Segment& segment, int i) const {
-    return table->data() + long{pass->prefix + segment.cached + i} * rotated_dim;
+  /// `packed`: index of the token in the pass.
+  const float* angles(const Segment& segment, int i, int packed) const {
+    const Rope::Table& angles =
+        long_table && is_long[static_cast<std::size_t>(packed)] != 0 ? *long_table : *table;
+    return angles.data() + long{pass->prefix + segment.cached + i} * rotated_dim;
   }
 
   /// The numbers of a head that are rotated stand before those that are not.
@@ -251,7 +257,7 @@ struct DecoderRun {
       float* rotated = with_room(workspace.queries, n * dim()).data();
       for (int i = 0; i < n; ++i) {
         rotate(qkv + (from + i) * qkv_width() + head * dim(),
-               angles(segment, from + i),
+               angles(segment, from + i, packed + from + i),
                rotated + i * dim(),
                heads.scale);
       }
@@ -333,8 +339,13 @@ mx::array decoder_attention(mx::array&& qkv,
     read(*layer.prefix_keys);
     read(*layer.prefix_values);
   }
-  DecoderRun run{
-      heads, cache.shape(), pass, rope.table(pass->reach()), cache.capacity(), rope.dim()};
+  DecoderRun run{heads, cache.shape(), pass, rope.table(pass->reach())};
+  run.capacity = cache.capacity();
+  run.rotated_dim = rope.dim();
+  run.is_long = rope.long_tokens(*pass);
+  if (!run.is_long.empty()) {
+    run.long_table = rope.table(pass->reach(), true);
+  }
   return make_mixed_array(
       "DecoderAttention", {tokens, heads.query * heads.dim}, std::move(inputs), std::move(run));
 }

@@ -30,7 +30,11 @@ struct DecoderConfig {
   bool out_bias = false;
   bool mlp_bias = false;
   bool head_norms = false;  ///< Qwen3: queries and keys are normalised head by head
-  bool tied_head = false;   ///< what the flag says; a stored head is used whatever it says
+  bool layer_norm = false;  ///< norms by mean and variance, with a bias
+  bool parallel = false;    ///< the MLP sees what attention sees: a layer has one norm
+  bool gated = true;        ///< false: an MLP of two matrices with the activation between them
+  bool head_bias = false;
+  bool tied_head = false;  ///< what the flag says; a stored head is used whatever it says
 
   Heads shape() const;
 };
@@ -39,10 +43,14 @@ struct DecoderConfig {
 struct DecoderNames {
   std::string body = "model.language_model.";  ///< before "layers.0…", "embed_tokens.weight", …
   std::string head = "lm_head.weight";
+  std::string head_bias = "lm_head.bias";
+  /// Phi-3: "qkv_proj" and "gate_up_proj" stand for the matrices that others store apart.
+  bool fused = false;
 };
 
 /// A decoder over packed tokens (pass.h). Taps: "text.0", … after each layer.
-/// Source: Transformers 5.24, models/llama/modeling_llama.py; mistral, qwen2, qwen3.
+/// Source: Transformers 5.24, models/llama/modeling_llama.py; mistral, qwen2, qwen3, phi3; parallel
+/// layers: vikhyat/moondream, moondream/torch/text.py.
 class Decoder {
  public:
   Decoder(const DecoderConfig& config, Weights& weights, Ops ops, const DecoderNames& names);
@@ -62,36 +70,47 @@ class Decoder {
   mx::array logits(const mx::array& hidden) const;
 
  private:
+  struct Norm {
+    mx::array weight;  // [E]
+    std::optional<mx::array> bias;
+  };
+
   struct HeadNorms {
     mx::array queries;  // [D]
     mx::array keys;
   };
 
   struct Layer {
-    mx::array norm1;
+    Norm norm1;
     Linear qkv;  // [(H + 2 Hkv) D, E]
     std::optional<HeadNorms> head_norms;
     Linear out;
-    mx::array norm2;
-    Linear gate_up;  // [2I, E]
+    std::optional<Norm> norm2;  // none where attention and MLP are parallel
+    Linear gate_up;             // [2I, E]; [I, E] where no gates are
     Linear down;
   };
 
-  static Layer take_layer(Weights& weights, const DecoderConfig& config, const std::string& name);
-  mx::array attend(const mx::array& x,
+  static Norm take_norm(Weights& weights, const DecoderConfig& config, const std::string& name);
+  static Layer take_layer(Weights& weights,
+                          const DecoderConfig& config,
+                          bool fused,
+                          const std::string& name);
+  mx::array normed(const mx::array& x, const Norm& norm) const;
+  mx::array attend(const mx::array& h,
                    const Layer& layer,
                    int index,
                    const std::shared_ptr<const Pass>& pass,
                    KvCache& cache) const;
-  mx::array mlp(mx::array&& x, const Layer& layer) const;
+  mx::array mlp(const mx::array& h, mx::array&& residual, const Layer& layer) const;
 
   DecoderConfig config_;
   Ops ops_;
   Rope rope_;
   mx::array embeddings_;  // [V, E]
   std::vector<Layer> layers_;
-  mx::array norm_;
+  Norm norm_;
   mx::array head_;  // [V, E]; the embeddings where they are shared
+  std::optional<mx::array> head_bias_;
 };
 
 }  // namespace headroom::engine

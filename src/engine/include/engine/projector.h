@@ -10,7 +10,8 @@ namespace headroom::engine {
 /// Two matrices with an activation between them, from the vision tower's width to the decoder's.
 class Projector {
  public:
-  /// Takes `first`.weight [out, in] and `second`.weight [out, out], with their biases.
+  /// Takes `first`.weight [inner, in] and `second`.weight [out, inner], with their biases. `inner`
+  /// 0: as `out`.
   Projector(Weights& weights,
             Ops ops,
             const std::string& first,
@@ -18,7 +19,8 @@ class Projector {
             int in,
             int out,
             Activation activation,
-            bool bias);
+            bool bias,
+            int inner = 0);
 
   /// [n, in] -> [n, out].
   mx::array project(const mx::array& x) const;

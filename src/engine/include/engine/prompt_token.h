@@ -19,6 +19,8 @@ struct PromptToken {
   /// The prompt's tokens before this index are seen although some come later: the end of a block
   /// whose tokens see one another. 0: the token sees itself and what is before it.
   std::int32_t sees = 0;
+  /// Part of a prompt that is longer than its rotary frequencies are for (RopeKind::kLongRope).
+  bool long_prompt = false;
 
   bool operator==(const PromptToken&) const = default;
 };
@@ -26,6 +28,7 @@ struct PromptToken {
 /// The token that is generated behind `last`: one position further, and seeing what is before it.
 inline PromptToken following(const PromptToken& last, std::int32_t id) {
   PromptToken next{id, -1};
+  next.long_prompt = last.long_prompt;
   if (last.position[0] >= 0) {
     next.position.fill(*std::max_element(last.position.begin(), last.position.end()) + 1);
   }

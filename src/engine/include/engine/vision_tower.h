@@ -25,8 +25,15 @@ struct VisionConfig {
   bool class_token = false;  ///< CLIP: a token before the patches
   bool drop_class = true;    ///< it is no feature
   bool patch_bias = true;
-  bool pre_norm = false;  ///< CLIP: before the first layer
-  bool post_norm = true;  ///< after the last layer; false: stored perhaps, and not used
+  bool patch_matrix = false;  ///< patches' weight is stored as a matrix, and not as a convolution
+  bool batch_axis = false;    ///< positions and class token are stored with a first axis of one
+  bool fused_qkv = false;     ///< "qkv_proj" stands for the matrices that others store apart
+  bool qkv_bias = true;
+  bool rms_norm = false;     ///< a layer's norms are by mean square, without a bias
+  bool qk_norm = false;      ///< queries and keys are normalised over all heads together
+  bool layer_scale = false;  ///< what a half layer adds is multiplied number by number
+  bool pre_norm = false;     ///< CLIP: before the first layer
+  bool post_norm = true;     ///< after the last layer; false: stored perhaps, and not used
   /// Idefics: a tile of any size takes the positions of its patches' places as fractions.
   bool fractional_positions = false;
 
@@ -43,7 +50,8 @@ struct VisionConfig {
 
 /// A vision transformer. Taps: "vision.0", … after each layer.
 /// Letters: N tiles, P patches a tile, E hidden.
-/// Source: Transformers 5.24, models/siglip, models/clip, models/idefics3 (modeling_….py).
+/// Source: Transformers 5.24, models/siglip, models/clip, models/idefics3, models/internvl
+/// (modeling_….py).
 class VisionTower {
  public:
   /// `body`: what stands before "embeddings.…" and "encoder.layers.0.…".
@@ -61,22 +69,49 @@ class VisionTower {
   mx::array encode(mx::array&& pixels, const Guard& guard, const Tap& tap) const;
 
  private:
-  struct Layer {
-    LayerNorm norm1;
-    Linear qkv;  // [3E, E]
-    Linear out;
-    LayerNorm norm2;
-    Linear fc1;
-    Linear fc2;
+  struct Norm {
+    mx::array weight;  // [E]
+    std::optional<mx::array> bias;
   };
 
+  struct QkNorm {
+    mx::array queries;  // [E]
+    mx::array keys;
+  };
+
+  struct LayerScale {
+    mx::array attention;  // [E]
+    mx::array mlp;
+  };
+
+  struct Layer {
+    Norm norm1;
+    Linear qkv;  // [3E, E]
+    std::optional<QkNorm> qk_norm;
+    Linear out;
+    Norm norm2;
+    Linear fc1;
+    Linear fc2;
+    std::optional<LayerScale> scale;
+  };
+
+  static Norm take_norm(Weights& weights, const VisionConfig& config, const std::string& name);
+  static Linear take_qkv(Weights& weights,
+                         const VisionConfig& config,
+                         const std::string& attention);
   static Layer take_layer(Weights& weights, const VisionConfig& config, const std::string& name);
+  mx::array normed(const mx::array& x, const Norm& norm) const;
+  mx::array qkv_of(const mx::array& h, const Layer& layer) const;
+  mx::array added(const mx::array& h,
+                  const Linear& linear,
+                  const mx::array* scale,
+                  mx::array&& residual) const;
   mx::array embed(mx::array&& pixels) const;
   mx::array positions(int rows, int cols) const;
 
   VisionConfig config_;
   Ops ops_;
-  mx::array patch_weight_;  // [E, 3, p, p]
+  mx::array patch_weight_;  // [E, 3, p, p] or [E, 3 p p]
   std::optional<mx::array> patch_bias_;
   std::optional<mx::array> class_token_;  // [E]
   mx::array positions_;                   // [tokens(grid^2), E]

@@ -48,7 +48,8 @@ class Architecture {
 
   virtual engine::DecoderNames text_names() const { return {}; }
 
-  /// The id that stands in a prompt once for each feature.
+  /// The id that stands in a prompt once for each feature. It is not looked up in the embedding:
+  /// -1 where the family has none of its own.
   virtual std::int32_t image_token() const = 0;
   /// Takes the vision half's weights, by the names that the family's `rename` gives.
   virtual std::unique_ptr<VisionEncoder> make_vision(engine::Weights& weights,
@@ -58,6 +59,13 @@ class Architecture {
   /// As VisionLanguageModel::reference_pictures.
   virtual std::vector<std::unique_ptr<PreparedPicture>> reference_pictures(
       const ReferenceInputs& inputs) const = 0;
+
+  /// As VisionLanguageModel::reference_ids.
+  virtual std::vector<std::int32_t> reference_ids(
+      std::vector<std::int32_t> ids, std::span<const PreparedPicture* const> /*pictures*/) const {
+    return ids;
+  }
+
   /// Requires: there is a processor. `max_tiles`: 0: no limit. Width and height are filled in.
   virtual memory::PictureCost picture_cost(const PictureSides& sides,
                                            std::uint32_t max_tiles,
@@ -75,6 +83,14 @@ class Architecture {
 
   /// For a checkpoint that holds none; empty: such a one is refused.
   virtual std::string_view chat_template() const { return {}; }
+
+  /// Ids that end an answer, where config.json names them in a place of the family's own.
+  virtual std::vector<std::int32_t> stop_tokens() const { return {}; }
+
+  /// Throws: UsageError("E-TOKENIZER") for a tokenizer that is known not to be the model's.
+  /// `where`: its file.
+  virtual void check_tokenizer(const text::Tokenizer& /*tokenizer*/,
+                               const std::string& /*where*/) const {}
 
   /// Keys that nobody used, and what else reading had to say.
   std::vector<std::string> notices;

@@ -82,10 +82,12 @@ KeptFeatures unpadded(std::uint32_t picture_width,
                       std::uint32_t grid_cols,
                       std::uint32_t grid_rows);
 
-/// `prompt` with the n-th `token` replaced by as many as counts[n] says.
+/// `prompt` with the n-th `token` replaced by as many as counts[n] says, between two marks.
 /// Throws: InputError("E-PROMPT-IMAGES") with both numbers when places and counts differ.
 std::string repeat_image_tokens(std::string_view prompt,
                                 std::string_view token,
-                                const std::vector<std::uint32_t>& counts);
+                                const std::vector<std::uint32_t>& counts,
+                                std::string_view before = {},
+                                std::string_view behind = {});
 
 }  // namespace headroom::models

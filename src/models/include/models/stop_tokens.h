@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "models/vision_language_model.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
 
@@ -24,6 +25,7 @@ struct StopTokens {
 StopTokens find_stop_tokens(const std::filesystem::path& folder,
                             const Json& config,
                             const text::Tokenizer& tokenizer,
-                            const text::ChatTemplate& chat_template);
+                            const text::ChatTemplate& chat_template,
+                            const PictureProcessor& processor);
 
 }  // namespace headroom::models

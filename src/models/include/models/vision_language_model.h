@@ -9,9 +9,11 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/conversation.h"
 #include "engine/language_model.h"
 #include "engine/tap.h"
 #include "images/image.h"
+#include "text/ordered_json.h"
 #include "text/tokenizer.h"
 
 namespace headroom::models {
@@ -39,6 +41,8 @@ class PictureProcessor {
   /// Throws: InputError when the processor cannot take the picture.
   virtual std::unique_ptr<PreparedPicture> prepare(const images::Image& image,
                                                    std::uint32_t max_tiles) const = 0;
+  /// The conversation as the family's templates read it: by default each message's parts in a list.
+  virtual text::OrderedJson messages(const Conversation& conversation) const;
   /// `prompt` with each picture's place written out in full, in order.
   /// Throws: InputError("E-PROMPT-IMAGES") with both numbers when places and pictures differ.
   virtual std::string expand(const std::string& prompt,
@@ -107,6 +111,9 @@ class VisionLanguageModel : public engine::LanguageModel {
   /// Throws: InputError("E-PIXELS") with the shape that is wanted.
   virtual std::vector<std::unique_ptr<PreparedPicture>> reference_pictures(
       const ReferenceInputs& inputs) const = 0;
+  /// A reference's input_ids with the image token where its pictures' features stand.
+  virtual std::vector<std::int32_t> reference_ids(
+      std::vector<std::int32_t> ids, std::span<const PreparedPicture* const> pictures) const = 0;
 
   /// Set while comparing with a reference; empty otherwise.
   Tap tap;
