@@ -13,6 +13,7 @@ namespace headroom::engine {
 /// Letters: T packed tokens, R rows of the pass, L longest segment, P prefix, S longest row.
 struct PassLayout {
   mx::array positions;              // [T]
+  std::optional<mx::array> angles;  // [T, 1, dim]: cosines, then sines; where positions have rows
   mx::array slots;                  // [T]: in the cache
   std::optional<mx::array> rows;    // [R]: of the cache, where the pass has not all in order
   std::optional<mx::array> gather;  // [R * L]: packed token of each padded place, where padded
@@ -30,6 +31,12 @@ namespace {
 
 mx::array int_array(const std::vector<int>& values) {
   return mx::array(values.data(), {static_cast<int>(values.size())}, mx::int32);
+}
+
+/// Angles as Rope gives them: [T, 1, dim].
+mx::array float_array(const std::vector<float>& angles, int dim) {
+  const int tokens = static_cast<int>(angles.size()) / dim;
+  return mx::array(angles.data(), {tokens, 1, dim}, mx::float32);
 }
 
 /// Whether all rows have as many tokens cached and as many new, and none sees later tokens: then no
@@ -64,7 +71,9 @@ mx::array make_mask(const Pass& pass, int length, int span, mx::Dtype dtype) {
   return mx::where(sees, mx::array(0.0F, dtype), mx::array(lowest, dtype));
 }
 
-std::shared_ptr<const PassLayout> make_layout(const Pass& pass, const KvCache& cache) {
+std::shared_ptr<const PassLayout> make_layout(const Pass& pass,
+                                              const KvCache& cache,
+                                              const Rope& rope) {
   std::vector<int> positions;
   std::vector<int> slots;
   std::vector<int> rows;
@@ -96,7 +105,10 @@ std::shared_ptr<const PassLayout> make_layout(const Pass& pass, const KvCache& c
     place += length;
   }
   auto layout = std::make_shared<PassLayout>(
-      PassLayout{int_array(positions), int_array(slots), {}, {}, {}, {}, 0, length, span});
+      PassLayout{int_array(positions), {}, int_array(slots), {}, {}, {}, {}, 0, length, span});
+  if (const auto angles = rope.angles(pass)) {
+    layout->angles = float_array(*angles, rope.dim());
+  }
   layout->row_count = static_cast<int>(rows.size());
   if (!in_order) {
     layout->rows = int_array(rows);
@@ -117,7 +129,32 @@ mx::array columns(const mx::array& qkv, int from, int heads, int dim) {
   return mx::reshape(mx::slice(qkv, {0, from}, {tokens, from + heads * dim}), {tokens, heads, dim});
 }
 
-mx::array rotate(const mx::array& x, const mx::array& positions, const Rope& rope) {
+/// x [T, H, D] rotated by angles [T, 1, dim], dim numbers of each head, in the dtype of the angles.
+mx::array rotate_by(const mx::array& x, const mx::array& angles) {
+  const int tokens = x.shape(0);
+  const int heads = x.shape(1);
+  const int dim = angles.shape(2);
+  const auto part = [](const mx::array& of, int from, int to) {
+    return mx::slice(of, {0, 0, from}, {of.shape(0), of.shape(1), to});
+  };
+  const mx::array first = part(x, 0, dim / 2);
+  const mx::array second = part(x, dim / 2, dim);
+  const mx::array cosines = part(angles, 0, dim / 2);
+  const mx::array sines = part(angles, dim / 2, dim);
+  std::vector<mx::array> parts{
+      mx::subtract(mx::multiply(first, cosines), mx::multiply(second, sines)),
+      mx::add(mx::multiply(second, cosines), mx::multiply(first, sines))};
+  if (dim < x.shape(2)) {
+    parts.push_back(mx::slice(x, {0, 0, dim}, {tokens, heads, x.shape(2)}));
+  }
+  return mx::concatenate(std::move(parts), 2);
+}
+
+mx::array rotate(const mx::array& x, const PassLayout& layout, const Rope& rope) {
+  if (layout.angles) {
+    return rotate_by(x, mx::astype(*layout.angles, x.dtype()));
+  }
+  const mx::array& positions = layout.positions;
   const mx::Shape shape = x.shape();
   const mx::array rows = mx::reshape(x, {shape[0], shape[1], 1, shape[2]});
   if (rope.plain()) {
@@ -211,12 +248,12 @@ mx::array portable_decoder_attention(const mx::array& qkv,
                                      int layer_index,
                                      const Rope& rope) {
   if (pass.layout == nullptr) {
-    pass.layout = make_layout(pass, cache);
+    pass.layout = make_layout(pass, cache, rope);
   }
   const PassLayout& layout = *pass.layout;
-  mx::array q = rotate(columns(qkv, 0, heads.query, heads.dim), layout.positions, rope);
+  mx::array q = rotate(columns(qkv, 0, heads.query, heads.dim), layout, rope);
   const mx::array k =
-      rotate(columns(qkv, heads.query * heads.dim, heads.kv, heads.dim), layout.positions, rope);
+      rotate(columns(qkv, heads.query * heads.dim, heads.kv, heads.dim), layout, rope);
   const mx::array v = columns(qkv, (heads.query + heads.kv) * heads.dim, heads.kv, heads.dim);
   KvCache::Layer& layer = cache.layer(layer_index);
   store(*layer.keys, layout.slots, k, cache.shape());
@@ -238,10 +275,15 @@ mx::array portable_decoder_attention(const mx::array& qkv,
 mx::array portable_tile_attention(const mx::array& qkv,
                                   const Heads& heads,
                                   int tiles,
-                                  int patches) {
+                                  int patches,
+                                  const std::optional<mx::array>& angles) {
   const auto part = [&](int index) {
     const int width = heads.query * heads.dim;
-    const mx::array x = columns(qkv, index * width, heads.query, heads.dim);
+    mx::array x = columns(qkv, index * width, heads.query, heads.dim);
+    if (angles && index < 2) {
+      const mx::array turns = mx::reshape(*angles, {tiles * patches, 1, heads.dim});
+      x = mx::astype(rotate_by(mx::astype(x, mx::float32), turns), qkv.dtype());
+    }
     return mx::transpose(mx::reshape(x, {tiles, patches, heads.query, heads.dim}), {0, 2, 1, 3});
   };
   const mx::array out =
