@@ -9,16 +9,20 @@
 #include "base/spelling.h"
 #include "family_model.h"
 #include "llava.h"
+#include "qwen_vl.h"
 #include "smolvlm.h"
 
 namespace headroom::models {
 namespace {
 
-constexpr std::array<Family, 4> kFamilies = {{
+constexpr std::array<Family, 7> kFamilies = {{
     {"smolvlm", "SmolVLMProcessor", &open_smolvlm, &smolvlm_name},
     {"idefics3", "Idefics3Processor", &open_smolvlm, &smolvlm_name},
     {"llava", "LlavaProcessor", &open_llava, &llava_name},
     {"llava_next", "LlavaNextProcessor", &open_llava, &llava_name},
+    {"qwen2_vl", "Qwen2VLProcessor", &open_qwen_vl, &qwen_vl_name},
+    {"qwen2_5_vl", "Qwen2_5_VLProcessor", &open_qwen_vl, &qwen_vl_name},
+    {"qwen3_vl", "Qwen3VLProcessor", &open_qwen_vl, &qwen_vl_name},
 }};
 
 const Family& family_of(const Json& config, const std::string& path) {

@@ -40,6 +40,9 @@ void write(const fs::path& folder, const std::string& source, const NewName& nam
     if (mlx && published.ends_with("patch_embedding.weight")) {
       tensor = mx::contiguous(mx::transpose(tensor, {0, 2, 3, 1}));
     }
+    if (mlx && published.ends_with("patch_embed.proj.weight")) {
+      tensor = mx::contiguous(mx::transpose(tensor, {0, 2, 3, 4, 1}));
+    }
     renamed.insert({name(published), tensor});
   }
   mx::save_safetensors(
@@ -150,6 +153,32 @@ TEST(Layouts, PackedMatricesAnywhereAnswerAsTheUnpackedOnes) {
   EXPECT_EQ(ours.tokens, theirs.tokens);
   const mx::array off = mx::max(mx::abs(mx::subtract(ours.logits, theirs.logits)));
   EXPECT_LT(mx::array(off).item<float>(), 1e-4F);
+}
+
+/// From "model.…" and "visual.…" beside it, as Qwen2-VL's and Qwen2.5-VL's first files are.
+std::string qwen_as_transformers_5(const std::string& name) {
+  return name.starts_with("visual.") ? "model." + name
+                                     : replaced(name, "model.", "model.language_model.");
+}
+
+std::string qwen_as_mlx(const std::string& name) {
+  const std::string plain = replaced(
+      replaced(name, "model.language_model.", "language_model.model."), "model.visual.", "visual.");
+  if (plain.starts_with("lm_head.")) {
+    return "language_model." + plain;
+  }
+  return replaced(replaced(plain, "model.", "language_model.model."), "visual.", "vision_tower.");
+}
+
+TEST(Layouts, QwenAsTransformersNamesItSince452) {
+  expect_like_reference("qwen2_vl", qwen_as_transformers_5, false);
+  expect_like_reference("qwen2_5_vl", qwen_as_transformers_5, false);
+}
+
+TEST(Layouts, QwenAsMlxWritesIt) {
+  expect_like_reference("qwen2_vl", qwen_as_mlx, true);
+  expect_like_reference("qwen2_5_vl", qwen_as_mlx, true);
+  expect_like_reference("qwen3_vl", qwen_as_mlx, true);
 }
 
 TEST(Layouts, WhatIsMissingOrTooManyIsListedTogether) {
