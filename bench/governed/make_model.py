@@ -11,6 +11,8 @@ import shutil
 import struct
 from pathlib import Path
 
+import qwen_shapes
+
 DEMO = Path(__file__).resolve().parents[2] / "assets/demo/model"
 COPIED = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "chat_template.json", "generation_config.json")
 BLOCK = 1 << 20
@@ -25,6 +27,7 @@ FAMILIES = {
               "image_processor": "CLIPImageProcessor", "image_size": 336, "patch": 14, "scale": 1},
     "llava_next": {"architecture": "LlavaNextForConditionalGeneration", "processor": "LlavaNextProcessor",
                    "image_processor": "LlavaNextImageProcessor", "image_size": 336, "patch": 14, "scale": 1},
+    **qwen_shapes.FAMILIES,
 }
 
 
@@ -71,6 +74,10 @@ def parse():
 
 def is_llava(o):
     return o.family.startswith("llava")
+
+
+def is_qwen(o):
+    return o.family in qwen_shapes.FAMILIES
 
 
 def tower_tensors(o):
@@ -131,6 +138,9 @@ def text_tensors(o):
 
 def tensors(o):
     """Name and shape of each tensor."""
+    if is_qwen(o):
+        yield from qwen_shapes.tensors(o)
+        return
     yield from tower_tensors(o)
     yield from connector_tensors(o)
     yield from text_tensors(o)
@@ -151,7 +161,7 @@ def values(name, n, size, draw):
     """The tensor's bytes, little-endian, in blocks: ones for norms, zeros for biases, else small random values."""
     if name.endswith(".bias"):
         one = bytes(size)
-    elif "norm" in name:
+    elif "norm" in name or "ln_q" in name:
         one = bytes(size - 2) + b"\x80\x3f"
     else:
         one = None
@@ -204,6 +214,11 @@ def family_config(o):
 
 
 def write_config(o, folder):
+    if is_qwen(o):
+        write_json(folder / "config.json", qwen_shapes.config(o))
+        for name, content in zip(("preprocessor_config.json", "processor_config.json"), qwen_shapes.settings(o)):
+            write_json(folder / name, content)
+        return
     family = FAMILIES[o.family]
     vision_type = {"smolvlm": "smolvlm_vision", "idefics3": "idefics3_vision"}.get(o.family, "clip_vision_model")
     write_json(folder / "config.json", {
