@@ -11,6 +11,7 @@ import shutil
 import struct
 from pathlib import Path
 
+import qwen_shapes
 import shape_internvl
 import shape_moondream
 import shape_phi3_v
@@ -37,6 +38,7 @@ FAMILIES = {
     "llava_next": {"architecture": "LlavaNextForConditionalGeneration", "processor": "LlavaNextProcessor",
                    "image_processor": "LlavaNextImageProcessor", "image_size": 336, "patch": 14, "scale": 1},
     **{name: shape.FAMILY for name, shape in SHAPES.items()},
+    **qwen_shapes.FAMILIES,
 }
 
 
@@ -83,6 +85,10 @@ def parse():
 
 def is_llava(o):
     return o.family.startswith("llava")
+
+
+def is_qwen(o):
+    return o.family in qwen_shapes.FAMILIES
 
 
 def tower_tensors(o):
@@ -146,6 +152,9 @@ def tensors(o):
     if o.family in SHAPES:
         yield from SHAPES[o.family].tensors(o)
         return
+    if is_qwen(o):
+        yield from qwen_shapes.tensors(o)
+        return
     yield from tower_tensors(o)
     yield from connector_tensors(o)
     yield from text_tensors(o)
@@ -166,7 +175,7 @@ def values(name, n, size, draw):
     """The tensor's bytes, little-endian, in blocks: ones for norms, zeros for biases, else small random values."""
     if name.endswith(".bias"):
         one = bytes(size)
-    elif "norm" in name:
+    elif "norm" in name or "ln_q" in name:
         one = bytes(size - 2) + b"\x80\x3f"
     else:
         one = None
@@ -232,6 +241,11 @@ def write_shape(o, folder):
 
 
 def write_config(o, folder):
+    if is_qwen(o):
+        write_json(folder / "config.json", qwen_shapes.config(o))
+        for name, content in zip(("preprocessor_config.json", "processor_config.json"), qwen_shapes.settings(o)):
+            write_json(folder / name, content)
+        return
     family = FAMILIES[o.family]
     vision_type = {"smolvlm": "smolvlm_vision", "idefics3": "idefics3_vision"}.get(o.family, "clip_vision_model")
     write_json(folder / "config.json", {

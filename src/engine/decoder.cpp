@@ -22,6 +22,41 @@ mx::array take_head(const DecoderConfig& config,
   return weights.take(name, {config.vocabulary, config.hidden_size});
 }
 
+/// x with the features that belong to the output of layer `index` added at their tokens. Such are
+/// the sets that stand beside the first where the features are several decoder's widths wide.
+/// `kept`: the pass's tokens that x has, in order; null: all.
+mx::array with_layer_features(mx::array&& x,
+                              const Pass& pass,
+                              int index,
+                              const std::vector<int>* kept) {
+  const int width = x.shape(1);
+  const int from = (index + 1) * width;
+  if (pass.features == nullptr || pass.features->shape(1) < from + width) {
+    return std::move(x);
+  }
+  std::vector<int> places;
+  std::vector<int> rows;
+  for (int i = 0; i < x.shape(0); ++i) {
+    const int packed = kept == nullptr ? i : (*kept)[static_cast<std::size_t>(i)];
+    const int row = pass.tokens[static_cast<std::size_t>(packed)].feature;
+    if (row >= 0) {
+      places.push_back(i);
+      rows.push_back(row);
+    }
+  }
+  if (places.empty()) {
+    return std::move(x);
+  }
+  const int count = static_cast<int>(places.size());
+  const mx::array set =
+      mx::slice(*pass.features, {0, from}, {pass.features->shape(0), from + width});
+  const mx::array chosen = mx::take(set, mx::array(rows.data(), {count}, mx::int32), 0);
+  return mx::scatter_add(std::move(x),
+                         mx::array(places.data(), {count}, mx::int32),
+                         mx::reshape(chosen, {count, 1, width}),
+                         0);
+}
+
 }  // namespace
 
 Heads DecoderConfig::shape() const {
@@ -131,6 +166,7 @@ mx::array Decoder::forward(mx::array&& input,
                            const Guard& guard,
                            const Tap& tap) const {
   mx::array x = std::move(input);
+  const std::vector<int>* kept = nullptr;
   for (int i = 0; i < config_.layers; ++i) {
     const Layer& layer = layers_[static_cast<std::size_t>(i)];
     mx::array h = normed(x, layer.norm1);
@@ -145,6 +181,7 @@ mx::array Decoder::forward(mx::array&& input,
         x = mx::take(x, rows, 0);
         h = mx::take(h, rows, 0);
         mixed = mx::take(mixed, rows, 0);
+        kept = &wanted;
       }
     }
     x = ops_.linear(mixed, layer.out.weight, layer.out.bias, std::move(x));
@@ -156,6 +193,7 @@ mx::array Decoder::forward(mx::array&& input,
     if (tap) {
       tap(fmt::format("text.{}", i), x);
     }
+    x = with_layer_features(std::move(x), *pass, i, kept);
   }
   return normed(x, norm_);
 }

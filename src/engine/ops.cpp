@@ -104,11 +104,15 @@ mx::array Ops::decoder_attention(mx::array&& qkv,
   return portable_decoder_attention(qkv, heads, *pass, cache, layer, rope);
 }
 
-mx::array Ops::tile_attention(mx::array&& qkv, const Heads& heads, int tiles, int patches) const {
+mx::array Ops::tile_attention(mx::array&& qkv,
+                              const Heads& heads,
+                              int tiles,
+                              int patches,
+                              const std::optional<mx::array>& angles) const {
   if (kernels_) {
-    return cpu::tile_attention(std::move(qkv), heads, tiles, patches);
+    return cpu::tile_attention(std::move(qkv), heads, tiles, patches, angles);
   }
-  return portable_tile_attention(qkv, heads, tiles, patches);
+  return portable_tile_attention(qkv, heads, tiles, patches, angles);
 }
 
 }  // namespace headroom::engine

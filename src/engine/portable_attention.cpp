@@ -13,6 +13,7 @@ namespace headroom::engine {
 /// Letters: T packed tokens, R rows of the pass, L longest segment, P prefix, S longest row.
 struct PassLayout {
   mx::array positions;              // [T]
+  std::optional<mx::array> angles;  // [T, 1, dim]: cosines, then sines; where positions have rows
   mx::array slots;                  // [T]: in the cache
   std::optional<mx::array> rows;    // [R]: of the cache, where the pass has not all in order
   std::optional<mx::array> gather;  // [R * L]: packed token of each padded place, where padded
@@ -32,6 +33,12 @@ namespace {
 
 mx::array int_array(const std::vector<int>& values) {
   return mx::array(values.data(), {static_cast<int>(values.size())}, mx::int32);
+}
+
+/// Angles as Rope gives them: [T, 1, dim].
+mx::array float_array(const std::vector<float>& angles, int dim) {
+  const int tokens = static_cast<int>(angles.size()) / dim;
+  return mx::array(angles.data(), {tokens, 1, dim}, mx::float32);
 }
 
 /// Whether all rows have as many tokens cached and as many new, and none sees later tokens: then no
@@ -111,7 +118,10 @@ std::shared_ptr<const PassLayout> make_layout(const Pass& pass,
     place += length;
   }
   auto layout = std::make_shared<PassLayout>(PassLayout{
-      int_array(positions), int_array(slots), {}, {}, {}, {}, 0, length, span, {}, false});
+      int_array(positions), {}, int_array(slots), {}, {}, {}, {}, 0, length, span, {}, false});
+  if (const auto angles = rope.angles(pass)) {
+    layout->angles = float_array(*angles, rope.dim());
+  }
   layout->row_count = static_cast<int>(rows.size());
   mark_long(*layout, pass, rope);
   if (!in_order) {
@@ -143,7 +153,31 @@ mx::array amplified(const mx::array& x, const Rope& rope) {
   return mx::multiply(x, mx::astype(mx::array(factors.data(), {x.shape(2)}), x.dtype()));
 }
 
+/// x [T, H, D] rotated by angles [T, 1, dim], dim numbers of each head, in the dtype of the angles.
+mx::array rotate_by(const mx::array& x, const mx::array& angles) {
+  const int tokens = x.shape(0);
+  const int heads = x.shape(1);
+  const int dim = angles.shape(2);
+  const auto part = [](const mx::array& of, int from, int to) {
+    return mx::slice(of, {0, 0, from}, {of.shape(0), of.shape(1), to});
+  };
+  const mx::array first = part(x, 0, dim / 2);
+  const mx::array second = part(x, dim / 2, dim);
+  const mx::array cosines = part(angles, 0, dim / 2);
+  const mx::array sines = part(angles, dim / 2, dim);
+  std::vector<mx::array> parts{
+      mx::subtract(mx::multiply(first, cosines), mx::multiply(second, sines)),
+      mx::add(mx::multiply(second, cosines), mx::multiply(first, sines))};
+  if (dim < x.shape(2)) {
+    parts.push_back(mx::slice(x, {0, 0, dim}, {tokens, heads, x.shape(2)}));
+  }
+  return mx::concatenate(std::move(parts), 2);
+}
+
 mx::array rotate(const mx::array& x, const PassLayout& layout, const Rope& rope) {
+  if (layout.angles) {
+    return rotate_by(x, mx::astype(*layout.angles, x.dtype()));
+  }
   const mx::Shape shape = x.shape();
   const mx::array rows = mx::reshape(x, {shape[0], shape[1], 1, shape[2]});
   if (rope.plain()) {
@@ -271,10 +305,15 @@ mx::array portable_decoder_attention(const mx::array& qkv,
 mx::array portable_tile_attention(const mx::array& qkv,
                                   const Heads& heads,
                                   int tiles,
-                                  int patches) {
+                                  int patches,
+                                  const std::optional<mx::array>& angles) {
   const auto part = [&](int index) {
     const int width = heads.query * heads.dim;
-    const mx::array x = columns(qkv, index * width, heads.query, heads.dim);
+    mx::array x = columns(qkv, index * width, heads.query, heads.dim);
+    if (angles && index < 2) {
+      const mx::array turns = mx::reshape(*angles, {tiles * patches, 1, heads.dim});
+      x = mx::astype(rotate_by(mx::astype(x, mx::float32), turns), qkv.dtype());
+    }
     return mx::transpose(mx::reshape(x, {tiles, patches, heads.query, heads.dim}), {0, 2, 1, 3});
   };
   const mx::array out =

@@ -14,6 +14,10 @@ mx::array portable_decoder_attention(const mx::array& qkv,
                                      const Rope& rope);
 
 /// Ops::tile_attention by MLX's own operations.
-mx::array portable_tile_attention(const mx::array& qkv, const Heads& heads, int tiles, int patches);
+mx::array portable_tile_attention(const mx::array& qkv,
+                                  const Heads& heads,
+                                  int tiles,
+                                  int patches,
+                                  const std::optional<mx::array>& angles);
 
 }  // namespace headroom::engine

@@ -50,9 +50,28 @@ std::vector<float> divided_frequencies(const RopeConfig& config,
   return frequencies;
 }
 
+/// Which of a token's positions each frequency turns by; empty without sections.
+std::vector<std::uint8_t> position_rows(const RopeConfig& config) {
+  const auto& sections = config.sections;
+  if (sections == std::array<int, 3>{0, 0, 0}) {
+    return {};
+  }
+  std::vector<std::uint8_t> rows;
+  for (int i = 0; i < config.dim / 2; ++i) {
+    int row = 0;
+    if (config.interleaved) {
+      row = i < 3 * sections[static_cast<std::size_t>(i % 3)] ? i % 3 : 0;
+    } else {
+      row = i < sections[0] ? 0 : i < sections[0] + sections[1] ? 1 : 2;
+    }
+    rows.push_back(static_cast<std::uint8_t>(row));
+  }
+  return rows;
+}
+
 }  // namespace
 
-Rope::Rope(const RopeConfig& config) : config_(config) {
+Rope::Rope(const RopeConfig& config) : config_(config), rows_(position_rows(config)) {
   if (config.kind == RopeKind::kLongRope) {
     usual_.frequencies = divided_frequencies(config, config.short_factors);
     long_.frequencies = divided_frequencies(config, config.long_factors);
@@ -118,6 +137,38 @@ std::shared_ptr<const Rope::Table> Rope::table(int positions, bool is_long) cons
   one.table = std::move(table);
   one.positions = size;
   return one.table;
+}
+
+std::shared_ptr<const Rope::Table> Rope::angles(const Pass& pass) const {
+  if (rows_.empty() || !pass.has_positions()) {
+    return nullptr;
+  }
+  if (pass.angles != nullptr) {
+    return pass.angles;
+  }
+  int positions = pass.reach();
+  for (const PromptToken& token : pass.tokens) {
+    positions =
+        std::max(positions, *std::max_element(token.position.begin(), token.position.end()) + 1);
+  }
+  const auto every = table(positions);
+  const auto dim = static_cast<std::size_t>(config_.dim);
+  auto angles = std::make_shared<Table>();
+  angles->reserve(pass.tokens.size() * dim);
+  std::size_t packed = 0;
+  for (const Segment& segment : pass.segments) {
+    for (int i = 0; i < segment.count; ++i, ++packed) {
+      const auto& position = pass.tokens[packed].position;
+      const int index = pass.prefix + segment.cached + i;
+      for (std::size_t at = 0; at < dim; ++at) {
+        const std::int32_t row = position[rows_[at % rows_.size()]];
+        const auto place = static_cast<std::size_t>(row < 0 ? index : row);
+        angles->push_back((*every)[place * dim + at]);
+      }
+    }
+  }
+  pass.angles = std::move(angles);
+  return pass.angles;
 }
 
 }  // namespace headroom::engine

@@ -147,14 +147,13 @@ void turn_back(const std::uint8_t* turned,
   }
 }
 
-/// Rows `first` to `first + count` of the picture, brought to `width`.
+/// Rows `first` to `first + count` of the picture, brought to the width that the weights are for.
 Image resize_across(const Image& image,
-                    std::uint32_t width,
+                    const Weights& weights,
                     std::uint32_t first,
                     std::uint32_t count,
-                    Filter filter,
                     const Loops& loops) {
-  const Weights weights = weights_for(image.width, width, filter);
+  const auto width = static_cast<std::uint32_t>(weights.spans.size());
   const std::size_t from_stride = std::size_t{image.width} * kChannels;
   const std::size_t to_stride = std::size_t{width} * kChannels;
   Image result{width, count, std::vector<std::uint8_t>(to_stride * count)};
@@ -208,7 +207,7 @@ bool down_first(std::uint32_t from_width,
                 std::uint32_t width,
                 std::uint32_t height,
                 PassOrder order) {
-  if (height >= from_height) {
+  if (height >= from_height || order == PassOrder::kTorchvision) {
     return false;
   }
   if (order == PassOrder::kPillow12) {
@@ -229,21 +228,24 @@ Image resize(
     return resize_nearest(image, width, height);
   }
   const Loops loops = loops_for_this_machine();
+  const auto weights = [&](std::uint32_t from, std::uint32_t to) {
+    return weights_for(from, to, filter, order == PassOrder::kTorchvision);
+  };
   if (image.height == height) {
-    return resize_across(image, width, 0, height, filter, loops);
+    return resize_across(image, weights(image.width, width), 0, height, loops);
   }
-  const Weights down = weights_for(image.height, height, filter);
+  const Weights down = weights(image.height, height);
   if (image.width == width) {
     return resize_down(image, down, 0, loops);
   }
+  const Weights across = weights(image.width, width);
   if (down_first(image.width, image.height, width, height, order)) {
-    return resize_across(resize_down(image, down, 0, loops), width, 0, height, filter, loops);
+    return resize_across(resize_down(image, down, 0, loops), across, 0, height, loops);
   }
   // Only the rows that the vertical pass looks at are resampled.
   const std::uint32_t first = down.spans.front().first;
   const std::uint32_t end = down.spans.back().first + down.spans.back().count;
-  const Image across = resize_across(image, width, first, end - first, filter, loops);
-  return resize_down(across, down, first, loops);
+  return resize_down(resize_across(image, across, first, end - first, loops), down, first, loops);
 }
 
 std::uint64_t resize_bytes(std::uint32_t from_width,

@@ -65,16 +65,28 @@ Kernel kernel_of(Filter filter) {
   }
 }
 
-/// Rounds half away from zero, as Pillow does.
-std::int32_t to_fixed(double weight) {
-  const double scaled = weight * (1U << kWeightBits);
+/// With `bits` fractional bits, rounded half away from zero, at Pillow's place of the point.
+std::int32_t to_fixed(double weight, unsigned bits) {
+  const double scaled = weight * (1U << bits);
   const double shifted = weight < 0 ? scaled - 0.5 : scaled + 0.5;
-  return static_cast<std::int32_t>(shifted);
+  return static_cast<std::int32_t>(shifted) * (1 << (kWeightBits - bits));
+}
+
+/// The most fractional bits, up to Pillow's, with which the largest weight has 16 bits and a sign.
+unsigned short_bits(double largest) {
+  unsigned bits = 0;
+  while (bits < kWeightBits && 0.5 + largest * (1U << (bits + 1)) < (1U << 15U)) {
+    ++bits;
+  }
+  return bits;
 }
 
 }  // namespace
 
-Weights weights_for(std::uint32_t source_size, std::uint32_t target_size, Filter filter) {
+Weights weights_for(std::uint32_t source_size,
+                    std::uint32_t target_size,
+                    Filter filter,
+                    bool short_weights) {
   const Kernel kernel = kernel_of(filter);
   const double scale = static_cast<double>(source_size) / target_size;
   const double filter_scale = std::max(scale, 1.0);
@@ -84,7 +96,8 @@ Weights weights_for(std::uint32_t source_size, std::uint32_t target_size, Filter
   weights.taps = static_cast<std::size_t>(std::ceil(support)) * 2 + 1;
   weights.spans.resize(target_size);
   weights.values.assign(weights.taps * target_size, 0);
-  std::vector<double> exact(weights.taps);
+  std::vector<double> exact(weights.taps * target_size);
+  double largest = 0.0;
   for (std::uint32_t place = 0; place < target_size; ++place) {
     const double center = (place + 0.5) * scale;
     const auto first = static_cast<std::int64_t>(std::max(center - support + 0.5, 0.0));
@@ -92,17 +105,22 @@ Weights weights_for(std::uint32_t source_size, std::uint32_t target_size, Filter
     const auto last = std::min<std::int64_t>(static_cast<std::int64_t>(end), source_size);
     const auto count = static_cast<std::size_t>(last - first);
     double sum = 0.0;
+    double* own = exact.data() + place * weights.taps;
     for (std::size_t i = 0; i < count; ++i) {
-      exact[i] = kernel.value(
+      own[i] = kernel.value(
           (static_cast<double>(i + static_cast<std::size_t>(first)) - center + 0.5) * step);
-      sum += exact[i];
+      sum += own[i];
     }
-    std::int32_t* values = weights.values.data() + place * weights.taps;
     for (std::size_t i = 0; i < count; ++i) {
-      values[i] = to_fixed(sum != 0.0 ? exact[i] / sum : exact[i]);
+      own[i] = sum != 0.0 ? own[i] / sum : own[i];
+      largest = std::max(largest, own[i]);
     }
     weights.spans[place] = {static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(count)};
   }
+  const unsigned bits = short_weights ? short_bits(largest) : kWeightBits;
+  std::transform(exact.begin(), exact.end(), weights.values.begin(), [bits](double weight) {
+    return to_fixed(weight, bits);
+  });
   return weights;
 }
 

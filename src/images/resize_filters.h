@@ -25,9 +25,15 @@ struct Weights {
   const std::int32_t* at(std::size_t place) const { return values.data() + place * taps; }
 };
 
+/// `short_weights`: as torchvision has them, of 16 bits with as many of them fractional as the
+/// largest leaves room for; else Pillow's.
 /// Requires: both sizes > 0; a filter other than kNearest.
-/// Source: Pillow 12, src/libImaging/Resample.c, precompute_coeffs and normalize_coeffs_8bpc.
-Weights weights_for(std::uint32_t source_size, std::uint32_t target_size, Filter filter);
+/// Source: Pillow 12, src/libImaging/Resample.c, precompute_coeffs and normalize_coeffs_8bpc;
+/// PyTorch 2.11, aten/src/ATen/native/cpu/UpSampleKernel.cpp, compute_index_ranges_int16_weights.
+Weights weights_for(std::uint32_t source_size,
+                    std::uint32_t target_size,
+                    Filter filter,
+                    bool short_weights = false);
 
 /// The place in the source that nearest-neighbour takes for each place of the result.
 /// Source: Pillow 12, src/libImaging/Geometry.c, ImagingScaleAffine.

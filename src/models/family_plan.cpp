@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/errors.h"
 #include "family_model.h"
@@ -41,7 +42,8 @@ struct TextSizes {
 };
 
 /// The arrays of half a layer are alive together; at the guards between halves only the residual
-/// is (Guard::watch). The first half has the embeddings and the features beside it. The portable
+/// is (Guard::watch). With positions of several rows each token's angles stay for the whole pass.
+/// The first half has the embeddings and the features beside it. The portable
 /// path makes copies of queries, keys and values besides, and so does what is done head by head.
 Bytes prefill_per_token(const TextSizes& s, const engine::DecoderConfig& text, bool kernels) {
   const std::uint64_t attention = 5 * s.width + 2 * s.queries + 2 * s.keys;
@@ -51,7 +53,9 @@ Bytes prefill_per_token(const TextSizes& s, const engine::DecoderConfig& text, b
   const std::uint64_t norms = text.head_norms ? s.queries + 2 * s.keys : 0;
   const std::uint64_t inner = (text.gated ? (kernels ? 3 : 5) : (kernels ? 1 : 4)) * s.inner;
   const std::uint64_t mlp = (text.parallel ? 4 : 3) * s.width + inner;
-  return Bytes(std::max(attention + copies + norms, mlp) * s.item);
+  const bool sections = text.rope.sections != std::array<int, 3>{0, 0, 0};
+  const std::uint64_t angles = sections ? (kernels ? 1 : 2) * wide(text.rope.dim) : 0;
+  return Bytes(std::max(attention + copies + norms, mlp) * s.item + angles * sizeof(float));
 }
 
 /// Scores of all heads for one pair of tokens, where attention is not one kernel: MLX's CPU

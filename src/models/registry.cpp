@@ -12,12 +12,13 @@
 #include "llava.h"
 #include "moondream.h"
 #include "phi3_v.h"
+#include "qwen_vl.h"
 #include "smolvlm.h"
 
 namespace headroom::models {
 namespace {
 
-constexpr std::array<Family, 8> kFamilies = {{
+constexpr std::array<Family, 11> kFamilies = {{
     {"smolvlm", "SmolVLMProcessor", &open_smolvlm, &smolvlm_name},
     {"idefics3", "Idefics3Processor", &open_smolvlm, &smolvlm_name},
     {"llava", "LlavaProcessor", &open_llava, &llava_name},
@@ -26,6 +27,9 @@ constexpr std::array<Family, 8> kFamilies = {{
     {"internvl", "InternVLProcessor", &open_internvl, &internvl_name},
     {"internvl_chat", "InternVLProcessor", &open_internvl_chat, &internvl_name},
     {"moondream1", "MoondreamProcessor", &open_moondream, &moondream_name},
+    {"qwen2_vl", "Qwen2VLProcessor", &open_qwen_vl, &qwen_vl_name},
+    {"qwen2_5_vl", "Qwen2_5_VLProcessor", &open_qwen_vl, &qwen_vl_name},
+    {"qwen3_vl", "Qwen3VLProcessor", &open_qwen_vl, &qwen_vl_name},
 }};
 
 /// What converters call a family beside its own name.

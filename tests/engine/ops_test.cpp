@@ -95,6 +95,33 @@ TEST_F(OpsTest, TileAttentionBelowAndAboveTheBlasThreshold) {
   }
 }
 
+/// A head's queries and keys turned by angles, in plain loops, are what attention then sees.
+TEST_F(OpsTest, TileAttentionTurnsQueriesAndKeysByTheirAngles) {
+  for (const auto& [tiles, patches] : {std::pair(1, 1), {3, 5}, {2, 200}}) {
+    const Heads heads{3, 3, 16, 0.25F};
+    const int tokens = tiles * patches;
+    const mx::array qkv = random({tokens, 3 * 48});
+    const mx::array turns = random({tokens, 8}, 3.0F);
+    const mx::array angles = mx::contiguous(mx::concatenate({mx::cos(turns), mx::sin(turns)}, 1));
+    mx::array turned = mx::contiguous(mx::add(qkv, mx::array(0.0F)));
+    mx::eval(angles, turned);
+    for (int token = 0; token < tokens; ++token) {
+      for (int head = 0; head < 6; ++head) {  // queries, then keys
+        float* x = turned.data<float>() + token * 144 + head * 16;
+        const float* angle = angles.data<float>() + token * 16;
+        for (int i = 0; i < 8; ++i) {
+          const float first = x[i];
+          x[i] = first * angle[i] - x[8 + i] * angle[8 + i];
+          x[8 + i] = x[8 + i] * angle[i] + first * angle[8 + i];
+        }
+      }
+    }
+    const mx::array wanted = portable_.tile_attention(mx::array(turned), heads, tiles, patches);
+    expect_near(best_.tile_attention(mx::array(qkv), heads, tiles, patches, angles), wanted);
+    expect_near(portable_.tile_attention(mx::array(qkv), heads, tiles, patches, angles), wanted);
+  }
+}
+
 struct Scene {
   int prefix;
   std::vector<Segment> segments;

@@ -99,5 +99,58 @@ TEST(Rope, WhatFollowsALongPromptIsLikeIt) {
   EXPECT_TRUE(following(last, 4).long_prompt);
 }
 
+/// Two tokens behind three others: a picture's at time 3, row 4 and column 6, and one of text.
+Pass picture_pass() {
+  Pass pass;
+  pass.segments = {{0, 3, 2}};
+  pass.tokens = {{10, 0, {3, 4, 6}}, {11}};
+  return pass;
+}
+
+/// Which position each frequency of the pass's first token turned by.
+std::vector<int> positions_turned_by(const RopeConfig& config) {
+  const Rope rope(config);
+  const Pass pass = picture_pass();
+  const auto angles = rope.angles(pass);
+  std::vector<int> turned;
+  for (int i = 0; i < kDim / 2; ++i) {
+    for (const int position : {3, 4, 6}) {
+      const float* entry = rope.table(8)->data() + position * kDim;
+      const float* own = angles->data();
+      if (entry[i] == own[i] && entry[kDim / 2 + i] == own[kDim / 2 + i]) {
+        turned.push_back(position);
+      }
+    }
+  }
+  return turned;
+}
+
+TEST(Rope, SectionsOfFrequenciesTurnByTimeThenHeightThenWidth) {
+  EXPECT_EQ(positions_turned_by({.dim = kDim, .sections = {2, 3, 3}}),
+            (std::vector<int>{3, 3, 4, 4, 4, 6, 6, 6}));
+}
+
+TEST(Rope, InterleavedSectionsTakeTurnsAndTimeHasTheRest) {
+  EXPECT_EQ(positions_turned_by({.dim = kDim, .sections = {4, 2, 2}, .interleaved = true}),
+            (std::vector<int>{3, 4, 6, 3, 4, 6, 3, 3}));
+}
+
+TEST(Rope, ATokenWithoutPositionsOfItsOwnTurnsByItsIndex) {
+  const Rope rope({.dim = kDim, .sections = {2, 3, 3}});
+  const Pass pass = picture_pass();
+  const auto angles = rope.angles(pass);
+  for (int i = 0; i < kDim; ++i) {
+    EXPECT_EQ((*angles)[static_cast<std::size_t>(kDim + i)],
+              (*rope.table(8))[static_cast<std::size_t>(4 * kDim + i)]);
+  }
+}
+
+TEST(Rope, AnglesAreMadeOnlyWherePositionsHaveRows) {
+  EXPECT_EQ(Rope(kDim, 10000.0F).angles(picture_pass()), nullptr);
+  Pass text = picture_pass();
+  text.tokens.clear();
+  EXPECT_EQ(Rope({.dim = kDim, .sections = {2, 3, 3}}).angles(text), nullptr);
+}
+
 }  // namespace
 }  // namespace headroom::engine

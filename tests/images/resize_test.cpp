@@ -104,6 +104,21 @@ TEST_P(Resize, EqualsPillowsBitForBit) {
 
 INSTANTIATE_TEST_SUITE_P(Reference, Resize, testing::ValuesIn(pictures()), unique_name);
 
+TEST(Resize, EqualsTorchvisionsBitForBit) {
+  std::size_t compared = 0;
+  std::vector<PictureCase> cases;
+  add_cases("processors/resize_torchvision.json", "pictures", "processors/images", cases);
+  for (const PictureCase& picture : cases) {
+    const Image stored = as_stored(decode_file(picture.path()));
+    for (const auto& [key, hash] : picture.expected.items()) {
+      EXPECT_EQ(resized_sha256(stored, parse(key), PassOrder::kTorchvision), hash)
+          << picture.file << ", " << key;
+      ++compared;
+    }
+  }
+  EXPECT_GT(compared, 150U);
+}
+
 TEST(Resize, GivesThePictureItselfForItsOwnSize) {
   const Image image{2, 1, {1, 2, 3, 4, 5, 6}};
   EXPECT_EQ(resize(image, 2, 1, Filter::kLanczos).rgb, image.rgb);

@@ -41,6 +41,9 @@ void write(const fs::path& folder, const std::string& source, const NewName& nam
                 published.ends_with("patch_embeddings.projection.weight"))) {
       tensor = mx::contiguous(mx::transpose(tensor, {0, 2, 3, 1}));
     }
+    if (mlx && published.ends_with("patch_embed.proj.weight")) {
+      tensor = mx::contiguous(mx::transpose(tensor, {0, 2, 3, 4, 1}));
+    }
     renamed.insert({name(published), tensor});
   }
   mx::save_safetensors(
@@ -177,6 +180,32 @@ TEST(Layouts, InternVlAsTransformers5NamesIt) {
 
 TEST(Layouts, InternVlAsMlxWritesIt) {
   expect_like_reference("internvl", [](const std::string& name) { return name; }, true);
+}
+
+/// From "model.…" and "visual.…" beside it, as Qwen2-VL's and Qwen2.5-VL's first files are.
+std::string qwen_as_transformers_5(const std::string& name) {
+  return name.starts_with("visual.") ? "model." + name
+                                     : replaced(name, "model.", "model.language_model.");
+}
+
+std::string qwen_as_mlx(const std::string& name) {
+  const std::string plain = replaced(
+      replaced(name, "model.language_model.", "language_model.model."), "model.visual.", "visual.");
+  if (plain.starts_with("lm_head.")) {
+    return "language_model." + plain;
+  }
+  return replaced(replaced(plain, "model.", "language_model.model."), "visual.", "vision_tower.");
+}
+
+TEST(Layouts, QwenAsTransformersNamesItSince452) {
+  expect_like_reference("qwen2_vl", qwen_as_transformers_5, false);
+  expect_like_reference("qwen2_5_vl", qwen_as_transformers_5, false);
+}
+
+TEST(Layouts, QwenAsMlxWritesIt) {
+  expect_like_reference("qwen2_vl", qwen_as_mlx, true);
+  expect_like_reference("qwen2_5_vl", qwen_as_mlx, true);
+  expect_like_reference("qwen3_vl", qwen_as_mlx, true);
 }
 
 TEST(Layouts, WhatIsMissingOrTooManyIsListedTogether) {

@@ -33,6 +33,7 @@ struct Run2d {
 /// Memory that one head after the other uses again.
 struct Workspace {
   std::vector<float> queries;
+  std::vector<float> keys;
   std::vector<float> scores;
   std::vector<float> dequantised;
   std::vector<int> visible;
@@ -199,6 +200,7 @@ struct DecoderRun {
   KvShape shape;
   std::shared_ptr<const Pass> pass;
   std::shared_ptr<const Rope::Table> table;
+  bool by_token = false;  // the table has an entry for each packed token; else for each position
   std::shared_ptr<const Rope::Table> long_table;  // null: no token is rotated by it
   std::vector<char> is_long;                      // of each packed token
   int capacity = 0;
@@ -229,11 +231,12 @@ struct DecoderRun {
     }
   }
 
-  /// `packed`: index of the token in the pass.
+  /// Of token i of a segment, which is token `packed` of the pass.
   const float* angles(const Segment& segment, int i, int packed) const {
     const Rope::Table& angles =
         long_table && is_long[static_cast<std::size_t>(packed)] != 0 ? *long_table : *table;
-    return angles.data() + long{pass->prefix + segment.cached + i} * rotated_dim;
+    const long entry = by_token ? packed : pass->prefix + segment.cached + i;
+    return angles.data() + entry * rotated_dim;
   }
 
   /// The numbers of a head that are rotated stand before those that are not.
@@ -315,6 +318,60 @@ struct DecoderRun {
   }
 };
 
+/// Patches that attend to one another.
+struct Tile {
+  const float* qkv = nullptr;     // [patches, 3 * width]
+  const float* angles = nullptr;  // [patches, D]; null: nothing is rotated
+  int patches = 0;
+  long width = 0;
+
+  /// Row `patch` of a head's queries (part 0), keys (1) or values (2).
+  const float* row(int patch, int part, long column) const {
+    return qkv + patch * 3 * width + part * width + column;
+  }
+
+  /// The same rotated, or as it is, times `scale`.
+  void turn(int patch, int part, long column, long dim, float scale, float* to) const {
+    const float* x = row(patch, part, column);
+    if (angles != nullptr) {
+      rotate_head(x, angles + patch * dim, to, dim, scale);
+      return;
+    }
+    std::copy(x, x + dim, to);
+    scale_row(to, dim, scale);
+  }
+};
+
+/// One head of one tile, block by block.
+void attend_tile(const Tile& tile, int head, const Heads& heads, float* out, Workspace& workspace) {
+  const long dim = heads.dim;
+  const long column = head * dim;
+  Block block;
+  block.own_keys = {tile.row(0, 1, column), 3 * tile.width, tile.patches};
+  block.own_values = {tile.row(0, 2, column), 3 * tile.width, tile.patches};
+  if (tile.angles != nullptr) {
+    float* keys = with_room(workspace.keys, tile.patches * dim).data();
+    for (int i = 0; i < tile.patches; ++i) {
+      tile.turn(i, 1, column, dim, 1.0F, keys + i * dim);
+    }
+    block.own_keys = {keys, dim, tile.patches};
+  }
+  for (int from = 0; from < tile.patches; from += kBlock) {
+    const int n = std::min(kBlock, tile.patches - from);
+    float* queries = with_room(workspace.queries, n * dim).data();
+    for (int i = 0; i < n; ++i) {
+      tile.turn(from + i, 0, column, dim, heads.scale, queries + i * dim);
+    }
+    block.q = queries;
+    block.ldq = dim;
+    block.out = out + from * tile.width;
+    block.ldo = tile.width;
+    block.n = n;
+    block.dim = dim;
+    attend(block, workspace);
+  }
+}
+
 }  // namespace
 
 mx::array decoder_attention(mx::array&& qkv,
@@ -339,7 +396,10 @@ mx::array decoder_attention(mx::array&& qkv,
     read(*layer.prefix_keys);
     read(*layer.prefix_values);
   }
-  DecoderRun run{heads, cache.shape(), pass, rope.table(pass->reach())};
+  const auto by_token = rope.angles(*pass);
+  DecoderRun run{
+      heads, cache.shape(), pass, by_token != nullptr ? by_token : rope.table(pass->reach())};
+  run.by_token = by_token != nullptr;
   run.capacity = cache.capacity();
   run.rotated_dim = rope.dim();
   run.is_long = rope.long_tokens(*pass);
@@ -350,38 +410,31 @@ mx::array decoder_attention(mx::array&& qkv,
       "DecoderAttention", {tokens, heads.query * heads.dim}, std::move(inputs), std::move(run));
 }
 
-mx::array tile_attention(mx::array&& qkv, const Heads& heads, int tiles, int patches) {
+mx::array tile_attention(mx::array&& qkv,
+                         const Heads& heads,
+                         int tiles,
+                         int patches,
+                         const std::optional<mx::array>& angles) {
+  const bool rotated = angles.has_value();
   const auto run = [=](const std::vector<const float*>& in, float* out) {
     const long dim = heads.dim;
     const long width = long{heads.query} * dim;
     Workspace workspace;
     for (int tile = 0; tile < tiles; ++tile) {
-      const float* tokens = in[0] + long{tile} * patches * 3 * width;
+      const Tile from{in[0] + long{tile} * patches * 3 * width,
+                      rotated ? in[1] + long{tile} * patches * dim : nullptr,
+                      patches,
+                      width};
       for (int head = 0; head < heads.query; ++head) {
-        for (int from = 0; from < patches; from += kBlock) {
-          const int n = std::min(kBlock, patches - from);
-          float* scaled = with_room(workspace.queries, n * dim).data();
-          for (int i = 0; i < n; ++i) {
-            const float* q = tokens + (from + i) * 3 * width + head * dim;
-            std::copy(q, q + dim, scaled + i * dim);
-            scale_row(scaled + i * dim, dim, heads.scale);
-          }
-          Block block;
-          block.q = scaled;
-          block.ldq = dim;
-          block.own_keys = {tokens + width + head * dim, 3 * width, patches};
-          block.own_values = {tokens + 2 * width + head * dim, 3 * width, patches};
-          block.out = out + (long{tile} * patches + from) * width + head * dim;
-          block.ldo = width;
-          block.n = n;
-          block.dim = dim;
-          attend(block, workspace);
-        }
+        attend_tile(from, head, heads, out + long{tile} * patches * width + head * dim, workspace);
       }
     }
   };
   std::vector<mx::array> inputs;
   inputs.push_back(std::move(qkv));
+  if (angles) {
+    inputs.push_back(*angles);
+  }
   return make_array(
       "TileAttention", {tiles * patches, heads.query * heads.dim}, std::move(inputs), run);
 }

@@ -26,6 +26,10 @@ mx::array decoder_attention(mx::array&& qkv,
                             KvCache& cache,
                             int layer,
                             const Rope& rope);
-mx::array tile_attention(mx::array&& qkv, const Heads& heads, int tiles, int patches);
+mx::array tile_attention(mx::array&& qkv,
+                         const Heads& heads,
+                         int tiles,
+                         int patches,
+                         const std::optional<mx::array>& angles);
 
 }  // namespace headroom::engine::cpu

@@ -30,6 +30,8 @@ mx::array decoder_attention(
   absent();
 }
 
-mx::array tile_attention(mx::array&&, const Heads&, int, int) { absent(); }
+mx::array tile_attention(mx::array&&, const Heads&, int, int, const std::optional<mx::array>&) {
+  absent();
+}
 
 }  // namespace headroom::engine::cpu

@@ -73,9 +73,15 @@ class Ops {
                               int layer,
                               const Rope& rope) const;
 
-  /// Each of `tiles` runs of `patches` tokens attends to all of itself.
-  /// Shapes: qkv [tiles * patches, 3 H D] -> [tiles * patches, H D].
-  mx::array tile_attention(mx::array&& qkv, const Heads& heads, int tiles, int patches) const;
+  /// Each of `tiles` runs of `patches` tokens attends to all of itself. With `angles`, queries and
+  /// keys are rotated by them first: float32, the cosines and then the sines of a head's D/2
+  /// angles. Shapes: qkv [tiles * patches, 3 H D], angles [tiles * patches, D] -> [tiles * patches,
+  /// H D].
+  mx::array tile_attention(mx::array&& qkv,
+                           const Heads& heads,
+                           int tiles,
+                           int patches,
+                           const std::optional<mx::array>& angles = std::nullopt) const;
 
  private:
   bool kernels_;

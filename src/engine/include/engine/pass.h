@@ -31,6 +31,8 @@ struct Pass {
   const mx::array* features = nullptr;
   /// Index tables of the portable attention, made by its first layer and used by the others.
   mutable std::shared_ptr<const PassLayout> layout;
+  /// Rotary angles of the packed tokens (Rope::angles), made and used likewise.
+  mutable std::shared_ptr<const std::vector<float>> angles;
 
   int count() const {
     int n = 0;
@@ -52,6 +54,13 @@ struct Pass {
   bool has_blocks() const {
     return std::any_of(
         tokens.begin(), tokens.end(), [](const PromptToken& token) { return token.sees > 0; });
+  }
+
+  /// Whether some token has rotary positions of its own.
+  bool has_positions() const {
+    return std::any_of(tokens.begin(), tokens.end(), [](const PromptToken& token) {
+      return token.position[0] >= 0;
+    });
   }
 
   /// Positions in use after this pass, of the longest row.

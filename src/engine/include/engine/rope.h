@@ -1,13 +1,14 @@
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "engine/device.h"
+#include "engine/pass.h"
 
 namespace headroom::engine {
-
-struct Pass;
 
 /// How a family scales rotary frequencies. A further kind is an enumerator here, its settings
 /// below, and its row in rope.cpp.
@@ -28,12 +29,19 @@ struct RopeConfig {
   std::vector<float> short_factors;
   std::vector<float> long_factors;
   float amplitude = 1.0F;
+  /// M-RoPE: how many frequencies turn by a token's position in time, in height and in width; all
+  /// 0: every frequency turns by the one position there is. Their sum is dim/2.
+  std::array<int, 3> sections = {0, 0, 0};
+  /// The three take turns while height and width have any left, and time has the rest; else one
+  /// section stands behind the other.
+  bool interleaved = false;
 };
 
 /// Rotary position embedding in the half-split form: of the rotated numbers of a head, i is rotated
 /// with i + dim/2 by position * frequency(i).
 /// Source: Transformers 5.24, modeling_rope_utils.py; models/llama/modeling_llama.py,
-/// LlamaRotaryEmbedding; longrope: Microsoft, modeling_phi3_v.py, Phi3SuScaledRotaryEmbedding.
+/// LlamaRotaryEmbedding; longrope: Microsoft, modeling_phi3_v.py, Phi3SuScaledRotaryEmbedding; for
+/// sections models/qwen2_vl, models/qwen3_vl (modeling_….py), recomposition_frequencies.
 class Rope {
  public:
   /// Cosines, then sines, of the first dim/2 angles of each position, times the amplitude:
@@ -64,6 +72,11 @@ class Rope {
   /// Thread: one at a time; tables handed out stay valid and unchanged.
   std::shared_ptr<const Table> table(int positions, bool is_long = false) const;
 
+  /// Where the tokens of a pass have positions of several rows and frequencies turn by them: an
+  /// entry as the table's for each packed token, [T, dim], made once a pass. Null: the table holds
+  /// what they need.
+  std::shared_ptr<const Table> angles(const Pass& pass) const;
+
  private:
   /// Frequencies and, as far as it was asked for, their table.
   struct Set {
@@ -76,7 +89,8 @@ class Rope {
 
   RopeConfig config_;
   Set usual_;
-  Set long_;  // kLongRope
+  Set long_;                        // kLongRope
+  std::vector<std::uint8_t> rows_;  // [dim/2]: of a token's positions; empty: no sections
 };
 
 }  // namespace headroom::engine

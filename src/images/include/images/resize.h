@@ -25,14 +25,18 @@ enum class PassOrder {
   /// Pillow 13: down first where the height loses more than twice as many rows as the width loses
   /// columns.
   kPillow13,
+  /// torchvision's resize (with antialias) of an 8-bit picture on a CPU: always across first, and
+  /// its weights have 16 bits.
+  kTorchvision,
 };
 
-/// Pillow's Image.resize of an RGB picture, bit for bit (8-bit fixed-point two-pass resampling).
+/// Pillow's Image.resize of an RGB picture, bit for bit (8-bit fixed-point two-pass resampling); or
+/// torchvision's, as the order says.
 /// Requires: both target sides > 0, picture not empty.
-/// Memory: resize_bytes(...), and 48 bytes a column of either picture.
+/// Memory: resize_bytes(...), and 100 bytes a column of either picture.
 /// Thread: any; no shared state.
 /// Source: Pillow 12.3, src/libImaging/Resample.c and Image.resize; Pillow 13's order by
-/// experiment.
+/// experiment. PyTorch 2.11, aten/src/ATen/native/cpu/UpSampleKernelAVXAntialias.h.
 Image resize(const Image& image,
              std::uint32_t width,
              std::uint32_t height,
