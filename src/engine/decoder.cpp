@@ -24,7 +24,8 @@ mx::array take_head(const DecoderConfig& config,
 }  // namespace
 
 Heads DecoderConfig::shape() const {
-  return {heads, kv_heads, head_dim, 1.0F / std::sqrt(static_cast<float>(head_dim))};
+  const float scale = 1.0F / std::sqrt(static_cast<float>(head_dim));
+  return {heads, kv_heads, head_dim, attention_scale > 0 ? attention_scale : scale, attention_cap};
 }
 
 Decoder::Layer Decoder::take_layer(Weights& weights,
@@ -41,16 +42,27 @@ Decoder::Layer Decoder::take_layer(Weights& weights,
   const std::array<int, 3> qkv_rows{q, kv, kv};
   const std::array<std::string, 2> gate_up{mlp + "gate_proj", mlp + "up_proj"};
   const std::array<int, 2> gate_up_rows{inner, inner};
-  Layer layer{weights.take(name + "input_layernorm.weight", {width}),
+  const auto norm = [&](const std::string& part, int size) {
+    return take_rms_norm(weights, part + ".weight", size, config.norms_less_one);
+  };
+  const char* second =
+      config.norms_behind ? "pre_feedforward_layernorm" : "post_attention_layernorm";
+  Layer layer{norm(name + "input_layernorm", width),
               take_stacked(weights, qkv, qkv_rows, width, config.qkv_bias),
               std::nullopt,
               take_linear(weights, attention + "o_proj", width, q, config.out_bias),
-              weights.take(name + "post_attention_layernorm.weight", {width}),
+              std::nullopt,
+              norm(name + second, width),
               take_stacked(weights, gate_up, gate_up_rows, width, config.mlp_bias),
-              take_linear(weights, mlp + "down_proj", width, inner, config.mlp_bias)};
+              take_linear(weights, mlp + "down_proj", width, inner, config.mlp_bias),
+              std::nullopt};
+  if (config.norms_behind) {
+    layer.norm1_behind = norm(name + "post_attention_layernorm", width);
+    layer.norm2_behind = norm(name + "post_feedforward_layernorm", width);
+  }
   if (config.head_norms) {
-    layer.head_norms = HeadNorms{weights.take(attention + "q_norm.weight", {config.head_dim}),
-                                 weights.take(attention + "k_norm.weight", {config.head_dim})};
+    layer.head_norms = HeadNorms{norm(attention + "q_norm", config.head_dim),
+                                 norm(attention + "k_norm", config.head_dim)};
   }
   return layer;
 }
@@ -59,9 +71,11 @@ Decoder::Decoder(const DecoderConfig& config, Weights& weights, Ops ops, const D
     : config_(config),
       ops_(ops),
       rope_(config.rope),
+      window_rope_(config.window_rope.value_or(config.rope)),
       embeddings_(weights.take(names.body + "embed_tokens.weight",
                                {config_.vocabulary, config_.hidden_size})),
-      norm_(weights.take(names.body + "norm.weight", {config_.hidden_size})),
+      norm_(take_rms_norm(
+          weights, names.body + "norm.weight", config_.hidden_size, config_.norms_less_one)),
       head_(take_head(config_, weights, names.head, embeddings_)) {
   for (int i = 0; i < config_.layers; ++i) {
     layers_.push_back(take_layer(weights, config_, fmt::format("{}layers.{}.", names.body, i)));
@@ -69,7 +83,11 @@ Decoder::Decoder(const DecoderConfig& config, Weights& weights, Ops ops, const D
 }
 
 mx::array Decoder::embed(const std::vector<int>& ids) const {
-  return mx::take(embeddings_, mx::array(ids.data(), {static_cast<int>(ids.size())}, mx::int32), 0);
+  const mx::array rows =
+      mx::take(embeddings_, mx::array(ids.data(), {static_cast<int>(ids.size())}, mx::int32), 0);
+  return config_.embedding_scale == 1.0F
+             ? rows
+             : mx::multiply(rows, mx::array(config_.embedding_scale, rows.dtype()));
 }
 
 /// Before the projection of the heads' results.
@@ -84,14 +102,28 @@ mx::array Decoder::attend(const mx::array& x,
     qkv = ops_.head_norms(
         qkv, config_.shape(), layer.head_norms->queries, layer.head_norms->keys, config_.norm_eps);
   }
-  return ops_.decoder_attention(std::move(qkv), config_.shape(), pass, cache, index, rope_);
+  const Reach reach = config_.reach_of(index);
+  const Rope& rope = reach.window > 0 ? window_rope_ : rope_;
+  return ops_.decoder_attention(std::move(qkv), config_.shape(), pass, cache, index, rope, reach);
+}
+
+/// x and `linear` of h, which is normalised where there is a norm. Consumes x.
+mx::array Decoder::add_half(mx::array&& x,
+                            const mx::array& h,
+                            const Linear& linear,
+                            const std::optional<mx::array>& norm) const {
+  if (!norm) {
+    return ops_.linear(h, linear.weight, linear.bias, std::move(x));
+  }
+  const mx::array added = ops_.linear(h, linear.weight, linear.bias);
+  return mx::add(ops_.rms_norm(added, *norm, config_.norm_eps), x);
 }
 
 /// Consumes x, which is its residual.
 mx::array Decoder::mlp(mx::array&& x, const Layer& layer) const {
   mx::array h = ops_.rms_norm(x, layer.norm2, config_.norm_eps);
   h = ops_.gated(ops_.linear(h, layer.gate_up.weight, layer.gate_up.bias), config_.activation);
-  return ops_.linear(h, layer.down.weight, layer.down.bias, std::move(x));
+  return add_half(std::move(x), h, layer.down, layer.norm2_behind);
 }
 
 mx::array Decoder::forward(mx::array&& input,
@@ -115,7 +147,7 @@ mx::array Decoder::forward(mx::array&& input,
         h = mx::take(h, rows, 0);
       }
     }
-    x = ops_.linear(h, layer.out.weight, layer.out.bias, std::move(x));
+    x = add_half(std::move(x), h, layer.out, layer.norm1_behind);
     x = guard.watch(x);
     x = guard.watch(mlp(std::move(x), layer));
     if (tap) {

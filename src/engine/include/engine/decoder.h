@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,10 +30,23 @@ struct DecoderConfig {
   bool qkv_bias = false;
   bool out_bias = false;
   bool mlp_bias = false;
-  bool head_norms = false;  ///< Qwen3: queries and keys are normalised head by head
-  bool tied_head = false;   ///< what the flag says; a stored head is used whatever it says
+  float attention_scale = 0.0F;  ///< of the scores; 0: one over the root of head_dim
+  float attention_cap = 0.0F;    ///< Heads::cap
+  float embedding_scale = 1.0F;  ///< of the tokens' rows, not of features
+  bool norms_less_one = false;   ///< Gemma: stored are the norms' weights less one
+  bool norms_behind = false;     ///< Gemma 2: what a layer's halves add is normalised before it is
+  Reach reach;                   ///< of the layers in `windowed`; the others see everything
+  std::vector<bool> windowed;    ///< by layer; empty: none
+  std::optional<RopeConfig> window_rope;  ///< of those layers, where it is not `rope`
+  bool head_norms = false;                ///< Qwen3: queries and keys are normalised head by head
+  bool tied_head = false;  ///< what the flag says; a stored head is used whatever it says
 
   Heads shape() const;
+
+  /// Of layer `index`.
+  Reach reach_of(int index) const {
+    return windowed.empty() || !windowed[static_cast<std::size_t>(index)] ? Reach() : reach;
+  }
 };
 
 /// Under which names a decoder's weights are taken.
@@ -42,7 +56,8 @@ struct DecoderNames {
 };
 
 /// A decoder over packed tokens (pass.h). Taps: "text.0", … after each layer.
-/// Source: Transformers 5.24, models/llama/modeling_llama.py; mistral, qwen2, qwen3.
+/// Source: Transformers 5.24, models/llama/modeling_llama.py; mistral, qwen2, qwen3, gemma, gemma2,
+/// gemma3.
 class Decoder {
  public:
   Decoder(const DecoderConfig& config, Weights& weights, Ops ops, const DecoderNames& names);
@@ -72,9 +87,11 @@ class Decoder {
     Linear qkv;  // [(H + 2 Hkv) D, E]
     std::optional<HeadNorms> head_norms;
     Linear out;
+    std::optional<mx::array> norm1_behind;
     mx::array norm2;
     Linear gate_up;  // [2I, E]
     Linear down;
+    std::optional<mx::array> norm2_behind;
   };
 
   static Layer take_layer(Weights& weights, const DecoderConfig& config, const std::string& name);
@@ -84,10 +101,15 @@ class Decoder {
                    const std::shared_ptr<const Pass>& pass,
                    KvCache& cache) const;
   mx::array mlp(mx::array&& x, const Layer& layer) const;
+  mx::array add_half(mx::array&& x,
+                     const mx::array& h,
+                     const Linear& linear,
+                     const std::optional<mx::array>& norm) const;
 
   DecoderConfig config_;
   Ops ops_;
   Rope rope_;
+  Rope window_rope_;
   mx::array embeddings_;  // [V, E]
   std::vector<Layer> layers_;
   mx::array norm_;
