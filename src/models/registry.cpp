@@ -8,17 +8,20 @@
 #include "base/errors.h"
 #include "base/spelling.h"
 #include "family_model.h"
+#include "gemma_parts.h"
 #include "llava.h"
+#include "paligemma.h"
 #include "smolvlm.h"
 
 namespace headroom::models {
 namespace {
 
-constexpr std::array<Family, 4> kFamilies = {{
+constexpr std::array<Family, 5> kFamilies = {{
     {"smolvlm", "SmolVLMProcessor", &open_smolvlm, &smolvlm_name},
     {"idefics3", "Idefics3Processor", &open_smolvlm, &smolvlm_name},
     {"llava", "LlavaProcessor", &open_llava, &llava_name},
     {"llava_next", "LlavaNextProcessor", &open_llava, &llava_name},
+    {"paligemma", "PaliGemmaProcessor", &open_paligemma, &gemma_name},
 }};
 
 const Family& family_of(const Json& config, const std::string& path) {
