@@ -8,6 +8,7 @@
 #include "base/errors.h"
 #include "base/spelling.h"
 #include "family_model.h"
+#include "gemma3.h"
 #include "gemma_parts.h"
 #include "llava.h"
 #include "paligemma.h"
@@ -16,12 +17,13 @@
 namespace headroom::models {
 namespace {
 
-constexpr std::array<Family, 5> kFamilies = {{
+constexpr std::array<Family, 6> kFamilies = {{
     {"smolvlm", "SmolVLMProcessor", &open_smolvlm, &smolvlm_name},
     {"idefics3", "Idefics3Processor", &open_smolvlm, &smolvlm_name},
     {"llava", "LlavaProcessor", &open_llava, &llava_name},
     {"llava_next", "LlavaNextProcessor", &open_llava, &llava_name},
     {"paligemma", "PaliGemmaProcessor", &open_paligemma, &gemma_name},
+    {"gemma3", "Gemma3Processor", &open_gemma3, &gemma_name},
 }};
 
 const Family& family_of(const Json& config, const std::string& path) {

@@ -4,6 +4,7 @@
 
 #include "base/errors.h"
 #include "base/files.h"
+#include "models/gemma3_config.h"
 #include "models/paligemma_config.h"
 
 namespace headroom::models {
@@ -128,6 +129,85 @@ TEST(PaliGemmaConfigTest, KeysThatNobodyUsedAreListed) {
   ASSERT_EQ(notices.size(), 2U);
   EXPECT_NE(notices[0].find("text_config: not used: surprise"), std::string::npos);
   EXPECT_NE(notices[1].find("projector_hidden_act"), std::string::npos);
+}
+
+/// As google/gemma-3-4b-it.
+Json gemma3_4b() {
+  return Json::parse(R"({
+    "model_type": "gemma3", "boi_token_index": 255999, "eoi_token_index": 256000,
+    "image_token_index": 262144, "mm_tokens_per_image": 256, "initializer_range": 0.02,
+    "text_config": {"model_type": "gemma3_text", "hidden_size": 2560, "intermediate_size": 10240,
+                    "num_hidden_layers": 34, "sliding_window": 1024,
+                    "rope_scaling": {"factor": 8.0, "rope_type": "linear"}},
+    "vision_config": {"model_type": "siglip_vision_model", "hidden_size": 1152,
+                      "image_size": 896, "intermediate_size": 4304, "num_attention_heads": 16,
+                      "num_hidden_layers": 27, "patch_size": 14, "vision_use_head": false}})");
+}
+
+Gemma3Config read_third(const Json& config) {
+  return Gemma3Config::from_json(config, "DIR/config.json");
+}
+
+TEST(Gemma3ConfigTest, SizesThatAreNotSaidAreTheReferencesDefaults) {
+  const Gemma3Config config = read_third(gemma3_4b());
+  EXPECT_EQ(config.text.heads, 8);
+  EXPECT_EQ(config.text.kv_heads, 4);
+  EXPECT_EQ(config.text.vocabulary, 262208);
+  EXPECT_EQ(config.text.context, 131072);
+  EXPECT_TRUE(config.text.head_norms);
+  EXPECT_EQ(config.text.attention_cap, 0.0F);
+  EXPECT_EQ(config.features(), 256);
+  EXPECT_EQ(config.pooled(), 4);
+  EXPECT_TRUE(config.notices.empty());
+}
+
+TEST(Gemma3ConfigTest, EverySixthLayerSeesEverythingWithARotaryBaseOfItsOwn) {
+  const Gemma3Config config = read_third(gemma3_4b());
+  EXPECT_EQ(config.text.reach_of(4), (engine::Reach{1024, false}));
+  EXPECT_EQ(config.text.reach_of(5), engine::Reach());
+  EXPECT_EQ(config.text.reach_of(33), (engine::Reach{1024, false}));
+  EXPECT_EQ(config.text.rope.theta, 1e6F);
+  EXPECT_EQ(config.text.rope.kind, engine::RopeKind::kLinear);
+  EXPECT_EQ(config.text.rope.factor, 8.0F);
+  ASSERT_TRUE(config.text.window_rope);
+  EXPECT_EQ(config.text.window_rope->theta, 1e4F);
+  EXPECT_EQ(config.text.window_rope->kind, engine::RopeKind::kDefault);
+}
+
+TEST(Gemma3ConfigTest, RotaryBasesAreReadFromOneTableToo) {
+  Json config = gemma3_4b();
+  config["text_config"].erase("rope_scaling");
+  config["text_config"]["rope_parameters"] = Json::parse(R"({
+    "full_attention": {"rope_type": "linear", "factor": 4.0, "rope_theta": 5e5},
+    "sliding_attention": {"rope_type": "default", "rope_theta": 2e4}})");
+  config["text_config"]["sliding_window_pattern"] = 2;
+  const engine::DecoderConfig text = read_third(config).text;
+  EXPECT_EQ(text.rope.theta, 5e5F);
+  EXPECT_EQ(text.rope.factor, 4.0F);
+  EXPECT_EQ(text.window_rope->theta, 2e4F);
+  EXPECT_EQ(text.reach_of(1), engine::Reach());
+}
+
+TEST(Gemma3ConfigTest, WhatIsNotKnownIsRefusedByKey) {
+  const std::vector<std::tuple<std::string, std::string, std::string>> rows = {
+      {"/text_config/model_type", R"("gemma2")", "gemma3_text"},
+      {"/text_config/attn_logit_softcapping", "50.0", "attn_logit_softcapping"},
+      {"/text_config/final_logit_softcapping", "30.0", "final_logit_softcapping"},
+      {"/text_config/use_bidirectional_attention", "true", "use_bidirectional_attention"},
+      {"/text_config/rope_parameters", R"({"rope_theta": 1e4})", "rope_parameters"},
+      {"/mm_tokens_per_image", "200", "mm_tokens_per_image is 200"},
+      {"/mm_tokens_per_image", "225", "divides the 64 patches"}};
+  for (const auto& [key, value, expected] : rows) {
+    Json config = gemma3_4b();
+    config[Json::json_pointer(key)] = Json::parse(value);
+    try {
+      read_third(config);
+      ADD_FAILURE() << "accepted; wanted: " << expected;
+    } catch (const UsageError& error) {
+      EXPECT_EQ(error.code(), "E-CONFIG");
+      EXPECT_NE(std::string(error.what()).find(expected), std::string::npos) << error.what();
+    }
+  }
 }
 
 }  // namespace

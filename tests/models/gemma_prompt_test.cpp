@@ -151,5 +151,55 @@ TEST_F(GemmaPrompt, TilesOfAnotherSizeOrLengthThanTheTowersAreRefused) {
   }
 }
 
+/// A picture's place in Gemma 3's prompt.
+std::string tile(int features = 16) {
+  std::string text = "\n\n<start_of_image>";
+  for (int i = 0; i < features; ++i) {
+    text += "<image_soft_token>";
+  }
+  return text + "<end_of_image>\n\n";
+}
+
+TEST_F(GemmaPrompt, OfGemma3HasItsPicturesWithLineEndsWhereTheyStand) {
+  load("gemma3", 56);
+  EXPECT_EQ(prompt_text({{"system", {Part::of_text("Be short.")}},
+                         user({kPicture, Part::of_text(" what? "), kPicture}),
+                         {"assistant", {Part::of_text("yes")}},
+                         user({Part::of_text("why?")})}),
+            "<bos><start_of_turn>user\nBe short.\n\n" + tile() + "what?" + tile() +
+                "<end_of_turn>\n<start_of_turn>model\nyes<end_of_turn>\n"
+                "<start_of_turn>user\nwhy?<end_of_turn>\n<start_of_turn>model\n");
+}
+
+TEST_F(GemmaPrompt, OfGemma3WithoutAPictureIsPlainText) {
+  load("gemma3", 56);
+  EXPECT_FALSE(model().model->needs_picture());
+  EXPECT_EQ(prompt_text({user({Part::of_text("why?")})}),
+            "<bos><start_of_turn>user\nwhy?<end_of_turn>\n<start_of_turn>model\n");
+}
+
+TEST_F(GemmaPrompt, OfGemma3TellsOfTheCropsBesideAPicture) {
+  load("gemma3", 56, Json::parse(R"({"do_pan_and_scan": true})"));
+  EXPECT_EQ(prompt_text({user({kPicture, Part::of_text("what?")})}, 600, 300),
+            "<bos><start_of_turn>user\nHere is the original image " + tile() +
+                " and here are some crops to help you see better " + tile() + " " + tile() +
+                "what?<end_of_turn>\n<start_of_turn>model\n");
+}
+
+TEST_F(GemmaPrompt, OfGemma3HasABlockForEachTile) {
+  load("gemma3", 56);
+  std::vector<engine::PromptToken> prompt(9);
+  for (const std::size_t i : {1U, 2U, 3U, 6U, 7U}) {
+    prompt[i].feature = static_cast<std::int32_t>(i);
+  }
+  prompt[8].sees = 7;  // of an earlier placing
+  model().model->place(prompt, {});
+  std::vector<std::int32_t> sees;
+  for (const engine::PromptToken& token : prompt) {
+    sees.push_back(token.sees);
+  }
+  EXPECT_EQ(sees, (std::vector<std::int32_t>{0, 4, 4, 4, 0, 0, 8, 8, 0}));
+}
+
 }  // namespace
 }  // namespace headroom::models

@@ -69,7 +69,7 @@ std::string as_transformers_4(const std::string& name) {
   return replaced(name, "vision_tower.", "vision_tower.vision_model.");
 }
 
-constexpr std::array kGemma = {"paligemma", "paligemma2"};
+constexpr std::array kGemma = {"paligemma", "paligemma2", "gemma3", "gemma3_two"};
 
 TEST(Layouts, LlavaAsTransformers5NamesIt) {
   expect_like_reference("llava", as_transformers_5, false);
