@@ -177,6 +177,10 @@ class Gemma3 final : public Architecture {
                                    std::uint32_t max_tiles,
                                    const Computing& computing) const override;
 
+  void declare(memory::Geometry& geometry) const override {
+    geometry.block_tokens = static_cast<std::uint32_t>(config_.features());
+  }
+
   /// A tile's features, which stand side by side, see one another.
   void place(std::vector<engine::PromptToken>& prompt,
              std::span<const PreparedPicture* const> /*pictures*/) const override {

@@ -32,6 +32,7 @@ Gemma3Config Gemma3Config::from_json(const Json& config, const std::string& wher
   ConfigTable table(config, where);
   Gemma3Config result;
   result.text = read_gemma_text(table.table("text_config"), {"gemma3_text"}, result.notices);
+  result.text.blocks = true;
   result.vision = read_siglip(table, siglip_vision(), result.notices);
   result.tokens_per_side = read_tokens_per_side(table, result.vision);
   result.text.tied_head = table.flag_or("tie_word_embeddings", result.text.tied_head);

@@ -29,6 +29,7 @@ PaliGemmaConfig PaliGemmaConfig::from_json(const Json& config, const std::string
   PaliGemmaConfig result;
   result.text = read_gemma_text(table.table("text_config"), {"gemma", "gemma2"}, result.notices);
   result.text.reach.whole_blocks = true;
+  result.text.blocks = true;
   result.vision = read_siglip(table, siglip_so400m(), result.notices);
   result.text.tied_head = table.flag_or("tie_word_embeddings", result.text.tied_head);
   result.image_token = table.token_or("image_token_index", result.image_token);

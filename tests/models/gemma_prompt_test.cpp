@@ -201,5 +201,16 @@ TEST_F(GemmaPrompt, OfGemma3HasABlockForEachTile) {
   EXPECT_EQ(sees, (std::vector<std::int32_t>{0, 4, 4, 4, 0, 0, 8, 8, 0}));
 }
 
+TEST_F(GemmaPrompt, OfGemma3PlansWithTheTilesThatStayInOnePass) {
+  load("gemma3", 56);
+  const ModelFolder folder = ModelFolder::open(folder_.path());
+  const auto geometry = find_family(folder).plan(folder, mx::float32, {{600, 300}}, 0);
+  EXPECT_TRUE(geometry.shares_prefix);
+  EXPECT_EQ(geometry.block_tokens, 16U);
+  ASSERT_EQ(geometry.pictures.size(), 1U);
+  EXPECT_EQ(geometry.pictures[0].tiles, 1U);
+  EXPECT_GE(geometry.pictures[0].tokens, 20U);
+}
+
 }  // namespace
 }  // namespace headroom::models

@@ -36,6 +36,7 @@ struct DecoderConfig {
   bool norms_less_one = false;   ///< Gemma: stored are the norms' weights less one
   bool norms_behind = false;     ///< Gemma 2: what a layer's halves add is normalised before it is
   Reach reach;                   ///< of the layers in `windowed`; the others see everything
+  bool blocks = false;           ///< some of a prompt's tokens see later ones
   std::vector<bool> windowed;    ///< by layer; empty: none
   std::optional<RopeConfig> window_rope;  ///< of those layers, where it is not `rope`
   bool head_norms = false;                ///< Qwen3: queries and keys are normalised head by head
