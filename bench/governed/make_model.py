@@ -27,7 +27,8 @@ SHAPES = {
     "phi3_v": shape_phi3_v,
 }
 
-# What the families differ in: SmolVLM-256M's tower and text, with more layers of text; Idefics3's and LLaVA's tiles.
+# What the families differ in: SmolVLM-256M's tower and text, with more layers of text; Idefics3's, LLaVA's
+# and Gemma's tiles.
 FAMILIES = {
     "smolvlm": {"architecture": "SmolVLMForConditionalGeneration", "processor": "SmolVLMProcessor",
                 "image_processor": "SmolVLMImageProcessor", "image_size": 512, "patch": 16, "scale": 4},
@@ -39,6 +40,12 @@ FAMILIES = {
                    "image_processor": "LlavaNextImageProcessor", "image_size": 336, "patch": 14, "scale": 1},
     **{name: shape.FAMILY for name, shape in SHAPES.items()},
     **qwen_shapes.FAMILIES,
+    "paligemma": {"architecture": "PaliGemmaForConditionalGeneration", "processor": "PaliGemmaProcessor",
+                  "image_processor": "SiglipImageProcessor", "image_size": 224, "patch": 14, "scale": 1, "text": "gemma"},
+    "paligemma2": {"architecture": "PaliGemmaForConditionalGeneration", "processor": "PaliGemmaProcessor", "type": "paligemma",
+                   "image_processor": "SiglipImageProcessor", "image_size": 224, "patch": 14, "scale": 1, "text": "gemma2"},
+    "gemma3": {"architecture": "Gemma3ForConditionalGeneration", "processor": "Gemma3Processor",
+               "image_processor": "Gemma3ImageProcessor", "image_size": 896, "patch": 14, "scale": 4, "text": "gemma3_text"},
 }
 
 
@@ -57,6 +64,7 @@ def parse():
     text.add_argument("--intermediate", type=int, default=1536)
     text.add_argument("--vocabulary", type=int, default=49280)
     text.add_argument("--context", type=int, default=8192, help="tokens")
+    text.add_argument("--window", type=int, default=1024, help="tokens that most layers see, of Gemma 2 and 3")
     text.add_argument("--tied", action="store_true", help="the head shares the embeddings")
     vision = parser.add_argument_group("vision")
     vision.add_argument("--vision-hidden", type=int, default=768)
@@ -91,10 +99,19 @@ def is_qwen(o):
     return o.family in qwen_shapes.FAMILIES
 
 
+def gemma_text(o):
+    """The kind of Gemma that the family's decoder is; empty: none."""
+    return FAMILIES[o.family].get("text", "")
+
+
+def old_names(o):
+    return is_llava(o) or gemma_text(o)
+
+
 def tower_tensors(o):
     grid = o.image_size // o.patch
     wide, inner = o.vision_hidden, o.vision_intermediate
-    tower = "vision_tower.vision_model." if is_llava(o) else "model.vision_model."
+    tower = "vision_tower.vision_model." if old_names(o) else "model.vision_model."
     yield tower + "embeddings.patch_embedding.weight", (wide, 3, o.patch, o.patch)
     if is_llava(o):
         yield tower + "embeddings.class_embedding", (wide,)
@@ -117,6 +134,14 @@ def tower_tensors(o):
 
 
 def connector_tensors(o):
+    if o.family == "gemma3":
+        yield "multi_modal_projector.mm_input_projection_weight", (o.vision_hidden, o.hidden)
+        yield "multi_modal_projector.mm_soft_emb_norm.weight", (o.vision_hidden,)
+        return
+    if gemma_text(o):
+        yield "multi_modal_projector.linear.weight", (o.hidden, o.vision_hidden)
+        yield "multi_modal_projector.linear.bias", (o.hidden,)
+        return
     if not is_llava(o):
         yield "model.connector.modality_projection.proj.weight", (o.hidden, o.vision_hidden * o.scale**2)
         return
@@ -128,13 +153,19 @@ def connector_tensors(o):
 
 
 def text_tensors(o):
-    text = "language_model.model." if is_llava(o) else "model.text_model."
+    text = "language_model.model." if old_names(o) else "model.text_model."
     queries, keys = o.heads * o.head_dim, o.kv_heads * o.head_dim
     yield text + "embed_tokens.weight", (o.vocabulary, o.hidden)
     for i in range(o.layers):
         layer = f"{text}layers.{i}."
         yield layer + "input_layernorm.weight", (o.hidden,)
         yield layer + "post_attention_layernorm.weight", (o.hidden,)
+        if gemma_text(o) in ("gemma2", "gemma3_text"):
+            yield layer + "pre_feedforward_layernorm.weight", (o.hidden,)
+            yield layer + "post_feedforward_layernorm.weight", (o.hidden,)
+        if gemma_text(o) == "gemma3_text":
+            yield layer + "self_attn.q_norm.weight", (o.head_dim,)
+            yield layer + "self_attn.k_norm.weight", (o.head_dim,)
         yield layer + "self_attn.q_proj.weight", (queries, o.hidden)
         yield layer + "self_attn.k_proj.weight", (keys, o.hidden)
         yield layer + "self_attn.v_proj.weight", (keys, o.hidden)
@@ -144,7 +175,7 @@ def text_tensors(o):
         yield layer + "mlp.down_proj.weight", (o.hidden, o.intermediate)
     yield text + "norm.weight", (o.hidden,)
     if not o.tied:
-        yield ("language_model." if is_llava(o) else "") + "lm_head.weight", (o.vocabulary, o.hidden)
+        yield ("language_model." if old_names(o) else "") + "lm_head.weight", (o.vocabulary, o.hidden)
 
 
 def tensors(o):
@@ -220,6 +251,10 @@ def pinpoints(o):
 
 def family_config(o):
     """What config.json has beside the decoder and the tower."""
+    if o.family == "gemma3":
+        return {"image_token_index": 6, "mm_tokens_per_image": (o.image_size // o.patch // o.scale) ** 2}
+    if gemma_text(o):
+        return {"image_token_index": 4, "projection_dim": o.hidden}
     if not is_llava(o):
         return {"image_token_id": 4, "scale_factor": o.scale}
     more = {"image_grid_pinpoints": pinpoints(o)} if o.family == "llava_next" else {}
@@ -240,6 +275,17 @@ def write_shape(o, folder):
     write_json(folder / "tokenizer_config.json", tokens | getattr(shape, "TOKENS", {}))
 
 
+def text_config(o):
+    config = {
+        "attention_bias": False, "bos_token_id": 1, "eos_token_id": 5, "head_dim": o.head_dim, "hidden_size": o.hidden,
+        "intermediate_size": o.intermediate, "max_position_embeddings": o.context, "model_type": gemma_text(o) or "llama",
+        "num_attention_heads": o.heads, "num_hidden_layers": o.layers, "num_key_value_heads": o.kv_heads, "pad_token_id": 2,
+        "rms_norm_eps": 1e-5, "rope_theta": 100000.0, "tie_word_embeddings": o.tied, "vocab_size": o.vocabulary}
+    if gemma_text(o) in ("gemma2", "gemma3_text"):
+        return config | {"query_pre_attn_scalar": o.head_dim, "sliding_window": o.window}
+    return config if gemma_text(o) else config | {"hidden_act": "silu", "mlp_bias": False}
+
+
 def write_config(o, folder):
     if is_qwen(o):
         write_json(folder / "config.json", qwen_shapes.config(o))
@@ -248,18 +294,14 @@ def write_config(o, folder):
         return
     family = FAMILIES[o.family]
     vision_type = {"smolvlm": "smolvlm_vision", "idefics3": "idefics3_vision"}.get(o.family, "clip_vision_model")
+    vision_type = "siglip_vision_model" if gemma_text(o) else vision_type
     write_json(folder / "config.json", {
         "architectures": [family["architecture"]],
         "dtype": o.dtype,
-        "model_type": o.family,
+        "model_type": family.get("type", o.family),
         "pad_token_id": 2,
         **family_config(o),
-        "text_config": {
-            "attention_bias": False, "bos_token_id": 1, "eos_token_id": 5, "head_dim": o.head_dim, "hidden_act": "silu",
-            "hidden_size": o.hidden, "intermediate_size": o.intermediate, "max_position_embeddings": o.context,
-            "mlp_bias": False, "model_type": "llama", "num_attention_heads": o.heads, "num_hidden_layers": o.layers,
-            "num_key_value_heads": o.kv_heads, "pad_token_id": 2, "rms_norm_eps": 1e-5, "rope_theta": 100000.0,
-            "tie_word_embeddings": o.tied, "vocab_size": o.vocabulary},
+        "text_config": text_config(o),
         "tie_word_embeddings": o.tied,
         "vision_config": {
             "hidden_act": "quick_gelu" if is_llava(o) else "gelu_pytorch_tanh", "hidden_size": o.vision_hidden,
@@ -269,7 +311,9 @@ def write_config(o, folder):
     settings = {"do_normalize": True, "do_rescale": True, "do_resize": True, "image_mean": [0.5] * 3, "image_std": [0.5] * 3,
                 "rescale_factor": 1 / 255, "image_processor_type": family["image_processor"],
                 "processor_class": family["processor"]}
-    if is_llava(o):
+    if gemma_text(o):
+        settings |= {"size": {"height": o.image_size, "width": o.image_size}, "resample": 2 if o.family == "gemma3" else 3}
+    elif is_llava(o):
         settings |= {"size": {"shortest_edge": o.image_size}, "resample": 3, "do_center_crop": True,
                      "crop_size": {"height": o.image_size, "width": o.image_size}}
         if o.family == "llava_next":
@@ -290,6 +334,10 @@ def main():
         shutil.copyfile(DEMO / name, o.folder / name)
     write = write_shape if o.family in SHAPES else write_config
     write(o, o.folder)
+    if o.family == "gemma3":  # the demo's template writes <image>
+        names = json.loads((DEMO / "tokenizer_config.json").read_text())
+        write_json(o.folder / "tokenizer_config.json", names | {
+            "boi_token": "<image>", "image_token": "<global-img>", "eoi_token": "<fake_token_around_image>"})
     parameters = write_weights(o, o.folder / "model.safetensors")
     print(f"{o.folder}: {o.family}, {parameters / 1e6:.1f} M parameters in {o.dtype}, seed {o.seed}")
 

@@ -60,13 +60,15 @@ mx::array with_layer_features(mx::array&& x,
 }  // namespace
 
 Heads DecoderConfig::shape() const {
-  return {heads, kv_heads, head_dim, 1.0F / std::sqrt(static_cast<float>(head_dim))};
+  const float scale = 1.0F / std::sqrt(static_cast<float>(head_dim));
+  return {heads, kv_heads, head_dim, attention_scale > 0 ? attention_scale : scale, attention_cap};
 }
 
 Decoder::Norm Decoder::take_norm(Weights& weights,
                                  const DecoderConfig& config,
                                  const std::string& name) {
-  Norm norm{weights.take(name + ".weight", {config.hidden_size}), std::nullopt};
+  Norm norm{take_rms_norm(weights, name + ".weight", config.hidden_size, config.norms_less_one),
+            std::nullopt};
   if (config.layer_norm) {
     norm.bias = weights.take(name + ".bias", {config.hidden_size});
   }
@@ -93,20 +95,32 @@ Decoder::Layer Decoder::take_layer(Weights& weights,
                        weights, whole, std::accumulate(rows.begin(), rows.end(), 0), width, bias)
                  : take_stacked(weights, parts, rows, width, bias);
   };
+  const auto norm = [&](const std::string& part, int size) {
+    return take_rms_norm(weights, part + ".weight", size, config.norms_less_one);
+  };
   Layer layer{take_norm(weights, config, name + "input_layernorm"),
               stacked(attention + "qkv_proj", qkv, qkv_rows, config.qkv_bias),
               std::nullopt,
               take_linear(weights, attention + "o_proj", width, q, config.out_bias),
               std::nullopt,
+              std::nullopt,
               config.gated ? stacked(mlp + "gate_up_proj", gate_up, gate_up_rows, config.mlp_bias)
                            : take_linear(weights, mlp + "up_proj", inner, width, config.mlp_bias),
-              take_linear(weights, mlp + "down_proj", width, inner, config.mlp_bias)};
+              take_linear(weights, mlp + "down_proj", width, inner, config.mlp_bias),
+              std::nullopt};
   if (!config.parallel) {
-    layer.norm2 = take_norm(weights, config, name + "post_attention_layernorm");
+    layer.norm2 = take_norm(
+        weights,
+        config,
+        name + (config.norms_behind ? "pre_feedforward_layernorm" : "post_attention_layernorm"));
+  }
+  if (config.norms_behind) {
+    layer.norm1_behind = norm(name + "post_attention_layernorm", width);
+    layer.norm2_behind = norm(name + "post_feedforward_layernorm", width);
   }
   if (config.head_norms) {
-    layer.head_norms = HeadNorms{weights.take(attention + "q_norm.weight", {config.head_dim}),
-                                 weights.take(attention + "k_norm.weight", {config.head_dim})};
+    layer.head_norms = HeadNorms{norm(attention + "q_norm", config.head_dim),
+                                 norm(attention + "k_norm", config.head_dim)};
   }
   return layer;
 }
@@ -115,6 +129,7 @@ Decoder::Decoder(const DecoderConfig& config, Weights& weights, Ops ops, const D
     : config_(config),
       ops_(ops),
       rope_(config.rope),
+      window_rope_(config.window_rope.value_or(config.rope)),
       embeddings_(weights.take(names.body + "embed_tokens.weight",
                                {config_.vocabulary, config_.hidden_size})),
       norm_(take_norm(weights, config_, names.body + "norm")),
@@ -129,7 +144,11 @@ Decoder::Decoder(const DecoderConfig& config, Weights& weights, Ops ops, const D
 }
 
 mx::array Decoder::embed(const std::vector<int>& ids) const {
-  return mx::take(embeddings_, mx::array(ids.data(), {static_cast<int>(ids.size())}, mx::int32), 0);
+  const mx::array rows =
+      mx::take(embeddings_, mx::array(ids.data(), {static_cast<int>(ids.size())}, mx::int32), 0);
+  return config_.embedding_scale == 1.0F
+             ? rows
+             : mx::multiply(rows, mx::array(config_.embedding_scale, rows.dtype()));
 }
 
 mx::array Decoder::normed(const mx::array& x, const Norm& norm) const {
@@ -148,7 +167,21 @@ mx::array Decoder::attend(const mx::array& h,
     qkv = ops_.head_norms(
         qkv, config_.shape(), layer.head_norms->queries, layer.head_norms->keys, config_.norm_eps);
   }
-  return ops_.decoder_attention(std::move(qkv), config_.shape(), pass, cache, index, rope_);
+  const Reach reach = config_.reach_of(index);
+  const Rope& rope = reach.window > 0 ? window_rope_ : rope_;
+  return ops_.decoder_attention(std::move(qkv), config_.shape(), pass, cache, index, rope, reach);
+}
+
+/// x and `linear` of h, which is normalised where there is a norm. Consumes x.
+mx::array Decoder::add_half(mx::array&& x,
+                            const mx::array& h,
+                            const Linear& linear,
+                            const std::optional<mx::array>& norm) const {
+  if (!norm) {
+    return ops_.linear(h, linear.weight, linear.bias, std::move(x));
+  }
+  const mx::array added = ops_.linear(h, linear.weight, linear.bias);
+  return mx::add(ops_.rms_norm(added, *norm, config_.norm_eps), x);
 }
 
 /// Consumes the residual. `h`: normalised.
@@ -156,7 +189,7 @@ mx::array Decoder::mlp(const mx::array& h, mx::array&& residual, const Layer& la
   mx::array inner = ops_.linear(h, layer.gate_up.weight, layer.gate_up.bias);
   inner = config_.gated ? ops_.gated(inner, config_.activation)
                         : ops_.activate(std::move(inner), config_.activation);
-  return ops_.linear(inner, layer.down.weight, layer.down.bias, std::move(residual));
+  return add_half(std::move(residual), inner, layer.down, layer.norm2_behind);
 }
 
 mx::array Decoder::forward(mx::array&& input,
@@ -184,7 +217,7 @@ mx::array Decoder::forward(mx::array&& input,
         kept = &wanted;
       }
     }
-    x = ops_.linear(mixed, layer.out.weight, layer.out.bias, std::move(x));
+    x = add_half(std::move(x), mixed, layer.out, layer.norm1_behind);
     x = guard.watch(x);
     if (layer.norm2) {
       h = normed(x, *layer.norm2);

@@ -35,6 +35,10 @@ Linear take_stacked(Weights& weights,
   return linear;
 }
 
+mx::array take_rms_norm(Weights& weights, const std::string& name, int width, bool less_one) {
+  return less_one ? weights.take_raised(name, {width}, 1.0F) : weights.take(name, {width});
+}
+
 LayerNorm take_layer_norm(Weights& weights, const std::string& name, int width) {
   return {weights.take(name + ".weight", {width}), weights.take(name + ".bias", {width})};
 }

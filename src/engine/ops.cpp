@@ -97,11 +97,12 @@ mx::array Ops::decoder_attention(mx::array&& qkv,
                                  const std::shared_ptr<const Pass>& pass,
                                  KvCache& cache,
                                  int layer,
-                                 const Rope& rope) const {
+                                 const Rope& rope,
+                                 const Reach& reach) const {
   if (kernels_) {
-    return cpu::decoder_attention(std::move(qkv), heads, pass, cache, layer, rope);
+    return cpu::decoder_attention(std::move(qkv), heads, pass, cache, layer, rope, reach);
   }
-  return portable_decoder_attention(qkv, heads, *pass, cache, layer, rope);
+  return portable_decoder_attention(qkv, heads, *pass, cache, layer, rope, reach);
 }
 
 mx::array Ops::tile_attention(mx::array&& qkv,

@@ -19,14 +19,13 @@ struct PassLayout {
   std::optional<mx::array> gather;  // [R * L]: packed token of each padded place, where padded
   std::optional<mx::array> unpack;  // [T]: padded place of each packed token, where padded
   std::optional<mx::array> mask;    // [R, 1, L, P + S], added to the scores; where rows differ
+  mutable std::optional<mx::array>
+      window_mask;  // the same within a window; made by its first layer
   int row_count = 0;
   int length = 0;                    // L
   int span = 0;                      // S
   std::optional<mx::array> is_long;  // [T, 1, 1]: rotated by the long factors; where some are
   bool all_long = false;
-
-  /// MLX's name for the mask of rows that are all alike: the last query sees every key.
-  std::string mask_mode() const { return mask || length == 1 ? "" : "causal"; }
 };
 
 namespace {
@@ -53,15 +52,16 @@ bool rows_alike(const Pass& pass) {
 
 /// Added to the scores, and of their dtype: of a mask of booleans MLX makes one of numbers for
 /// each head in each layer, twice as large as the scores that its GPU kernels do not hold.
-mx::array make_mask(const Pass& pass, int length, int span, mx::Dtype dtype) {
+mx::array make_mask(const Pass& pass, int length, int span, const Reach& reach, mx::Dtype dtype) {
   std::vector<char> seen;
   int packed = 0;
   for (const Segment& segment : pass.segments) {
     for (int i = 0; i < length; ++i) {
       const int token = std::min(i, segment.count - 1);  // padding repeats the last token
       const int visible = pass.visible(segment, token, packed + token);
+      const int first = pass.first_visible(segment, token, packed + token, reach);
       for (int key = 0; key < pass.prefix + span; ++key) {
-        seen.push_back(key - pass.prefix < visible ? 1 : 0);
+        seen.push_back(key >= first && key - pass.prefix < visible ? 1 : 0);
       }
     }
     packed += segment.count;
@@ -84,9 +84,12 @@ void mark_long(PassLayout& layout, const Pass& pass, const Rope& rope) {
   }
 }
 
+/// `rope`: the first layer's; where layers differ in it, no token has positions or factors of its
+/// own. `named`: a mask that MLX knows by name need not be made.
 std::shared_ptr<const PassLayout> make_layout(const Pass& pass,
                                               const KvCache& cache,
-                                              const Rope& rope) {
+                                              const Rope& rope,
+                                              bool named) {
   std::vector<int> positions;
   std::vector<int> slots;
   std::vector<int> rows;
@@ -117,8 +120,8 @@ std::shared_ptr<const PassLayout> make_layout(const Pass& pass,
     packed += segment.count;
     place += length;
   }
-  auto layout = std::make_shared<PassLayout>(PassLayout{
-      int_array(positions), {}, int_array(slots), {}, {}, {}, {}, 0, length, span, {}, false});
+  auto layout = std::make_shared<PassLayout>(
+      PassLayout{int_array(positions), {}, int_array(slots), {}, {}, {}, {}, {}, 0, length, span});
   if (const auto angles = rope.angles(pass)) {
     layout->angles = float_array(*angles, rope.dim());
   }
@@ -131,10 +134,47 @@ std::shared_ptr<const PassLayout> make_layout(const Pass& pass,
     layout->gather = int_array(gather);
     layout->unpack = int_array(unpack);
   }
-  if (!rows_alike(pass)) {
-    layout->mask = make_mask(pass, length, span, cache.shape().dtype);
+  if (!rows_alike(pass) || (!named && length > 1)) {
+    layout->mask = make_mask(pass, length, span, Reach(), cache.shape().dtype);
   }
   return layout;
+}
+
+/// Added to the scores; none where every query sees every key, or MLX knows the mask by name.
+const std::optional<mx::array>& mask_of(const PassLayout& layout,
+                                        const Pass& pass,
+                                        const Reach& reach,
+                                        mx::Dtype dtype) {
+  if (reach.window == 0 || reach.window >= pass.reach()) {
+    return layout.mask;
+  }
+  if (!layout.window_mask) {
+    layout.window_mask = make_mask(pass, layout.length, layout.span, reach, dtype);
+  }
+  return layout.window_mask;
+}
+
+/// Attention whose scores are capped, which MLX has no kernel for.
+/// Shapes: q [R, H, L, D], keys and values [R, Hkv, S, D] -> [R, H, L, D].
+mx::array capped_attention(const mx::array& q,
+                           const mx::array& keys,
+                           const mx::array& values,
+                           const Heads& heads,
+                           const std::optional<mx::array>& mask) {
+  const int rows = q.shape(0);
+  const int length = q.shape(2);
+  const mx::array factor(heads.scale / heads.cap, q.dtype());
+  const mx::array cap(heads.cap, q.dtype());
+  const mx::array grouped =
+      mx::reshape(q, {rows, heads.kv, heads.query / heads.kv, length, heads.dim});
+  mx::array scores =
+      mx::matmul(mx::multiply(grouped, factor), mx::swapaxes(mx::expand_dims(keys, 2), -1, -2));
+  scores = mx::multiply(mx::tanh(scores), cap);
+  if (mask) {
+    scores = mx::add(scores, mx::expand_dims(*mask, 2));
+  }
+  const mx::array out = mx::matmul(mx::softmax(scores, -1, true), mx::expand_dims(values, 2));
+  return mx::reshape(out, {rows, heads.query, length, heads.dim});
 }
 
 /// Columns [from, from + heads * dim) as [T, heads, dim].
@@ -276,9 +316,10 @@ mx::array portable_decoder_attention(const mx::array& qkv,
                                      const Pass& pass,
                                      KvCache& cache,
                                      int layer_index,
-                                     const Rope& rope) {
+                                     const Rope& rope,
+                                     const Reach& reach) {
   if (pass.layout == nullptr) {
-    pass.layout = make_layout(pass, cache, rope);
+    pass.layout = make_layout(pass, cache, rope, heads.cap == 0);
   }
   const PassLayout& layout = *pass.layout;
   mx::array q = rotate(columns(qkv, 0, heads.query, heads.dim), layout, rope);
@@ -295,8 +336,12 @@ mx::array portable_decoder_attention(const mx::array& qkv,
                     {0, 2, 1, 3});
   const mx::array keys = cached(*layer.keys, layer.prefix_keys, layout, cache);
   const mx::array values = cached(*layer.values, layer.prefix_values, layout, cache);
-  mx::array out = mx::fast::scaled_dot_product_attention(
-      q, keys, values, heads.scale, layout.mask_mode(), layout.mask);
+  const auto& mask = mask_of(layout, pass, reach, cache.shape().dtype);
+  // MLX's name for rows that are all alike: the last query sees every key.
+  const std::string mode = mask || layout.length == 1 ? "" : "causal";
+  mx::array out = heads.cap > 0 ? capped_attention(q, keys, values, heads, mask)
+                                : mx::fast::scaled_dot_product_attention(
+                                      q, keys, values, heads.scale, mode, mask);
   out = mx::reshape(mx::transpose(out, {0, 2, 1, 3}),
                     {layout.row_count * layout.length, heads.query * heads.dim});
   return layout.unpack ? mx::take(out, *layout.unpack, 0) : out;
@@ -322,6 +367,9 @@ mx::array portable_tile_attention(const mx::array& qkv,
 }
 
 bool fused_attention(mx::Dtype dtype, const Heads& heads, int queries, bool masked) {
+  if (heads.cap > 0) {
+    return false;
+  }
   const auto zeros = [&](int count) { return mx::zeros({1, count, queries, heads.dim}, dtype); };
   const auto mask =
       masked ? std::optional(mx::zeros({1, 1, queries, queries}, dtype)) : std::nullopt;

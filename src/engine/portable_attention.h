@@ -11,7 +11,8 @@ mx::array portable_decoder_attention(const mx::array& qkv,
                                      const Pass& pass,
                                      KvCache& cache,
                                      int layer,
-                                     const Rope& rope);
+                                     const Rope& rope,
+                                     const Reach& reach);
 
 /// Ops::tile_attention by MLX's own operations.
 mx::array portable_tile_attention(const mx::array& qkv,

@@ -363,17 +363,27 @@ mx::array Weights::take_convolution(const std::string& name, const mx::Shape& sh
   if (!fits || (stored == shape && !checkpoint_.written_by_mlx())) {
     return take(name, shape);
   }
-  mx::array weight = take(name, stored);
-  // Moved back at once: what is lazy would keep both.
+  const mx::array weight = take(name, stored);
   std::vector<int> axes{0, static_cast<int>(shape.size()) - 1};
   for (int i = 1; i + 1 < static_cast<int>(shape.size()); ++i) {
     axes.push_back(i);
   }
-  weight = mx::contiguous(mx::transpose(weight, axes));
+  return settled(mx::contiguous(mx::transpose(weight, axes)));
+}
+
+mx::array Weights::settled(mx::array&& array) const {
   if (mode_ == Mode::kRead) {
-    mx::eval(weight);
+    mx::eval(array);
   }
-  return weight;
+  return std::move(array);
+}
+
+mx::array Weights::take_raised(const std::string& name, const mx::Shape& shape, float by) {
+  return settled(mx::add(take(name, shape), mx::array(by, dtype_)));
+}
+
+mx::array Weights::take_transposed(const std::string& name, const mx::Shape& shape) {
+  return settled(mx::contiguous(mx::transpose(take(name, {shape[1], shape[0]}))));
 }
 
 void Weights::leave_out(const std::string& prefix) {

@@ -62,6 +62,9 @@ Json to_json(const Geometry& geometry) {
   if (!geometry.prefills_in_chunks) {
     json["prefills_in_chunks"] = false;
   }
+  if (geometry.block_tokens > 0) {
+    json["block_tokens"] = geometry.block_tokens;
+  }
   return json;
 }
 
@@ -91,6 +94,7 @@ Geometry geometry_from_json(const Json& json) {
   geometry.context_tokens = fields.unsigned32("context_tokens");
   geometry.shares_prefix = fields.flag("shares_prefix", true);
   geometry.prefills_in_chunks = fields.flag("prefills_in_chunks", true);
+  geometry.block_tokens = fields.unsigned32("block_tokens", 0);
   for (const Json& cost : fields.array("pictures")) {
     geometry.pictures.push_back(picture_cost_from_json(cost));
   }

@@ -212,9 +212,13 @@ class PhaseBuilder {
   PhasePlan plan_;
 };
 
-std::uint64_t chunked(const Workload& workload, std::uint64_t fresh) {
-  return workload.prefill_chunk == 0 ? fresh
-                                     : std::min<std::uint64_t>(fresh, workload.prefill_chunk);
+/// Of `fresh` new tokens, those of the longest pass.
+std::uint64_t chunked(const Inputs& in, std::uint64_t fresh) {
+  if (in.workload.prefill_chunk == 0 || !in.geometry.prefills_in_chunks) {
+    return fresh;
+  }
+  const std::uint64_t beyond = in.geometry.block_tokens > 0 ? in.geometry.block_tokens - 1 : 0;
+  return std::min(fresh, in.workload.prefill_chunk + beyond);
 }
 
 PhasePlan load_phase(const Inputs& in) {
@@ -277,7 +281,7 @@ PhasePlan prefix_stage(const Inputs& in) {
   phase.add_pictures(false, in.workload.decode_ahead);
   phase.add_features();
   phase.add_prefix_kv();
-  phase.add_forward(chunked(in.workload, in.tokens.prefix), in.tokens.prefix, in.tokens.prefix, 1);
+  phase.add_forward(chunked(in, in.tokens.prefix), in.tokens.prefix, in.tokens.prefix, 1);
   return phase.take();
 }
 
@@ -292,10 +296,8 @@ PhasePlan question_stage(const Inputs& in) {
     phase.add_features();
     longest += tokens.prefix;
   }
-  phase.add_forward(chunked(in.workload, longest * tokens.batch),
-                    longest,
-                    tokens.prefix + tokens.question,
-                    tokens.batch);
+  phase.add_forward(
+      chunked(in, longest * tokens.batch), longest, tokens.prefix + tokens.question, tokens.batch);
   phase.add_logits();
   return phase.take();
 }

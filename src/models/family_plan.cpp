@@ -64,15 +64,24 @@ std::uint64_t unfused_scores(std::uint64_t heads, std::uint64_t item) {
   return (engine::on_gpu() ? 1 : 2) * heads * item;
 }
 
-/// The CPU kernels hold one head's block of scores.
+/// The masks that MLX does not know by name, each as numbers and, while it is made, as booleans.
+std::uint64_t masks(const engine::DecoderConfig& text, std::uint64_t item) {
+  const bool windows =
+      std::find(text.windowed.begin(), text.windowed.end(), true) != text.windowed.end();
+  return ((text.blocks ? 1U : 0U) + (windows ? 1U : 0U)) * item +
+         (text.blocks || windows ? 1U : 0U);
+}
+
+/// The CPU kernels hold one head's block of scores, and no mask.
 Bytes scores_per_token_pair(const engine::DecoderConfig& text, const Computing& computing) {
   if (computing.kernels) {
     return Bytes(sizeof(float));
   }
+  const std::uint64_t item = mx::size_of(computing.dtype);
   if (engine::fused_attention(computing.dtype, text.shape(), kPrefillQueries, true)) {
-    return Bytes();
+    return Bytes(masks(text, item));
   }
-  return Bytes(unfused_scores(wide(text.heads), mx::size_of(computing.dtype)));
+  return Bytes(masks(text, item) + unfused_scores(wide(text.heads), item));
 }
 
 /// What a pass of `queries` new tokens a row copies of each cached token of each row for its query

@@ -8,9 +8,12 @@
 #include "base/errors.h"
 #include "base/spelling.h"
 #include "family_model.h"
+#include "gemma3.h"
+#include "gemma_parts.h"
 #include "internvl.h"
 #include "llava.h"
 #include "moondream.h"
+#include "paligemma.h"
 #include "phi3_v.h"
 #include "qwen_vl.h"
 #include "smolvlm.h"
@@ -18,7 +21,7 @@
 namespace headroom::models {
 namespace {
 
-constexpr std::array<Family, 11> kFamilies = {{
+constexpr std::array<Family, 13> kFamilies = {{
     {"smolvlm", "SmolVLMProcessor", &open_smolvlm, &smolvlm_name},
     {"idefics3", "Idefics3Processor", &open_smolvlm, &smolvlm_name},
     {"llava", "LlavaProcessor", &open_llava, &llava_name},
@@ -30,6 +33,8 @@ constexpr std::array<Family, 11> kFamilies = {{
     {"qwen2_vl", "Qwen2VLProcessor", &open_qwen_vl, &qwen_vl_name},
     {"qwen2_5_vl", "Qwen2_5_VLProcessor", &open_qwen_vl, &qwen_vl_name},
     {"qwen3_vl", "Qwen3VLProcessor", &open_qwen_vl, &qwen_vl_name},
+    {"paligemma", "PaliGemmaProcessor", &open_paligemma, &gemma_name},
+    {"gemma3", "Gemma3Processor", &open_gemma3, &gemma_name},
 }};
 
 /// What converters call a family beside its own name.

@@ -42,35 +42,6 @@ const TextKind& kind_of(ConfigTable& table, std::initializer_list<std::string_vi
       kKinds.begin(), kKinds.end(), [&name](const TextKind& kind) { return kind.name == name; });
 }
 
-/// "rope_parameters", or "rope_scaling" as it was called before.
-void read_rope_table(ConfigTable& table, const char* key, engine::RopeConfig& rope) {
-  if (!table.has(key)) {
-    return;
-  }
-  ConfigTable inner = table.table(key);
-  rope.theta = inner.number_or("rope_theta", rope.theta);
-  inner.only("partial_rotary_factor", 1.0);
-  const std::string older = inner.text_or("type", "default");
-  const std::string kind = inner.text_or("rope_type", older);
-  if (kind == "linear") {
-    rope.kind = engine::RopeKind::kLinear;
-    rope.factor = inner.number_or("factor", 1.0F);
-  } else if (kind == "llama3") {
-    rope.kind = engine::RopeKind::kLlama3;
-    rope.factor = inner.number_or("factor", 1.0F);
-    rope.low_freq_factor = inner.number_or("low_freq_factor", rope.low_freq_factor);
-    rope.high_freq_factor = inner.number_or("high_freq_factor", rope.high_freq_factor);
-    rope.original_context =
-        inner.size_or("original_max_position_embeddings", rope.original_context);
-  } else if (kind != "default") {
-    inner.fail("rope_type",
-               fmt::format("is \"{}\"; default, linear and llama3 are supported", kind));
-  }
-  for (const std::string& other : inner.leftovers()) {
-    table.fail(key, fmt::format("holds keys of another scheme ({})", other));
-  }
-}
-
 /// Attention that reaches back so far only is as attention to all until a sequence is longer:
 /// longer ones are not taken.
 void read_window(ConfigTable& table,
@@ -153,6 +124,36 @@ void read_flags(ConfigTable& table, const TextKind& kind, engine::DecoderConfig&
                 "return_dict"});
 }
 
+}  // namespace
+
+void read_rope_table(ConfigTable& table, const char* key, engine::RopeConfig& rope) {
+  if (!table.has(key)) {
+    return;
+  }
+  ConfigTable inner = table.table(key);
+  rope.theta = inner.number_or("rope_theta", rope.theta);
+  inner.only("partial_rotary_factor", 1.0);
+  const std::string older = inner.text_or("type", "default");
+  const std::string kind = inner.text_or("rope_type", older);
+  if (kind == "linear") {
+    rope.kind = engine::RopeKind::kLinear;
+    rope.factor = inner.number_or("factor", 1.0F);
+  } else if (kind == "llama3") {
+    rope.kind = engine::RopeKind::kLlama3;
+    rope.factor = inner.number_or("factor", 1.0F);
+    rope.low_freq_factor = inner.number_or("low_freq_factor", rope.low_freq_factor);
+    rope.high_freq_factor = inner.number_or("high_freq_factor", rope.high_freq_factor);
+    rope.original_context =
+        inner.size_or("original_max_position_embeddings", rope.original_context);
+  } else if (kind != "default") {
+    inner.fail("rope_type",
+               fmt::format("is \"{}\"; default, linear and llama3 are supported", kind));
+  }
+  for (const std::string& other : inner.leftovers()) {
+    table.fail(key, fmt::format("holds keys of another scheme ({})", other));
+  }
+}
+
 void check_sizes(const ConfigTable& table, const engine::DecoderConfig& text) {
   if (text.heads % text.kv_heads != 0) {
     table.fail(
@@ -163,8 +164,6 @@ void check_sizes(const ConfigTable& table, const engine::DecoderConfig& text) {
     table.fail("head_dim", fmt::format("is {}; an even number is wanted", text.head_dim));
   }
 }
-
-}  // namespace
 
 engine::DecoderConfig read_text_config(ConfigTable table,
                                        std::initializer_list<std::string_view> kinds,

@@ -117,4 +117,20 @@ int layers_for(const ConfigTable& table, const char* key, int index, int layers)
   return used;
 }
 
+engine::VisionConfig read_siglip(ConfigTable& table,
+                                 const engine::VisionConfig& absent,
+                                 std::vector<std::string>& notices) {
+  if (!table.has("vision_config")) {
+    return absent;
+  }
+  ConfigTable inner = table.table("vision_config");
+  const std::string kind = inner.text_or("model_type", "siglip_vision_model");
+  if (kind != "siglip_vision_model") {
+    inner.fail("model_type", fmt::format("is \"{}\"; siglip_vision_model is supported", kind));
+  }
+  engine::VisionConfig vision = siglip_vision();
+  read_vision_config(std::move(inner), vision, notices);
+  return vision;
+}
+
 }  // namespace headroom::models

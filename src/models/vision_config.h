@@ -23,6 +23,12 @@ int layers_for(const ConfigTable& table, const char* key, int index, int layers)
 engine::VisionConfig siglip_vision();
 engine::VisionConfig clip_vision();
 
+/// A family's "vision_config" with a SigLIP in it; `absent`: what one has that names none.
+/// Throws: as read_vision_config, and for a tower of another kind.
+engine::VisionConfig read_siglip(ConfigTable& table,
+                                 const engine::VisionConfig& absent,
+                                 std::vector<std::string>& notices);
+
 /// An activation by its name in Transformers.
 /// Throws: UsageError("E-CONFIG") with the names that are known.
 engine::Activation read_activation(ConfigTable& table, const char* key, const char* otherwise);

@@ -1,4 +1,4 @@
-// Tokens that see later ones: blocks stay whole, and both attentions see what they may.
+// What a token sees: blocks stay whole, windows end, and both attentions see what they may.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -76,8 +76,8 @@ class BlockAttention : public ::testing::Test {
       pass->prefix = cache.prefix();
       pass->tokens.assign(tokens.begin() + from, tokens.begin() + end);
       const mx::array qkv(values_.data() + from * kWidth, {end - from, kWidth}, mx::float32);
-      const mx::array out = mx::contiguous(
-          ops.decoder_attention(mx::array(qkv), {1, 1, kDim, 0.35F}, pass, cache, 0, rope));
+      const mx::array out = mx::contiguous(ops.decoder_attention(
+          mx::array(qkv), {1, 1, kDim, 0.35F, cap_}, pass, cache, 0, rope, reach_));
       auto arrays = cache.arrays();
       arrays.push_back(out);
       mx::eval(arrays);
@@ -97,10 +97,16 @@ class BlockAttention : public ::testing::Test {
     std::vector<double> all;
     const auto tokens = prompt();
     for (int i = 0; i < 10; ++i) {
-      const int seen = std::max(i + 1, static_cast<int>(tokens[static_cast<std::size_t>(i)].sees));
+      const int block = tokens[static_cast<std::size_t>(i)].sees;
+      const int seen = std::max(i + 1, block);
+      const bool cut = reach_.window > 0 && !(reach_.whole_blocks && block > 0);
       std::vector<double> weights;
       double sum = 0;
       for (int j = 0; j < seen; ++j) {
+        if (cut && j <= i - reach_.window) {
+          weights.push_back(0);
+          continue;
+        }
         double score = 0;
         for (int d = 0; d < kDim / 2; ++d) {
           const double angle = (i - j) * std::pow(10000.0, -2.0 * d / kDim);
@@ -110,7 +116,8 @@ class BlockAttention : public ::testing::Test {
           score += (q(d) * k(d) + q(e) * k(e)) * std::cos(angle) +
                    (q(d) * k(e) - q(e) * k(d)) * std::sin(angle);
         }
-        weights.push_back(std::exp(score * 0.35));
+        score *= 0.35;
+        weights.push_back(std::exp(cap_ > 0 ? cap_ * std::tanh(score / cap_) : score));
         sum += weights.back();
       }
       for (int d = 0; d < kDim; ++d) {
@@ -128,6 +135,24 @@ class BlockAttention : public ::testing::Test {
     return static_cast<std::size_t>(token * kWidth + column);
   }
 
+  /// Both paths, in one pass, in chunks and behind a prefix.
+  void expect_reference() {
+    const auto wanted = reference();
+    for (const auto path : {Ops::Path::kBest, Ops::Path::kPortable}) {
+      const Ops ops(mx::float32, path);
+      for (const std::vector<int>& ends :
+           {std::vector<int>{10}, {2, 6, 10}, {6, 7, 10}, {1, 6, 7, 8, 9, 10}}) {
+        for (const bool shared : {false, true}) {
+          const auto ours = attend(ops, ends, shared);
+          ASSERT_EQ(ours.size(), wanted.size());
+          for (std::size_t i = 0; i < wanted.size(); ++i) {
+            ASSERT_NEAR(ours[i], wanted[i], 1e-5) << "element " << i << ", shared " << shared;
+          }
+        }
+      }
+    }
+  }
+
   void SetUp() override {
     std::mt19937 generator(20261129);
     std::normal_distribution<float> normal;
@@ -137,23 +162,30 @@ class BlockAttention : public ::testing::Test {
   }
 
   std::vector<float> values_ = std::vector<float>(10UL * kWidth);
+  Reach reach_;
+  float cap_ = 0;
 };
 
-TEST_F(BlockAttention, SeesTheWholeBlockInOnePassInChunksAndBehindAPrefix) {
-  const auto wanted = reference();
-  for (const auto path : {Ops::Path::kBest, Ops::Path::kPortable}) {
-    const Ops ops(mx::float32, path);
-    for (const std::vector<int>& ends :
-         {std::vector<int>{10}, {2, 6, 10}, {6, 7, 10}, {1, 6, 7, 8, 9, 10}}) {
-      for (const bool shared : {false, true}) {
-        const auto ours = attend(ops, ends, shared);
-        ASSERT_EQ(ours.size(), wanted.size());
-        for (std::size_t i = 0; i < wanted.size(); ++i) {
-          ASSERT_NEAR(ours[i], wanted[i], 1e-5) << "element " << i << ", shared " << shared;
-        }
-      }
-    }
+TEST_F(BlockAttention, SeesTheWholeBlockInOnePassInChunksAndBehindAPrefix) { expect_reference(); }
+
+TEST_F(BlockAttention, SeesNoFartherBackThanItsWindow) {
+  for (const int window : {1, 3, 5, 9, 10, 40}) {
+    reach_ = {window, false};
+    SCOPED_TRACE(window);
+    expect_reference();
   }
+}
+
+TEST_F(BlockAttention, SeesBeyondItsWindowInAWholeBlock) {
+  reach_ = {2, true};
+  expect_reference();
+}
+
+TEST_F(BlockAttention, CapsScoresWithAndWithoutAWindow) {
+  cap_ = 0.5F;
+  expect_reference();
+  reach_ = {3, false};
+  expect_reference();
 }
 
 }  // namespace

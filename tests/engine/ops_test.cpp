@@ -141,8 +141,12 @@ const std::vector<Scene>& scenes() {
 /// Fills prefix and rows by passes, and gives each pass's output.
 class SceneTest : public OpsTest {
  protected:
-  std::vector<mx::array> run(const Ops& ops, const KvShape& shape, const Scene& scene) {
-    const Heads heads{2 * shape.kv_heads, shape.kv_heads, shape.head_dim, 0.25F};
+  std::vector<mx::array> run(const Ops& ops,
+                             const KvShape& shape,
+                             const Scene& scene,
+                             const Reach& reach = {},
+                             float cap = 0) {
+    const Heads heads{2 * shape.kv_heads, shape.kv_heads, shape.head_dim, 0.25F, cap};
     const Rope rope(shape.head_dim, 10000.0F);
     generator_.seed(20261125);
     KvCache cache(shape);
@@ -152,7 +156,7 @@ class SceneTest : public OpsTest {
       now->segments = std::move(segments);
       now->prefix = cache.prefix();
       outputs.push_back(ops.decoder_attention(
-          random({now->count(), 2 * heads.query * heads.dim}), heads, now, cache, 0, rope));
+          random({now->count(), 2 * heads.query * heads.dim}), heads, now, cache, 0, rope, reach));
       std::vector<mx::array> all = cache.arrays();
       all.push_back(outputs.back());
       mx::eval(all);
@@ -186,6 +190,23 @@ TEST_F(SceneTest, DecoderAttentionOverPrefixRowsAndPositions) {
   const KvShape shape{1, 2, 16, mx::float32};
   for (const Scene& scene : scenes()) {
     expect_all_near(run(best_, shape, scene), run(portable_, shape, scene), 2e-5);
+  }
+}
+
+TEST_F(SceneTest, WindowsAndCapsOverPrefixRowsAndPositions) {
+  KvShape shape{1, 2, 16, mx::float32};
+  for (const bool quantised : {false, true}) {
+    shape.quantised = quantised;
+    for (const Scene& scene : scenes()) {
+      for (const int window : {1, 6, 130, 1000}) {
+        for (const float cap : {0.0F, 1.5F}) {
+          const Reach reach{window, false};
+          expect_all_near(run(best_, shape, scene, reach, cap),
+                          run(portable_, shape, scene, reach, cap),
+                          quantised ? 0.02 : 2e-5);
+        }
+      }
+    }
   }
 }
 

@@ -62,6 +62,33 @@ TEST(Plan, CountsWhatAttentionCopiesForEachRowBehindASharedPrefix) {
   EXPECT_EQ(added(3), Bytes());
 }
 
+/// The activations of a prefill of one question, in pieces of so many tokens.
+Bytes prefilled(const Geometry& geometry, std::uint32_t chunk, std::uint32_t batch = 1) {
+  Workload workload;
+  workload.batch = batch;
+  workload.text_tokens = 1000;
+  workload.prefill_chunk = chunk;
+  workload.allocator_cache = Bytes();
+  workload.share_prefix = false;
+  return make_plan(geometry, workload).phases.at(2).total();
+}
+
+TEST(Plan, APassMayTakeABlockBeyondItsChunk) {
+  Geometry plain = test::small_geometry();
+  plain.scores_per_token_pair = Bytes();
+  Geometry blocks = plain;
+  blocks.block_tokens = 257;
+  EXPECT_EQ(prefilled(blocks, 64) - prefilled(plain, 64), plain.prefill_per_token * 256);
+  EXPECT_EQ(prefilled(blocks, 900) - prefilled(plain, 900), plain.prefill_per_token * 100);
+  EXPECT_EQ(prefilled(blocks, 0), prefilled(plain, 0));
+}
+
+TEST(Plan, APassTakesWholePromptsWhateverTheChunkWhereTheyAreNotCut) {
+  Geometry whole = test::small_geometry();
+  whole.prefills_in_chunks = false;
+  EXPECT_EQ(prefilled(whole, 64, 2), prefilled(test::small_geometry(), 0, 2));
+}
+
 TEST(Plan, CountsWhatAttentionRepeatsForEachQueryHeadWithAndWithoutASharedPrefix) {
   Geometry repeating = test::small_geometry();
   repeating.kv_repeated_per_token = 1_KiB;

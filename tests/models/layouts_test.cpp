@@ -1,6 +1,7 @@
 // One checkpoint under each of the published names gives the same answers.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <fstream>
 #include <functional>
 #include <set>
@@ -72,6 +73,8 @@ std::string as_transformers_4(const std::string& name) {
   return replaced(name, "vision_tower.", "vision_tower.vision_model.");
 }
 
+constexpr std::array kGemma = {"paligemma", "paligemma2", "gemma3", "gemma3_two"};
+
 TEST(Layouts, LlavaAsTransformers5NamesIt) {
   expect_like_reference("llava", as_transformers_5, false);
   expect_like_reference("llava_next", as_transformers_5, false);
@@ -85,6 +88,19 @@ TEST(Layouts, LlavaAsTransformers4NamesIt) {
 TEST(Layouts, LlavaAsMlxWritesIt) {
   expect_like_reference("llava", as_transformers_4, true);
   expect_like_reference("llava_next", as_transformers_4, true);
+}
+
+TEST(Layouts, GemmaAsTransformers5NamesIt) {
+  for (const char* name : kGemma) {
+    expect_like_reference(name, as_transformers_5, false);
+  }
+}
+
+TEST(Layouts, GemmaAsTransformers4AndMlxNameIt) {
+  for (const char* name : kGemma) {
+    expect_like_reference(name, as_transformers_4, false);
+    expect_like_reference(name, as_transformers_4, true);
+  }
 }
 
 TEST(Layouts, SmolVlmAsMlxWritesIt) {

@@ -28,6 +28,19 @@ struct Run2d {
   const mx::float16_t* scales = nullptr;
   long scale_stride = 0;
   long scaled = 0;  // numbers that share a scale
+
+  /// Without its first `n` rows.
+  Run2d behind(long n) const {
+    Run2d rest = *this;
+    rest.count -= n;
+    if (numbers == nullptr) {
+      rest.data += n * stride;
+    } else {
+      rest.numbers += n * stride;
+      rest.scales += n * scale_stride;
+    }
+    return rest;
+  }
 };
 
 /// Memory that one head after the other uses again.
@@ -37,6 +50,7 @@ struct Workspace {
   std::vector<float> scores;
   std::vector<float> dequantised;
   std::vector<int> visible;
+  std::vector<int> first;
 };
 
 std::vector<float>& with_room(std::vector<float>& values, long count) {
@@ -113,7 +127,8 @@ void mix(const float* s, long lds, const Run2d& values, float* o, long ldo, long
 }
 
 /// One head's attention of `n` queries to a shared run and a run of their own. Query i sees only
-/// the first visible[i] of its own run, where that is given.
+/// the first visible[i] of its own run, and none of the first first[i] of both, where that is
+/// given.
 struct Block {
   const float* q = nullptr;  // scaled already
   long ldq = 0;
@@ -122,6 +137,8 @@ struct Block {
   Run2d own_keys;
   Run2d own_values;
   const int* visible = nullptr;
+  const int* first = nullptr;
+  float cap = 0.0F;
   float* out = nullptr;
   long ldo = 0;
   long n = 0;
@@ -144,7 +161,19 @@ void attend(const Block& block, Workspace& workspace) {
   for (long i = 0; i < block.n; ++i) {
     float* row = s + i * lds;
     const long visible = block.visible == nullptr ? own : block.visible[i];
-    sums[static_cast<std::size_t>(i)] = softmax_pieces(row, shared, row + shared, visible);
+    const long first = block.first == nullptr ? 0 : block.first[i];
+    const long left_out = std::min(first, shared);  // of the shared run
+    const long own_left_out = first - left_out;
+    float* const own_row = row + shared + own_left_out;
+    const long own_seen = visible - own_left_out;
+    if (block.cap > 0) {
+      cap_row(row + left_out, shared - left_out, block.cap);
+      cap_row(own_row, own_seen, block.cap);
+    }
+    sums[static_cast<std::size_t>(i)] =
+        softmax_pieces(row + left_out, shared - left_out, own_row, own_seen);
+    std::fill(row, row + left_out, 0.0F);
+    std::fill(row + shared, own_row, 0.0F);
     std::fill(row + shared + visible, row + lds, 0.0F);
     std::fill(block.out + i * block.ldo, block.out + i * block.ldo + block.dim, 0.0F);
   }
@@ -205,6 +234,7 @@ struct DecoderRun {
   std::vector<char> is_long;                      // of each packed token
   int capacity = 0;
   long rotated_dim = 0;
+  Reach reach;
 
   long dim() const { return heads.dim; }
 
@@ -267,16 +297,37 @@ struct DecoderRun {
       block.q = rotated;
       block.ldq = dim();
       block.n = n;
-      workspace.visible.clear();
-      for (int i = from; i < from + n; ++i) {
-        workspace.visible.push_back(pass->visible(segment, i, packed + i));
-      }
-      block.visible = workspace.visible.data();
-      block.own_keys.count = block.own_values.count =
-          *std::max_element(workspace.visible.begin(), workspace.visible.end());
       block.out = out + from * block.ldo;
-      attend(block, workspace);
+      attend(seen_part(block, segment, from, packed, workspace), workspace);
     }
+  }
+
+  /// `block` with what its queries, from the segment's token `from` on, see of both runs. What none
+  /// of them sees is left out of the runs.
+  Block seen_part(
+      Block block, const Segment& segment, int from, int packed, Workspace& workspace) const {
+    workspace.visible.clear();
+    workspace.first.clear();
+    for (int i = from; i < from + block.n; ++i) {
+      workspace.visible.push_back(pass->visible(segment, i, packed + i));
+      workspace.first.push_back(pass->first_visible(segment, i, packed + i, reach));
+    }
+    block.own_keys.count = block.own_values.count =
+        *std::max_element(workspace.visible.begin(), workspace.visible.end());
+    const int first = *std::min_element(workspace.first.begin(), workspace.first.end());
+    const int shared = std::min(first, pass->prefix);
+    const int own = first - shared;
+    block.shared_keys = block.shared_keys.behind(shared);
+    block.shared_values = block.shared_values.behind(shared);
+    block.own_keys = block.own_keys.behind(own);
+    block.own_values = block.own_values.behind(own);
+    for (std::size_t i = 0; i < workspace.visible.size(); ++i) {
+      workspace.visible[i] -= own;
+      workspace.first[i] -= first;
+    }
+    block.visible = workspace.visible.data();
+    block.first = workspace.first.data();
+    return block;
   }
 
   /// The cache's arrays stand behind the queries, keys before values, the rows' before the
@@ -296,6 +347,7 @@ struct DecoderRun {
     Workspace workspace;
     Block block;
     block.dim = dim();
+    block.cap = heads.cap;
     block.ldo = long{heads.query} * dim();
     int packed = 0;
     for (const Segment& segment : pass->segments) {
@@ -379,7 +431,8 @@ mx::array decoder_attention(mx::array&& qkv,
                             const std::shared_ptr<const Pass>& pass,
                             KvCache& cache,
                             int layer_index,
-                            const Rope& rope) {
+                            const Rope& rope,
+                            const Reach& reach) {
   const int tokens = qkv.shape(0);
   const KvCache::Layer& layer = cache.layer(layer_index);
   std::vector<mx::array> inputs;
@@ -402,6 +455,7 @@ mx::array decoder_attention(mx::array&& qkv,
   run.by_token = by_token != nullptr;
   run.capacity = cache.capacity();
   run.rotated_dim = rope.dim();
+  run.reach = reach;
   run.is_long = rope.long_tokens(*pass);
   if (!run.is_long.empty()) {
     run.long_table = rope.table(pass->reach(), true);

@@ -25,7 +25,8 @@ mx::array decoder_attention(mx::array&& qkv,
                             const std::shared_ptr<const Pass>& pass,
                             KvCache& cache,
                             int layer,
-                            const Rope& rope);
+                            const Rope& rope,
+                            const Reach& reach);
 mx::array tile_attention(mx::array&& qkv,
                          const Heads& heads,
                          int tiles,

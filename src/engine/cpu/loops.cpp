@@ -241,6 +241,14 @@ HEADROOM_VERSIONS void scale_row(float* x, long n, float factor) {
   }
 }
 
+HEADROOM_VERSIONS void cap_row(float* x, long n, float cap) {
+  const float twice = 2.0F / cap;
+  for (long i = 0; i < n; ++i) {
+    // tanh u = 1 - 2 / (exp(2u) + 1)
+    x[i] = cap - 2.0F * cap / (fast_exp(x[i] * twice) + 1.0F);
+  }
+}
+
 HEADROOM_VERSIONS void rotate_head(
     const float* x, const float* table, float* y, long dim, float scale) {
   const long half = dim / 2;

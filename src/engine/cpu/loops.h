@@ -25,6 +25,8 @@ void start_rows(const float* bias, const float* residual, float* y, long rows, l
 /// A row of scores in two pieces: returns the sum of exp(s - max), having replaced s by it.
 float softmax_pieces(float* a, long na, float* b, long nb);
 void scale_row(float* x, long n, float factor);
+/// x = cap * tanh(x / cap).
+void cap_row(float* x, long n, float cap);
 
 /// q and k rotated: y = x rotated by the table's entry (D/2 cosines, D/2 sines), times `scale`.
 void rotate_head(const float* x, const float* table, float* y, long dim, float scale);

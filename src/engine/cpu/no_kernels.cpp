@@ -25,8 +25,13 @@ mx::array gated(const mx::array&, Activation) { absent(); }
 
 mx::array activate(mx::array&&, Activation) { absent(); }
 
-mx::array decoder_attention(
-    mx::array&&, const Heads&, const std::shared_ptr<const Pass>&, KvCache&, int, const Rope&) {
+mx::array decoder_attention(mx::array&&,
+                            const Heads&,
+                            const std::shared_ptr<const Pass>&,
+                            KvCache&,
+                            int,
+                            const Rope&,
+                            const Reach&) {
   absent();
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,14 +30,28 @@ struct DecoderConfig {
   bool qkv_bias = false;
   bool out_bias = false;
   bool mlp_bias = false;
-  bool head_norms = false;  ///< Qwen3: queries and keys are normalised head by head
   bool layer_norm = false;  ///< norms by mean and variance, with a bias
   bool parallel = false;    ///< the MLP sees what attention sees: a layer has one norm
   bool gated = true;        ///< false: an MLP of two matrices with the activation between them
   bool head_bias = false;
+  float attention_scale = 0.0F;  ///< of the scores; 0: one over the root of head_dim
+  float attention_cap = 0.0F;    ///< Heads::cap
+  float embedding_scale = 1.0F;  ///< of the tokens' rows, not of features
+  bool norms_less_one = false;   ///< Gemma: stored are the norms' weights less one
+  bool norms_behind = false;     ///< Gemma 2: what a layer's halves add is normalised before it is
+  Reach reach;                   ///< of the layers in `windowed`; the others see everything
+  bool blocks = false;           ///< some of a prompt's tokens see later ones
+  std::vector<bool> windowed;    ///< by layer; empty: none
+  std::optional<RopeConfig> window_rope;  ///< of those layers, where it is not `rope`
+  bool head_norms = false;                ///< Qwen3: queries and keys are normalised head by head
   bool tied_head = false;  ///< what the flag says; a stored head is used whatever it says
 
   Heads shape() const;
+
+  /// Of layer `index`.
+  Reach reach_of(int index) const {
+    return windowed.empty() || !windowed[static_cast<std::size_t>(index)] ? Reach() : reach;
+  }
 };
 
 /// Under which names a decoder's weights are taken.
@@ -49,8 +64,8 @@ struct DecoderNames {
 };
 
 /// A decoder over packed tokens (pass.h). Taps: "text.0", … after each layer.
-/// Source: Transformers 5.24, models/llama/modeling_llama.py; mistral, qwen2, qwen3, phi3; parallel
-/// layers: vikhyat/moondream, moondream/torch/text.py.
+/// Source: Transformers 5.24, models/llama/modeling_llama.py; mistral, qwen2, qwen3, phi3, gemma,
+/// gemma2, gemma3; parallel layers: vikhyat/moondream, moondream/torch/text.py.
 class Decoder {
  public:
   Decoder(const DecoderConfig& config, Weights& weights, Ops ops, const DecoderNames& names);
@@ -85,9 +100,11 @@ class Decoder {
     Linear qkv;  // [(H + 2 Hkv) D, E]
     std::optional<HeadNorms> head_norms;
     Linear out;
+    std::optional<mx::array> norm1_behind;
     std::optional<Norm> norm2;  // none where attention and MLP are parallel
     Linear gate_up;             // [2I, E]; [I, E] where no gates are
     Linear down;
+    std::optional<mx::array> norm2_behind;
   };
 
   static Norm take_norm(Weights& weights, const DecoderConfig& config, const std::string& name);
@@ -102,10 +119,15 @@ class Decoder {
                    const std::shared_ptr<const Pass>& pass,
                    KvCache& cache) const;
   mx::array mlp(const mx::array& h, mx::array&& residual, const Layer& layer) const;
+  mx::array add_half(mx::array&& x,
+                     const mx::array& h,
+                     const Linear& linear,
+                     const std::optional<mx::array>& norm) const;
 
   DecoderConfig config_;
   Ops ops_;
   Rope rope_;
+  Rope window_rope_;
   mx::array embeddings_;  // [V, E]
   std::vector<Layer> layers_;
   Norm norm_;

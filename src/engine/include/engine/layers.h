@@ -27,6 +27,8 @@ Linear take_stacked(Weights& weights,
                     std::span<const int> rows,
                     int in,
                     bool bias);
+/// `less_one`: stored is the weight less one, as Gemma does.
+mx::array take_rms_norm(Weights& weights, const std::string& name, int width, bool less_one);
 LayerNorm take_layer_norm(Weights& weights, const std::string& name, int width);
 
 }  // namespace headroom::engine

@@ -17,6 +17,7 @@ struct Heads {
   int kv = 0;
   int dim = 0;
   float scale = 1.0F;
+  float cap = 0.0F;  ///< scores become cap tanh(score / cap); 0: they stay as they are
 };
 
 /// Whether MLX runs an attention as one kernel, which holds no scores and repeats no keys for the
@@ -63,7 +64,7 @@ class Ops {
                        float eps) const;
 
   /// Rotates queries and keys to their positions, appends keys and values to the rows of `layer`,
-  /// and attends causally to prefix and row.
+  /// and attends causally to prefix and row, as far back as `reach` says.
   /// Shapes: qkv [T, (H + 2 Hkv) D] -> [T, H D].
   /// Requires: the cache has room (cached + count <= capacity); its prefix is pass.prefix.
   mx::array decoder_attention(mx::array&& qkv,
@@ -71,7 +72,8 @@ class Ops {
                               const std::shared_ptr<const Pass>& pass,
                               KvCache& cache,
                               int layer,
-                              const Rope& rope) const;
+                              const Rope& rope,
+                              const Reach& reach = {}) const;
 
   /// Each of `tiles` runs of `patches` tokens attends to all of itself. With `angles`, queries and
   /// keys are rotated by them first: float32, the cosines and then the sines of a head's D/2

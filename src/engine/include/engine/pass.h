@@ -18,6 +18,15 @@ struct Segment {
 
 struct PassLayout;
 
+/// How far back a layer's attention reaches.
+struct Reach {
+  int window = 0;  ///< positions that a token sees, its own the last of them; 0: all
+  bool whole_blocks =
+      false;  ///< a token of a block sees all of it and before it, whatever the window
+
+  bool operator==(const Reach&) const = default;
+};
+
 /// One forward pass over the new tokens of several rows, packed one after another without padding.
 /// The rows stand behind one shared prefix of `prefix` tokens: token i of a segment is at position
 /// prefix + cached + i.
@@ -48,6 +57,14 @@ struct Pass {
     return tokens.empty()
                ? causal
                : std::max(causal, tokens[static_cast<std::size_t>(packed)].sees - prefix);
+  }
+
+  /// The first position, the prefix's counted, that token `i` of a segment sees.
+  int first_visible(const Segment& segment, int i, int packed, const Reach& reach) const {
+    const bool whole =
+        reach.whole_blocks && !tokens.empty() && tokens[static_cast<std::size_t>(packed)].sees > 0;
+    return reach.window == 0 || whole ? 0
+                                      : std::max(0, prefix + segment.cached + i + 1 - reach.window);
   }
 
   /// Whether some token sees later ones.

@@ -47,6 +47,10 @@ class Weights {
   /// Several matrices of equal width one below the other, read into one array; `width` 0: vectors.
   mx::array take_stacked(std::span<const std::string> names, std::span<const int> rows, int width);
 
+  /// The tensor with `by` added to each number.
+  mx::array take_raised(const std::string& name, const mx::Shape& shape, float by);
+  /// A matrix [out, in] that is stored as [in, out].
+  mx::array take_transposed(const std::string& name, const mx::Shape& shape);
   /// The weight of a convolution, [out, in, sides…], which MLX's files hold as [out, sides…, in]:
   /// the one of both that is stored, and where they are one shape, what the file's metadata says.
   mx::array take_convolution(const std::string& name, const mx::Shape& shape);
@@ -70,6 +74,8 @@ class Weights {
   class File;
   struct Packed;
 
+  /// Computed at once, where there is something to compute: what is lazy would keep what it is of.
+  mx::array settled(mx::array&& array) const;
   /// Reads a tensor to `target`; remembers a fault instead.
   void fill(const std::string& name, const std::vector<std::uint64_t>& shape, char* target);
   /// The same for a matrix that is packed. False: it is not.

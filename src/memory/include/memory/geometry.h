@@ -55,6 +55,8 @@ struct Geometry {
   std::uint32_t context_tokens = 0;  ///< largest sequence the model takes
   bool shares_prefix = true;         ///< false: each sequence of a batch has a prefix of its own
   bool prefills_in_chunks = true;    ///< false: a pass takes whole prompts, whatever the chunk
+  std::uint32_t block_tokens = 0;  ///< at most so many tokens see one another and stay in one pass,
+                                   ///< which a chunk is exceeded by; 0: none do
   std::vector<PictureCost>
       pictures;  ///< one for each picture size that was asked about, in that order
 };
