@@ -56,6 +56,12 @@ Json to_json(const Geometry& geometry) {
       {"logits_per_row_bytes", geometry.logits_per_row.count()},
       {"context_tokens", geometry.context_tokens},
       {"pictures", std::move(pictures)}};
+  if (geometry.reserved != ReservedMemory()) {
+    json["reserved"] = {{"slots", geometry.reserved.slots},
+                        {"kv_bytes", geometry.reserved.kv.count()},
+                        {"compute_bytes", geometry.reserved.compute.count()},
+                        {"vision_bytes", geometry.reserved.vision.count()}};
+  }
   if (!geometry.shares_prefix) {
     json["shares_prefix"] = false;
   }
@@ -91,6 +97,13 @@ Geometry geometry_from_json(const Json& json) {
   geometry.context_tokens = fields.whole32("context_tokens");
   geometry.shares_prefix = fields.flag_or("shares_prefix", true);
   geometry.prefills_in_chunks = fields.flag_or("prefills_in_chunks", true);
+  if (fields.has("reserved")) {
+    const JsonFields reserved(json.at("reserved"), "geometry.reserved");
+    geometry.reserved = {reserved.whole32("slots"),
+                         reserved.bytes("kv_bytes"),
+                         reserved.bytes("compute_bytes"),
+                         reserved.bytes("vision_bytes")};
+  }
   for (const Json& cost : fields.array("pictures")) {
     geometry.pictures.push_back(picture_cost_from_json(cost));
   }
