@@ -24,8 +24,8 @@ struct Request {
   std::uint64_t most_bytes = 64ULL << 20U;  ///< of the answer's body; more ends it in kTooLarge
 };
 
-/// Name and version: "libcurl/7.88.1 OpenSSL/3.0.17". It is loaded when this, or a Loop, first asks.
-/// Throws: ResourceError("E-HTTP") where it is not there.
+/// Name and version: "libcurl/7.88.1 OpenSSL/3.0.17". It is loaded when this, or a Loop, first
+/// asks. Throws: ResourceError("E-HTTP") where it is not there.
 std::string library();
 
 /// How a request ended.
@@ -60,8 +60,8 @@ struct LoopOptions {
 
 /// Requests in flight together, driven by one thread. Connections are kept and used again.
 /// Owns:   the connections; destruction closes them, and no `done` is called any more.
-/// Errors: only ResourceError("E-HTTP") when the library cannot be loaded or set up; else see Response.
-/// Thread: one, except `wake`, which any thread may call.
+/// Errors: only ResourceError("E-HTTP") when the library cannot be loaded or set up; else see
+/// Response. Thread: one, except `wake`, which any thread may call.
 class Loop {
  public:
   using Id = std::uint64_t;
