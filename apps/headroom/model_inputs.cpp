@@ -58,6 +58,9 @@ run::ModelSpec gguf_spec(Context& context, const backends::ModelSource& source) 
   run::ModelSpec spec;
   spec.word = source.word;
   spec.name = source.label;
+  if (spec.name.find("gguf") == std::string::npos && spec.name.find("GGUF") == std::string::npos) {
+    spec.name += "-gguf";  // the same model may be asked on another engine, too
+  }
   spec.engine = source.engine;
   spec.folder = source.folder.string();
   spec.revision = source.revision;

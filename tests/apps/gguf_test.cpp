@@ -76,7 +76,7 @@ TEST_F(Gguf, IsAskedThroughItsServerAndPlannedFromItsHeaders) {
   const Json model = model_of(finished);
   EXPECT_EQ(model["engine"], "llama.cpp");
   EXPECT_EQ(model["engine_version"], "fake 1");
-  EXPECT_EQ(model["name"], "model");
+  EXPECT_EQ(model["name"], "model-gguf");
   EXPECT_EQ(model["dtype"], "F16");
   EXPECT_EQ(model["answered"], 30);
   EXPECT_GT(model["measured_peak_bytes"], 10 << 20) << "the child's footprint counts";
