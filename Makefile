@@ -1,5 +1,5 @@
 # The few things one does here. Everything is set up on the way; see CONTRIBUTING.md.
-.PHONY: help setup configure build all demo test test-asan test-kill test-torch lint format bench clean
+.PHONY: help setup configure build all demo test test-asan test-kill test-torch test-llama lint format bench clean
 
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 CTEST = ctest --test-dir build --output-on-failure --no-tests=error -j$(JOBS)
@@ -10,6 +10,7 @@ help:
 	@echo "make build    build/headroom and build/headroom-worker-mlx;  make all  also the tests"
 	@echo "make test-kill  kill -9 at random moments, resumed (minutes)"
 	@echo "make test-torch  the PyTorch worker with PyTorch itself (several GB, fetched where there is room)"
+	@echo "make test-llama  GGUF through llama.cpp's own server (150 MB, fetched)"
 	@echo "make test-asan  the tests under address and undefined-behaviour sanitizers"
 	@echo "make lint     clang-format and clang-tidy;  make format  rewrites"
 	@echo "make bench    the comparisons in bench/"
@@ -38,6 +39,9 @@ test-kill: build
 
 test-torch: all
 	scripts/test-torch
+
+test-llama: all
+	scripts/test-llama
 
 test-asan: setup
 	cmake --preset asan

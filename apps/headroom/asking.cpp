@@ -5,6 +5,7 @@
 #include <chrono>
 #include <csignal>
 
+#include "backends/llama_backend.h"
 #include "backends/server_backend.h"
 #include "base/grouped.h"
 #include "memory/governor.h"
@@ -286,16 +287,22 @@ std::uint32_t limited(const Settings& settings, std::string_view name, std::uint
   return static_cast<std::uint32_t>(given);
 }
 
-std::unique_ptr<backends::Backend> make_server(Context& context, const std::string& address) {
+/// What --concurrency and --retries say, where the command has them.
+backends::ServerOptions server_options(Context& context) {
   backends::ServerOptions options;
-  options.api_key = context.environment("HEADROOM_API_KEY").value_or("");
-  options.ca_file = context.environment("SSL_CERT_FILE").value_or("");
   if (flag("concurrency", context.settings.command().bit) != nullptr) {
     constexpr std::uint32_t kMostAtOnce = 1024;
     constexpr std::uint32_t kMostRetries = 100;
     options.concurrency = limited(context.settings, "concurrency", kMostAtOnce);
     options.attempts = static_cast<int>(limited(context.settings, "retries", kMostRetries)) + 1;
   }
+  return options;
+}
+
+std::unique_ptr<backends::Backend> make_server(Context& context, const std::string& address) {
+  backends::ServerOptions options = server_options(context);
+  options.api_key = context.environment("HEADROOM_API_KEY").value_or("");
+  options.ca_file = context.environment("SSL_CERT_FILE").value_or("");
   return std::make_unique<backends::ServerBackend>(
       backends::parse_server_address(address), std::move(options), context.clock, context.log);
 }
@@ -314,9 +321,30 @@ backends::Backend& EngineSlot::of(Context& context, const run::ModelSpec& model)
   return *backend_;
 }
 
+std::unique_ptr<backends::Backend> make_llama(Context& context) {
+  backends::LlamaOptions options;
+  options.server = server_options(context);
+  options.slots = options.server.concurrency;
+  options.device_chosen = !context.environment("LLAMA_ARG_DEVICE").value_or("").empty();
+  if (options.device_chosen) {
+    context.log.warning("llama-server",
+                        "LLAMA_ARG_DEVICE is set: what the server holds on a GPU is not counted in "
+                        "the budget");
+  }
+  return std::make_unique<backends::LlamaBackend>(
+      ready_llama(context.settings, context.environment).command,
+      std::move(options),
+      context.clock,
+      context.log,
+      outer_wall(context.settings));
+}
+
 std::unique_ptr<backends::Backend> make_backend(Context& context, const run::ModelSpec& model) {
   if (model.engine == "server") {
     return make_server(context, model.folder);
+  }
+  if (model.engine == "gguf") {
+    return make_llama(context);
   }
   return make_backend(context, model.engine, model.trust_remote_code);
 }

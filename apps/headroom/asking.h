@@ -15,6 +15,10 @@
 
 namespace headroom::cli {
 
+/// llama.cpp's server as our child, within the wall that --wall names. Nothing runs yet. Throws
+/// UsageError when it is not on this machine, with the command that gets it.
+std::unique_ptr<backends::Backend> make_llama(Context& context);
+
 /// What a model is asked with: its server, or the worker of its engine. Nothing runs yet. Throws as
 /// the next one.
 std::unique_ptr<backends::Backend> make_backend(Context& context, const run::ModelSpec& model);

@@ -83,11 +83,26 @@ struct NamedEngine {
 };
 
 constexpr std::array kEngines{NamedEngine{"mlx", "MLX worker"},
+                              NamedEngine{"llama", "llama.cpp's server (for gguf:MODEL)"},
                               NamedEngine{"torch", "PyTorch worker (for torch:MODEL)"}};
+
+std::unique_ptr<backends::Backend> make_engine(Context& context, const NamedEngine& engine) {
+  if (std::string_view(engine.name) == "llama") {
+    return make_llama(context);
+  }
+  return make_backend(context, engine.name);
+}
+
+/// Before what it can do: where it was found, for an engine that may come from several places.
+std::string place_of(Context& context, const NamedEngine& engine) {
+  return std::string_view(engine.name) == "llama"
+             ? llama_places(context.settings, context.environment).found + "; "
+             : "";
+}
 
 void look_at_worker(Context& context, const NamedEngine& engine, Findings& findings) {
   try {
-    const auto backend = make_backend(context, engine.name);
+    const auto backend = make_engine(context, engine);
     const worker::Hello& hello = backend->hello();
     const auto held = hello.reading.worker_footprint;
     findings.line("engine",
@@ -97,7 +112,9 @@ void look_at_worker(Context& context, const NamedEngine& engine, Findings& findi
                               hello.device,
                               hello.default_dtype,
                               bytes_or_unread(held)));
-    findings.line("", fmt::format("can {}", fmt::join(hello.capabilities, ", ")));
+    findings.line(
+        "",
+        fmt::format("{}can {}", place_of(context, engine), fmt::join(hello.capabilities, ", ")));
     findings.json["engines"].push_back({{"engine", hello.engine},
                                         {"version", hello.engine_version},
                                         {"device", hello.device},

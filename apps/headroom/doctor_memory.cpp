@@ -96,9 +96,9 @@ run::Specification specification_of(const run::ModelSpec& model, const datasets:
 run::ModelSpec tested_model(Context& context) {
   const std::vector<std::string>& words = context.settings.positionals();
   run::ModelSpec model = resolve_one_model(context, words.empty() ? "demo" : words.front());
-  if (model.engine == "server") {
+  if (model.engine == "server" || model.engine == "gguf") {
     throw UsageError("E-MODEL-ENGINE",
-                     fmt::format("{}: a server's memory is its own; test a folder", model.word));
+                     fmt::format("{}: a server plans its own memory; test a folder", model.word));
   }
   return model;
 }

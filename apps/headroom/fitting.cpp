@@ -66,6 +66,25 @@ std::vector<std::vector<memory::PictureCost>> costs_of_sets(
   return sets;
 }
 
+/// For an engine that takes its memory when it loads: what the budget leaves beside this process,
+/// with the pictures that it holds of one group and the next.
+backends::Sizing sizing_of(const run::Specification& spec,
+                           const run::WorkloadFacts& facts,
+                           const memory::Budget& budget,
+                           const memory::Reading& reading) {
+  Bytes pictures;
+  for (const std::vector<std::size_t>& set : facts.picture_sets) {
+    Bytes sum;
+    for (const std::size_t index : set) {
+      sum += facts.sizes.at(index).decode;
+    }
+    pictures = std::max(pictures, sum);
+  }
+  const Bytes own = reading.supervisor_footprint.value_or(Bytes()) + pictures * 2;
+  const Bytes planned = saturating_minus(budget.limit, memory::plan_reserve(budget.limit));
+  return {saturating_minus(planned, own), facts.text_tokens, spec.max_tokens, facts.picture_sets};
+}
+
 }  // namespace
 
 Fitting fit(const run::Specification& spec,
@@ -80,6 +99,7 @@ Fitting fit(const run::Specification& spec,
   fitting.budget = memory::resolve_budget(memory::parse_budget(spec.memory), reading, counter);
 
   const worker::PlanRequest request{model.folder, model.dtype, facts.sizes, spec.max_image_side};
+  backend.size_for(request, sizing_of(spec, facts, fitting.budget, reading));
   const memory::Geometry geometry = backend.plan(request);
   memory::Workload workload;
   workload.batch = std::max(1U, facts.largest_group);
@@ -92,8 +112,8 @@ Fitting fit(const run::Specification& spec,
   workload.share_prefix = spec.share_prefix && facts.share_prefix && geometry.shares_prefix;
   workload.supervisor = reading.supervisor_footprint.value_or(Bytes());
   workload.counter = counter;
-  if (hello.engine == "server") {
-    workload.allocator_cache = Bytes();  // in another process, which is not planned for
+  if (model.engine == "server" || model.engine == "gguf") {
+    workload.allocator_cache = Bytes();  // a server keeps none that is ours to plan
   } else if (hello.device == "cpu") {
     workload.allocator_cache = std::min(workload.allocator_cache, kCpuCache);
   }
@@ -134,7 +154,8 @@ memory::Largest largest_of(const run::Specification& spec,
       }
     }
   }
-  const memory::Geometry geometry = backend.plan(request);
+  memory::Geometry geometry = backend.plan(request);
+  geometry.reserved = fitting.plan.geometry.reserved;  // of the run's pictures, not of these
   return memory::largest_that_fit(geometry, workload, geometry.pictures, fitting.budget);
 }
 

@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "backends/gguf_files.h"
 #include "backends/model_summary.h"
 #include "base/absolute_path.h"
 #include "base/hash.h"
@@ -54,6 +55,26 @@ bool trusts_code(const Settings& settings) {
          settings.on("trust-remote-code");
 }
 
+run::ModelSpec gguf_spec(Context& context, const backends::ModelSource& source) {
+  run::ModelSpec spec;
+  spec.word = source.word;
+  spec.name = source.label;
+  if (spec.name.find("gguf") == std::string::npos && spec.name.find("GGUF") == std::string::npos) {
+    spec.name += "-gguf";  // the same model may be asked on another engine, too
+  }
+  spec.engine = source.engine;
+  spec.folder = source.folder.string();
+  spec.revision = source.revision;
+  run::ModelFingerprint fingerprint = run::fingerprint_of(spec);
+  spec.hash = std::move(fingerprint.hash);
+  spec.files = std::move(fingerprint.files);
+  if (context.console.options().verbosity >= 0) {
+    context.console.note(
+        fmt::format("model {}: {} ({})", source.word, source.described, spec.folder));
+  }
+  return spec;
+}
+
 /// What it is shows when it is asked.
 run::ModelSpec server_spec(Context& context, const backends::ModelSource& source) {
   run::ModelSpec spec;
@@ -80,6 +101,9 @@ run::ModelSpec resolve_one_model(Context& context, const std::string& word, bool
   if (source.engine == "server") {
     return server_spec(context, source);
   }
+  if (source.engine == "gguf") {
+    return gguf_spec(context, source);
+  }
   const fs::path folder = absolute_path(source.folder);
   if (context.console.options().verbosity >= 0) {
     context.console.note(fmt::format("model {}: {} ({})", word, source.described, folder.string()));
@@ -94,7 +118,7 @@ run::ModelSpec resolve_one_model(Context& context, const std::string& word, bool
   }
   spec.folder = folder.string();
   spec.revision = source.revision;
-  run::ModelFingerprint fingerprint = run::model_fingerprint(folder, spec.trust_remote_code);
+  run::ModelFingerprint fingerprint = run::fingerprint_of(spec);
   spec.hash = std::move(fingerprint.hash);
   spec.files = std::move(fingerprint.files);
   spec.dtype = dtype(context.settings);
@@ -141,12 +165,21 @@ std::vector<run::ModelSpec> resolve_words(Context& context, const std::vector<st
   std::rethrow_exception(first);
 }
 
+/// 0: not here.
+Bytes size_of(const run::ModelSpec& model) {
+  if (model.folder.empty() || model.engine == "server") {
+    return {};
+  }
+  return model.engine == "gguf"
+             ? backends::summarise_gguf(backends::parse_gguf_files(model.folder)).weights
+             : backends::weights_size(model.folder);
+}
+
 /// Models of one size stay in the order in which they were named; those that are not here go last.
 void put_largest_first(std::vector<run::ModelSpec>& models) {
   std::map<std::string, std::uint64_t> sizes;
   for (const run::ModelSpec& model : models) {
-    const bool here = !model.folder.empty() && model.engine != "server";
-    sizes[model.folder] = here ? backends::weights_size(model.folder).count() : 0;
+    sizes[model.folder] = size_of(model).count();
   }
   std::stable_sort(
       models.begin(), models.end(), [&](const run::ModelSpec& a, const run::ModelSpec& b) {

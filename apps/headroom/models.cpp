@@ -5,6 +5,7 @@
 #include <set>
 #include <vector>
 
+#include "backends/gguf_files.h"
 #include "backends/model_summary.h"
 #include "base/errors.h"
 #include "commands.h"
@@ -30,6 +31,15 @@ report::ListedModel look_up(const std::string& name,
     const backends::ModelSource source = backends::resolve_model(name, places);
     if (source.engine == "server") {
       model.family = source.engine;
+      return model;
+    }
+    if (source.engine == "gguf") {
+      const backends::GgufFiles files = backends::parse_gguf_files(source.folder.string());
+      const backends::GgufSummary summary = backends::summarise_gguf(files);
+      model.folder = files.model.parent_path().string();
+      model.family = summary.architecture;
+      model.dtype = summary.type;
+      model.weights = summary.weights;
       return model;
     }
     const backends::ModelSummary summary = backends::summarise_model(source.folder);

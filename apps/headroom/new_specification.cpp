@@ -151,7 +151,7 @@ run::Specification specification(Context& context,
   spec.max_image_side = narrow(context, "max-image-side");
   const bool servers_alone =
       std::all_of(spec.models.begin(), spec.models.end(), [](const run::ModelSpec& model) {
-        return model.engine == "server";
+        return model.engine == "server" || model.engine == "gguf";
       });
   if (servers_alone && !settings.given("max-image-side")) {
     spec.max_image_side = 0;  // its own processing is what is judged

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
+#include "backends/llama_backend.h"
 #include "settings.h"
 
 namespace headroom::cli {
@@ -34,5 +36,29 @@ TorchPlaces torch_places(const Settings& settings, const Environment& environmen
 /// The same; throws UsageError("E-ENGINE-MISSING") with the command that makes the environment when
 /// there is none, or one that is not complete or of other versions.
 TorchPlaces ready_torch(const Settings& settings, const Environment& environment);
+
+/// The environment that `headroom setup llama` makes; need not exist.
+std::filesystem::path llama_environment(const Environment& environment);
+
+/// What starts the server of the xllamacpp wheel. Throws UsageError("E-WORKER-MISSING") when the
+/// program lacks its own part.
+std::filesystem::path llama_script();
+
+/// How llama.cpp's server is started.
+struct LlamaPlaces {
+  backends::LlamaCommand command;
+  std::string found;             ///< "llama-server on the PATH: /usr/bin/llama-server"
+  std::filesystem::path python;  ///< --llama-python, else the environment's; empty: not needed
+};
+
+/// --llama-server; else, unless --llama-python is given, `llama-server` on the PATH; else the
+/// xllamacpp wheel of --llama-python or of llama/ in the user's data folder, by workers/llama.
+/// Whether it is there is not looked at. Throws UsageError("E-WORKER-MISSING") when the program
+/// lacks its own part.
+LlamaPlaces llama_places(const Settings& settings, const Environment& environment);
+
+/// The same; throws UsageError("E-ENGINE-MISSING") with the command that gets it when none is
+/// there.
+LlamaPlaces ready_llama(const Settings& settings, const Environment& environment);
 
 }  // namespace headroom::cli

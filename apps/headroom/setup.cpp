@@ -1,4 +1,4 @@
-// `headroom setup torch`: the environment of the PyTorch worker.
+// `headroom setup`: the environments of the engines that Python brings.
 #include <fmt/format.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -26,6 +26,8 @@ namespace fs = std::filesystem;
 /// Installed with CUDA on Linux: 5.6 GB; while it is installed the downloaded files lie beside it.
 constexpr Bytes kNeeded = 9_GiB;
 constexpr Bytes kNeededWithoutCuda = 3_GiB;
+/// 150 MB.
+constexpr Bytes kNeededForLlama = 512_MiB;
 
 /// Runs a program to its end, with all that it prints on standard error. Throws
 /// ResourceError("E-SETUP") when it cannot be started or fails.
@@ -99,40 +101,80 @@ bool fetches_cuda(const Environment& environment) {
 #endif
 }
 
-void set_up_torch(Context& context) {
-  const TorchPlaces torch = torch_places(context.settings, context.environment);
-  const fs::path requirements = torch.worker / "requirements.txt";
-  require_room(torch.environment, fetches_cuda(context.environment) ? kNeeded : kNeededWithoutCuda);
-  context.console.note(fmt::format("PyTorch's environment: {}", torch.environment.string()));
+/// An environment of Python's and how it is made.
+struct VirtualEnvironment {
+  fs::path folder;
+  fs::path python;
+  fs::path requirements;           ///< pinned versions
+  fs::path made;                   ///< their copy, once it is complete
+  std::vector<std::string> probe;  ///< arguments with which the engine says its version
+};
+
+void make(Context& context, const VirtualEnvironment& environment, Bytes needed) {
+  require_room(environment.folder, needed);
+  context.console.note(fmt::format("environment: {}", environment.folder.string()));
   std::error_code error;
-  fs::create_directories(torch.environment.parent_path(), error);
-  fs::remove(torch.made, error);
-  run_visibly({context.settings.text("python"), "-m", "venv", torch.environment.string()});
-  run_visibly({torch.python.string(),
+  fs::create_directories(environment.folder.parent_path(), error);
+  fs::remove(environment.made, error);
+  run_visibly({context.settings.text("python"), "-m", "venv", environment.folder.string()});
+  run_visibly({environment.python.string(),
                "-m",
                "pip",
                "install",
                "--disable-pip-version-check",
                "--requirement",
-               requirements.string()});
-  run_visibly({torch.python.string(), "-I", torch.worker.string(), "--version"});
-  if (!fs::copy_file(requirements, torch.made, fs::copy_options::overwrite_existing, error)) {
-    throw ResourceError("E-SETUP", fmt::format("{}: {}", torch.made.string(), error.message()));
+               environment.requirements.string()});
+  std::vector<std::string> probe = {environment.python.string()};
+  probe.insert(probe.end(), environment.probe.begin(), environment.probe.end());
+  run_visibly(probe);
+  if (!fs::copy_file(environment.requirements,
+                     environment.made,
+                     fs::copy_options::overwrite_existing,
+                     error)) {
+    throw ResourceError("E-SETUP",
+                        fmt::format("{}: {}", environment.made.string(), error.message()));
   }
+}
+
+void set_up_torch(Context& context) {
+  const TorchPlaces torch = torch_places(context.settings, context.environment);
+  make(context,
+       {torch.environment,
+        torch.python,
+        torch.worker / "requirements.txt",
+        torch.made,
+        {"-I", torch.worker.string(), "--version"}},
+       fetches_cuda(context.environment) ? kNeeded : kNeededWithoutCuda);
   context.console.note("ready: headroom vqa -m torch:MODEL");
+}
+
+void set_up_llama(Context& context) {
+  const fs::path script = llama_script();
+  const fs::path environment = llama_environment(context.environment);
+  make(context,
+       {environment,
+        environment / "bin" / "python",
+        script.parent_path() / "requirements.txt",
+        environment / "requirements.txt",
+        {"-I", script.string(), "--version"}},
+       kNeededForLlama);
+  context.console.note("ready: headroom vqa -m gguf:MODEL");
 }
 
 }  // namespace
 
 ExitCode run_setup(Context& context) {
   const std::string& engine = context.settings.positionals().front();
-  if (engine != "torch") {
+  if (engine == "torch") {
+    set_up_torch(context);
+  } else if (engine == "llama") {
+    set_up_llama(context);
+  } else {
     throw UsageError("E-USAGE-WORD",
                      fmt::format("headroom setup: '{}' is no engine that it can get; there is "
-                                 "torch (MLX comes with the program)",
+                                 "torch, llama (MLX comes with the program)",
                                  engine));
   }
-  set_up_torch(context);
   return ExitCode::kAllAnswered;
 }
 

@@ -80,11 +80,13 @@ void append_messages(std::string& body,
 
 std::string chat_request(const std::string& model,
                          const worker::AskItem& item,
-                         const std::vector<std::string>& pictures) {
-  Json settings = {{"max_tokens", item.max_tokens},
-                   {"temperature", 0},
-                   {"stream", true},
-                   {"stream_options", {{"include_usage", true}}}};
+                         const std::vector<std::string>& pictures,
+                         LimitName limit) {
+  Json settings = {
+      {limit == LimitName::kMaxTokens ? "max_tokens" : "max_completion_tokens", item.max_tokens},
+      {"temperature", 0},
+      {"stream", true},
+      {"stream_options", {{"include_usage", true}}}};
   if (!model.empty()) {
     settings["model"] = model;
   }

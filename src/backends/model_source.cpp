@@ -4,16 +4,14 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
-#include <cctype>
-#include <fstream>
 
 #include "backends/server_address.h"
 #include "base/absolute_path.h"
 #include "base/errors.h"
-#include "base/files.h"
 #include "base/folder_entries.h"
 #include "base/spelling.h"
+#include "gguf_source.h"
+#include "hub_cache.h"
 
 namespace headroom::backends {
 
@@ -21,73 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A word that asks for an engine which is not part of this program yet.
-struct ForeignKind {
-  std::string_view prefix;
-  std::string_view engine;
-  std::string_view instead;
-};
-
 /// Before a word whose model is asked with PyTorch.
 constexpr std::string_view kTorch = "torch:";
-
-constexpr std::array kForeignKinds{
-    ForeignKind{"gguf:", "llama.cpp", "use a checkpoint in safetensors"},
-};
-
-/// org/name[@revision], taken apart.
-struct Repository {
-  std::string org;
-  std::string name;
-  std::string revision;  ///< empty: main
-
-  std::string full() const { return org + "/" + name; }
-};
-
-bool is_name(std::string_view text) {
-  return !text.empty() && text != "." && text != ".." &&
-         std::all_of(text.begin(), text.end(), [](unsigned char c) {
-           return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
-         });
-}
-
-/// Revisions may hold slashes ("refs/pr/1"), but no way out of the cache.
-bool is_revision(std::string_view text) {
-  return !text.empty() && text.front() != '/' && text.find("..") == std::string_view::npos;
-}
-
-std::optional<Repository> parse_repository(const std::string& word) {
-  const std::size_t at = word.find('@');
-  const std::string path = word.substr(0, at);
-  const std::size_t slash = path.find('/');
-  if (slash == std::string::npos) {
-    return std::nullopt;
-  }
-  Repository repository{path.substr(0, slash), path.substr(slash + 1), ""};
-  if (!is_name(repository.org) || !is_name(repository.name)) {
-    return std::nullopt;
-  }
-  if (at != std::string::npos) {
-    repository.revision = word.substr(at + 1);
-    if (!is_revision(repository.revision)) {
-      return std::nullopt;
-    }
-  }
-  return repository;
-}
-
-fs::path repository_folder(const fs::path& hub, const Repository& repository) {
-  return hub / fmt::format("models--{}--{}", repository.org, repository.name);
-}
-
-/// The first line of a reference file, without blanks and line ends; empty when there is none.
-std::string read_reference(const fs::path& file) {
-  std::ifstream stream(file);
-  std::string line;
-  std::getline(stream, line);
-  const std::size_t end = line.find_last_not_of(" \t\r\n");
-  return end == std::string::npos ? "" : line.substr(0, end + 1);
-}
 
 /// Files that loading reads: nothing else in the folder can be in the way.
 bool matters(const fs::path& file) {
@@ -96,33 +29,8 @@ bool matters(const fs::path& file) {
 }
 
 void check_entry(const fs::directory_entry& entry) {
-  std::error_code error;
-  if (!matters(entry.path())) {
-    return;
-  }
-  if (entry.is_symlink(error) && !fs::exists(entry.path(), error)) {
-    const fs::path target =
-        (entry.path().parent_path() / fs::read_symlink(entry.path(), error)).lexically_normal();
-    throw UsageError("E-MODEL-DANGLING",
-                     fmt::format("{}: a link to {}, which is not there; the download is "
-                                 "incomplete or the file was deleted: fetch the model again",
-                                 entry.path().string(),
-                                 target.string()));
-  }
-  constexpr std::uintmax_t kLargestPointer = 1024;
-  if (!entry.is_regular_file(error) || entry.file_size(error) > kLargestPointer) {
-    return;
-  }
-  std::array<char, 64> head{};
-  std::ifstream stream(entry.path(), std::ios::binary);
-  stream.read(head.data(), head.size());
-  const std::string_view seen(head.data(), static_cast<std::size_t>(stream.gcount()));
-  if (describe_content(seen) == "a Git LFS pointer") {
-    throw UsageError("E-MODEL-LFS",
-                     fmt::format("{}: a Git LFS pointer of {} bytes, not the file itself; run `git "
-                                 "lfs pull` where it was cloned, or fetch the model again",
-                                 entry.path().string(),
-                                 entry.file_size(error)));
+  if (matters(entry.path())) {
+    check_model_file(entry.path());
   }
 }
 
@@ -145,75 +53,37 @@ void check_folder(const fs::path& folder) {
                                  folder.string()));
   }
   if (!fs::exists(folder / "config.json", error)) {
-    throw UsageError("E-MODEL-FOLDER",
-                     fmt::format("{}: no config.json in it; a model's folder holds config.json, "
-                                 "*.safetensors and tokenizer.json",
-                                 folder.string()));
+    const bool gguf =
+        std::any_of(entries.begin(), entries.end(), [](const fs::directory_entry& entry) {
+          return entry.path().extension() == ".gguf";
+        });
+    throw UsageError(
+        "E-MODEL-FOLDER",
+        fmt::format("{}: no config.json in it; a model's folder holds config.json, "
+                    "*.safetensors and tokenizer.json{}",
+                    folder.string(),
+                    gguf ? "; its *.gguf are asked by the name gguf:" + folder.string() : ""));
   }
 }
 
-[[noreturn]] void throw_not_cached(const Repository& repository, const fs::path& hub) {
-  const std::vector<std::string> cached = cached_models(hub);
-  const std::string revision =
-      repository.revision.empty() ? "" : fmt::format(" --revision {}", repository.revision);
-  throw UsageError(
-      "E-MODEL-NOT-CACHED",
-      fmt::format("{}{}{}: not in the cache {}; cached: {}; fetch it with: hf download {}{}",
-                  repository.full(),
-                  repository.revision.empty() ? "" : "@",
-                  repository.revision,
-                  hub.string(),
-                  cached.empty() ? "nothing" : fmt::format("{}", fmt::join(cached, ", ")),
-                  repository.full(),
-                  revision));
-}
-
-/// refs/<revision> when there is one, else the revision itself as a snapshot, in full or by a
-/// prefix of at least seven digits that only one snapshot has.
-std::string find_snapshot(const fs::path& folder, const std::string& revision) {
-  std::error_code error;
-  const std::string referenced = read_reference(folder / "refs" / revision);
-  if (!referenced.empty()) {
-    return is_name(referenced) ? referenced : "";
-  }
-  if (!is_name(revision)) {
-    return "";
-  }
-  if (fs::is_directory(folder / "snapshots" / revision, error)) {
-    return revision;
-  }
-  std::vector<std::string> matches;
-  for (const auto& entry : folder_entries(folder / "snapshots", error)) {
-    const std::string name = entry.path().filename().string();
-    if (revision.size() >= 7 && name.starts_with(revision)) {
-      matches.push_back(name);
-    }
-  }
-  return matches.size() == 1 ? matches.front() : "";
+std::string fetch_of(const Repository& repository) {
+  return fmt::format("hf download {}{}",
+                     repository.full(),
+                     repository.revision.empty() ? "" : " --revision " + repository.revision);
 }
 
 ModelSource resolve_cached(const std::string& word,
                            const Repository& repository,
                            const fs::path& hub) {
-  const fs::path base = repository_folder(hub, repository);
-  const std::string revision = repository.revision.empty() ? "main" : repository.revision;
-  const std::string snapshot = find_snapshot(base, revision);
-  const fs::path folder = base / "snapshots" / snapshot;
-  std::error_code error;
-  if (snapshot.empty() || !fs::is_directory(folder, error)) {
-    throw_not_cached(repository, hub);
-  }
-  check_folder(folder);
+  const Snapshot found = require_snapshot(hub, repository, fetch_of(repository));
+  check_folder(found.folder);
   return {word,
           "mlx",
-          folder,
+          found.folder,
           repository.name,
           repository.full(),
-          snapshot,
-          fmt::format("{}, snapshot {}{}",
-                      repository.full(),
-                      snapshot.substr(0, 8),
-                      revision == snapshot ? "" : fmt::format(" ({})", revision))};
+          found.name,
+          described(repository, found)};
 }
 
 /// A folder that the word names. A bare name that is also a known one must look like a model.
@@ -233,28 +103,6 @@ std::optional<ModelSource> resolve_folder(const std::string& word, bool known_na
   check_folder(folder);
   return ModelSource{
       word, "mlx", folder, last_name(folder), "", "", fmt::format("folder {}", word)};
-}
-
-/// The repository that "gguf:org/name+mmproj=FILE" is about.
-std::optional<Repository> foreign_repository(const std::string& target, std::string_view prefix) {
-  const std::string rest = target.substr(prefix.size());
-  return parse_repository(rest.substr(0, rest.find('+')));
-}
-
-void refuse_foreign_kind(const std::string& word, const std::string& target, const fs::path& hub) {
-  for (const ForeignKind& kind : kForeignKinds) {
-    if (target.starts_with(kind.prefix)) {
-      const std::string fetch = fetch_command(target, hub);
-      throw UsageError(
-          "E-MODEL-ENGINE",
-          fmt::format("{}{}: needs the {} engine, which this version does not have yet; {}{}",
-                      word,
-                      word == target ? "" : fmt::format(" ({})", target),
-                      kind.engine,
-                      kind.instead,
-                      fetch.empty() ? "" : "; its files are fetched with: " + fetch));
-    }
-  }
 }
 
 [[noreturn]] void throw_not_found(const std::string& word, const std::vector<ModelName>& table) {
@@ -322,24 +170,15 @@ std::string fetch_command(const std::string& word, const fs::path& hub) {
   if (word.starts_with(kTorch)) {
     return fetch_command(word.substr(kTorch.size()), hub);
   }
-  std::optional<Repository> repository = parse_repository(word);
-  for (const ForeignKind& kind : kForeignKinds) {
-    if (word.starts_with(kind.prefix)) {
-      repository = foreign_repository(word, kind.prefix);
-    }
+  if (is_gguf_word(word)) {
+    return gguf_fetch_command(word, hub);
   }
+  const std::optional<Repository> repository = parse_repository(word);
   std::error_code error;
-  if (!repository || fs::exists(word, error)) {
+  if (!repository || fs::exists(word, error) || find_snapshot(hub, *repository)) {
     return {};
   }
-  const std::string revision = repository->revision.empty() ? "main" : repository->revision;
-  const fs::path base = repository_folder(hub, *repository);
-  if (!find_snapshot(base, revision).empty()) {
-    return {};
-  }
-  return fmt::format("hf download {}{}",
-                     repository->full(),
-                     repository->revision.empty() ? "" : " --revision " + repository->revision);
+  return fetch_of(*repository);
 }
 
 namespace {
@@ -354,6 +193,12 @@ ModelSource resolve_torch(const std::string& word,
     places.names.clear();
   }
   ModelSource source = resolve_model(target.substr(kTorch.size()), places);
+  if (source.engine != "mlx") {
+    throw UsageError("E-MODEL-ENGINE",
+                     fmt::format("{}: PyTorch is asked with a folder of safetensors, not with {}",
+                                 word,
+                                 source.folder.string()));
+  }
   source.word = word;
   source.engine = "torch";
   source.label = named ? word : source.label;
@@ -384,6 +229,10 @@ namespace {
 ModelSource resolve_word(const std::string& word,
                          const ModelName* named,
                          const ModelPlaces& places) {
+  const bool other = word.starts_with(kTorch) || is_server_word(word);
+  if (named == nullptr && !other && is_gguf_word(word)) {
+    return resolve_gguf(word, word, places.hub);
+  }
   if (auto source = resolve_folder(word, word == "demo" || named != nullptr)) {
     return *source;
   }
@@ -398,7 +247,12 @@ ModelSource resolve_word(const std::string& word,
   if (is_server_word(target)) {
     return server_source(word, target, named != nullptr);
   }
-  refuse_foreign_kind(word, target, places.hub);
+  if (is_gguf_word(target)) {
+    ModelSource source = resolve_gguf(word, target, places.hub);
+    source.label = word;
+    source.repository.clear();  // the name that was given is what it is called by
+    return source;
+  }
   if (named != nullptr) {
     if (target == "demo") {
       check_folder(places.demo);

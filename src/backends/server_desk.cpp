@@ -88,6 +88,16 @@ worker::Answer answer_of(const ServerGroup& group,
   return answer;
 }
 
+/// Of a server that nobody else starts again.
+bool is_lost(const Failure& failure) {
+  return failure.code == "E-SERVER-UNREACHABLE" || failure.code == "E-SERVER-BROKEN";
+}
+
+/// Models that reason refuse `max_tokens`, and say what they take.
+bool wants_other_name(const Failure& failure) {
+  return failure.text.find("max_completion_tokens") != std::string::npos;
+}
+
 /// Signals are another thread's.
 void block_signals() {
   sigset_t all;
@@ -314,7 +324,8 @@ void ServerDesk::start(const Group& group, ServerQuestion& question, std::size_t
     request.timeout = std::max<Duration>(whole - question.spent, std::chrono::milliseconds(1));
   }
   try {
-    request.body = chat_request(model_, group->item(question), group->pictures());
+    question.limit = limit_;
+    request.body = chat_request(model_, group->item(question), group->pictures(), limit_);
   } catch (const Error& error) {
     group->begin(question);
     settle(group,
@@ -378,6 +389,16 @@ void ServerDesk::fail(const Group& group,
                       Duration took) {
   failure.text =
       without_key(fmt::format("{}: {}", endpoints_[endpoint].address(), failure.text), options_);
+  if (options_.child && is_lost(failure)) {
+    group->reopen(question);
+    give_up(kServerLost, failure.text);
+    return;
+  }
+  if (question.limit == LimitName::kMaxTokens && wants_other_name(failure)) {
+    limit_ = LimitName::kMaxCompletionTokens;
+    group->reopen(question);
+    return;
+  }
   if (failure.next == Next::kWait) {
     group->reopen(question);
     note_missing(endpoint, failure.text);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "backends/server_backend.h"
+#include "chat_request.h"
 #include "endpoint.h"
 #include "http/loop.h"
 #include "server_failure.h"
@@ -121,6 +122,7 @@ class ServerDesk {
   std::string last_words_;  ///< why nobody is there
   int failures_ = 0;        ///< settled in a row without an answer
   std::exception_ptr given_up_;
+  LimitName limit_ = LimitName::kMaxTokens;  ///< what the model takes, as far as it has said
   bool drop_ = false;
   bool ending_ = false;
   std::minstd_rand jitter_{1};  // NOLINT(cert-msc51-cpp): the same in each run

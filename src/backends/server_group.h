@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "chat_request.h"
 #include "worker/messages.h"
 
 namespace headroom::backends {
@@ -22,6 +23,7 @@ struct ServerQuestion {
   TimePoint not_before{};
   std::optional<std::size_t> failed_at;  ///< endpoint of the last attempt, when that failed
   std::string last_failure;
+  LimitName limit = LimitName::kMaxTokens;  ///< as it was sent last
 };
 
 /// A group that a server is asked: what of it is open, in flight and answered. Pure bookkeeping.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <utility>
 #include <vector>
 
 #include "base/errors.h"
@@ -17,13 +18,13 @@ constexpr Bytes kAtLimit = 2_MiB;
 
 }  // namespace
 
-std::unique_ptr<worker::WorkerClient> WallGuard::start(const worker::WorkerCommand& command,
-                                                       Clock& clock) {
-  std::unique_ptr<worker::WorkerClient> client;
+void WallGuard::start(const worker::WorkerCommand& command,
+                      const std::function<Held(const worker::WorkerCommand&)>& launch) {
+  std::optional<Held> held;
   if (wall_.kernel) {
     kills_before_ = wall_.kernel->count().kills.value_or(0);
     try {
-      client = std::make_unique<worker::WorkerClient>(wall_.kernel->inside(command), clock, log_);
+      held = launch(wall_.kernel->inside(command));
     } catch (const BackendError& error) {
       if (error.code() != "E-WORKER-GROUP") {
         throw;
@@ -32,19 +33,18 @@ std::unique_ptr<worker::WorkerClient> WallGuard::start(const worker::WorkerComma
       watch_instead(error.what());
     }
   }
-  if (!client) {
-    client = std::make_unique<worker::WorkerClient>(command, clock, log_);
+  if (!held) {
+    held = launch(command);
   }
   const std::scoped_lock lock(mutex_);
-  client_ = client.get();
+  held_ = std::move(held);
   watching_ = wall_.watch;
   struck_at_.reset();
-  return client;
 }
 
 void WallGuard::release() {
   const std::scoped_lock lock(mutex_);
-  client_ = nullptr;
+  held_.reset();
 }
 
 void WallGuard::watch_instead(const std::string& why) {
@@ -70,13 +70,13 @@ void WallGuard::set_limit(Bytes limit) {
 
 void WallGuard::look(const memory::Reading& now) {
   const std::scoped_lock lock(mutex_);
-  if (client_ == nullptr || !watching_ || !limit_ ||
+  if (!held_ || !watching_ || !limit_ ||
       !memory::beyond_wall(now.worker_footprint.value_or(Bytes()), *limit_)) {
     return;
   }
   // The reading may be of a worker that is gone, and the kernel's quick figure a little off.
-  std::vector<pid_t> pids = processes_.descendants(client_->pid());
-  pids.push_back(client_->pid());
+  std::vector<pid_t> pids = processes_.descendants(held_->pid);
+  pids.push_back(held_->pid);
   Bytes held;
   for (const pid_t pid : pids) {
     auto one = processes_.exact_footprint(pid);
@@ -85,7 +85,7 @@ void WallGuard::look(const memory::Reading& now) {
   }
   if (const auto why = memory::beyond_wall(held, *limit_)) {
     struck_at_ = held;
-    client_->strike(*why);
+    held_->strike(*why);
   }
 }
 

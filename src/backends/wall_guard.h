@@ -1,6 +1,6 @@
 #pragma once
 
-#include <memory>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -8,13 +8,13 @@
 #include "backends/backend.h"
 #include "base/log.h"
 #include "memory/process_footprint.h"
-#include "worker/client.h"
+#include "worker/child_process.h"
 #include "worker/wall.h"
 
 namespace headroom::backends {
 
-/// Keeps a backend's workers inside its outer wall: starts them there, moves the wall, watches
-/// where the kernel does not, and knows afterwards whether a worker came to it. Thread: one, except
+/// Keeps a backend's processes inside its outer wall: starts them there, moves the wall, watches
+/// where the kernel does not, and knows afterwards whether one came to it. Thread: one, except
 /// `look`.
 class WallGuard {
  public:
@@ -22,9 +22,17 @@ class WallGuard {
 
   std::string text() const { return wall_.text; }
 
-  /// A worker that the kernel does not let in is watched instead, and so are those after it.
-  std::unique_ptr<worker::WorkerClient> start(const worker::WorkerCommand& command, Clock& clock);
-  /// Before the client of `start` is destroyed.
+  /// A process that is watched.
+  struct Held {
+    pid_t pid = -1;
+    std::function<void(std::string why)> strike;  ///< kills it; any thread
+  };
+
+  /// Starts a process from the command that it gets, inside the wall. One that the kernel does not
+  /// let in is watched instead, and so are those after it.
+  void start(const worker::WorkerCommand& command,
+             const std::function<Held(const worker::WorkerCommand&)>& launch);
+  /// Before what `start` made is destroyed.
   void release();
 
   void set_limit(Bytes limit);
@@ -42,10 +50,10 @@ class WallGuard {
   memory::ProcessMemory processes_;
   std::uint64_t kills_before_ = 0;  ///< at the kernel's wall, before this worker
   std::mutex mutex_;                ///< of all below
-  worker::WorkerClient* client_ = nullptr;
+  std::optional<Held> held_;
   std::optional<Bytes> limit_;
   bool watching_ = false;
-  std::optional<Bytes> struck_at_;  ///< what it held when the watch killed it
+  std::optional<Bytes> struck_at_;  ///< what it had when the watch killed it
 };
 
 }  // namespace headroom::backends

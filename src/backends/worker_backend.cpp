@@ -253,7 +253,11 @@ class WorkerBackend::Impl {
       return;
     }
     loaded_.reset();
-    client_ = wall_.start(command_, clock_);
+    wall_.start(command_, [this](const WorkerCommand& command) {
+      client_ = std::make_unique<WorkerClient>(command, clock_, log_);
+      return WallGuard::Held{
+          client_->pid(), [&client = *client_](std::string why) { client.strike(std::move(why)); }};
+    });
     hello_ = call("hello",
                   {{"protocol", worker::kProtocolVersion}},
                   interruptible(options_.hello_timeout),

@@ -137,8 +137,9 @@ std::string advice(const Plan& plan, const Budget& budget, const std::vector<Cha
                               to_string(spare(plan.required())));
   }
   return fmt::format(
-      "; the machine can give {}: use a smaller model, --dtype bfloat16, or a machine with {}",
+      "; the machine can give {}: use a smaller model, {}, or a machine with {}",
       to_string(budget.capacity.value_or(budget.limit)),
+      plan.geometry.reserved.kv > Bytes() ? "a smaller quantisation" : "--dtype bfloat16",
       to_string(plan.required()));
 }
 

@@ -122,6 +122,9 @@ std::string_view to_string(KindOfEngine kind) {
 }
 
 KindOfEngine kind_of_engine(std::string_view name) {
+  if (name == "gguf") {
+    return KindOfEngine::kServerChild;
+  }
   for (const KindOfEngine kind :
        {KindOfEngine::kTorch, KindOfEngine::kServerChild, KindOfEngine::kServer}) {
     if (to_string(kind) == name) {

@@ -56,6 +56,12 @@ Json to_json(const Geometry& geometry) {
       {"logits_per_row_bytes", geometry.logits_per_row.count()},
       {"context_tokens", geometry.context_tokens},
       {"pictures", std::move(pictures)}};
+  if (geometry.reserved != ReservedMemory()) {
+    json["reserved"] = {{"slots", geometry.reserved.slots},
+                        {"kv_bytes", geometry.reserved.kv.count()},
+                        {"compute_bytes", geometry.reserved.compute.count()},
+                        {"vision_bytes", geometry.reserved.vision.count()}};
+  }
   if (!geometry.shares_prefix) {
     json["shares_prefix"] = false;
   }
@@ -95,6 +101,13 @@ Geometry geometry_from_json(const Json& json) {
   geometry.shares_prefix = fields.flag("shares_prefix", true);
   geometry.prefills_in_chunks = fields.flag("prefills_in_chunks", true);
   geometry.block_tokens = fields.unsigned32("block_tokens", 0);
+  if (json.contains("reserved")) {
+    const JsonFields reserved(json.at("reserved"), "geometry.reserved");
+    geometry.reserved = {reserved.unsigned32("slots"),
+                         reserved.required_bytes("kv_bytes"),
+                         reserved.required_bytes("compute_bytes"),
+                         reserved.required_bytes("vision_bytes")};
+  }
   for (const Json& cost : fields.array("pictures")) {
     geometry.pictures.push_back(picture_cost_from_json(cost));
   }

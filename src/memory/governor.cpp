@@ -26,7 +26,8 @@ std::optional<Bytes> counted(const Reading& reading, Counter counter) {
 
 /// What the plan holds between groups.
 Bytes resting(const Plan& plan) {
-  return plan.phases.front().of({PartKind::kSupervisor, PartKind::kEngine, PartKind::kWeights});
+  return plan.phases.front().of(
+      {PartKind::kSupervisor, PartKind::kEngine, PartKind::kWeights, PartKind::kReservedKv});
 }
 
 /// What the next group's pictures may hold already, decoded ahead.
@@ -188,7 +189,9 @@ Budget Governor::current_budget(const Reading& now) {
 }
 
 Bytes Governor::planned_growth() const {
-  return budget_.counter == Counter::kDevice ? Bytes() : plan_.geometry.engine_growth;
+  const Geometry& model = plan_.geometry;
+  const Bytes buffers = model.reserved.compute + model.reserved.vision;
+  return budget_.counter == Counter::kDevice ? Bytes() : model.engine_growth + buffers;
 }
 
 std::optional<Usage> Governor::in_use(const Reading& now, Bytes limit) const {

@@ -117,7 +117,10 @@ GroupFeatures features_of(const Plan& group) {
                              PartKind::kEngine,
                              PartKind::kWeights,
                              PartKind::kBeyond,
-                             PartKind::kCache});
+                             PartKind::kCache,
+                             PartKind::kReservedKv,
+                             PartKind::kReservedCompute,
+                             PartKind::kReservedVision});
   result.planned_peak = worst.total();
   const std::uint32_t shared = shared_text(group.workload);
   std::uint64_t tokens =

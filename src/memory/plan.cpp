@@ -94,6 +94,7 @@ class PhaseBuilder {
         model.dtype);
     const Bytes retained = released(phase) > Bytes() ? in.workload.retained : Bytes();
     add(PartKind::kBeyond, in.workload.beyond + retained, false, "measured at rest");
+    add_reserved(model.reserved, loaded);
   }
 
   /// The detail is written only where somebody will read it: plans are also made to be compared.
@@ -197,6 +198,19 @@ class PhaseBuilder {
   PhasePlan take() { return std::move(plan_); }
 
  private:
+  void add_reserved(const ReservedMemory& reserved, bool used) {
+    add(PartKind::kReservedKv,
+        reserved.kv,
+        false,
+        "{} slots x {} tokens",
+        reserved.slots,
+        in_.geometry.context_tokens);
+    if (used) {
+      add(PartKind::kReservedCompute, reserved.compute, false, "of a pass");
+      add(PartKind::kReservedVision, reserved.vision, false, "of the largest picture");
+    }
+  }
+
   Bytes kv_repeated_per_token() const {
     return plan_.phase == Phase::kDecode ? in_.geometry.kv_repeated_decoding_per_token
                                          : in_.geometry.kv_repeated_per_token;
@@ -240,11 +254,14 @@ PhasePlan vision_stage(const Inputs& in) {
   const PictureCost* largest = largest_picture(in.workload.pictures);
   // A released tower is read again before the first picture is encoded.
   const Bytes reading = in.workload.release_vision ? in.geometry.load_staging : Bytes();
-  if (largest != nullptr && largest->encode < reading) {
+  // Of what an engine keeps for it anyway only more than that is new.
+  const Bytes encoding =
+      largest == nullptr ? Bytes() : saturating_minus(largest->encode, in.geometry.reserved.vision);
+  if (largest != nullptr && encoding < reading) {
     phase.add(PartKind::kLoadStaging, reading, false, "the vision tower is read again");
   } else if (largest != nullptr) {
     phase.add(PartKind::kVision,
-              largest->encode,
+              encoding,
               false,
               "{} x {}, {} tiles",
               largest->width,
@@ -408,7 +425,7 @@ Bytes decoding(const std::vector<PictureCost>& pictures) {
 }
 
 std::string_view to_string(PartKind kind) {
-  constexpr std::array<std::string_view, 14> names = {"supervisor",
+  constexpr std::array<std::string_view, 17> names = {"supervisor",
                                                       "engine",
                                                       "weights",
                                                       "beyond the plan",
@@ -421,7 +438,10 @@ std::string_view to_string(PartKind kind) {
                                                       "activations",
                                                       "attention scores",
                                                       "logits",
-                                                      "allocator cache"};
+                                                      "allocator cache",
+                                                      "KV cache",
+                                                      "compute buffers",
+                                                      "vision buffers"};
   return names.at(static_cast<std::size_t>(kind));
 }
 

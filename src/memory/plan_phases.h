@@ -19,7 +19,5 @@ std::uint32_t shared_text(const Workload& workload);
 /// What a group's pictures hold at most while they are decoded, one after the other: the others
 /// wait with their pixels.
 Bytes decoding(const std::vector<PictureCost>& pictures);
-/// What a plan of this peak keeps back.
-Bytes plan_reserve(Bytes peak);
 
 }  // namespace headroom::memory

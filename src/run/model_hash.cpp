@@ -10,6 +10,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "backends/gguf_files.h"
 #include "base/errors.h"
 #include "base/folder_entries.h"
 #include "base/hash.h"
@@ -93,6 +94,15 @@ std::string hash_file(const std::filesystem::path& path) {
   return hasher.hex();
 }
 
+std::string hash_of_all(const std::map<std::string, std::string>& files) {
+  Hasher whole;
+  for (const auto& [name, hash] : files) {
+    whole.update_field(name);
+    whole.update_field(hash);
+  }
+  return whole.hex();
+}
+
 }  // namespace
 
 ModelFingerprint model_fingerprint(const std::filesystem::path& folder, bool code) {
@@ -110,13 +120,23 @@ ModelFingerprint model_fingerprint(const std::filesystem::path& folder, bool cod
       fingerprint.files[entry.path().filename().string()] = hash_file(entry.path());
     }
   }
-  Hasher whole;
-  for (const auto& [name, hash] : fingerprint.files) {
-    whole.update_field(name);
-    whole.update_field(hash);
-  }
-  fingerprint.hash = whole.hex();
+  fingerprint.hash = hash_of_all(fingerprint.files);
   return fingerprint;
+}
+
+ModelFingerprint files_fingerprint(const std::vector<std::filesystem::path>& files) {
+  ModelFingerprint fingerprint;
+  for (const std::filesystem::path& file : files) {
+    fingerprint.files[file.filename().string()] = hash_file(file);
+  }
+  fingerprint.hash = hash_of_all(fingerprint.files);
+  return fingerprint;
+}
+
+ModelFingerprint fingerprint_of(const ModelSpec& spec) {
+  return spec.engine == "gguf"
+             ? files_fingerprint(backends::all_files(backends::parse_gguf_files(spec.folder)))
+             : model_fingerprint(spec.folder, spec.trust_remote_code);
 }
 
 }  // namespace headroom::run

@@ -276,7 +276,7 @@ bool resume_model(Journal& journal, std::uint32_t model, bool force) {
   if (spec.engine == "server") {
     return false;  // it is asked who it is before anything else is asked
   }
-  const ModelFingerprint now = model_fingerprint(spec.folder, spec.trust_remote_code);
+  const ModelFingerprint now = fingerprint_of(spec);
   if (now.hash == spec.hash) {
     return false;
   }

@@ -348,9 +348,11 @@ ExitState ChildProcess::kill() {
   return *poll_exit();
 }
 
-bool ChildProcess::strike() {
+bool ChildProcess::strike() { return strike(SIGKILL); }
+
+bool ChildProcess::strike(int signal) {
   const std::scoped_lock lock(reaping_);
-  return !exit_ && ::kill(-pid_, SIGKILL) == 0;
+  return !exit_ && ::kill(-pid_, signal) == 0;
 }
 
 }  // namespace headroom::worker

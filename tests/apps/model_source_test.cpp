@@ -192,10 +192,6 @@ TEST_F(ModelSourceTest, AWrongEntryIsNamedWithItsFileAndWhatItStandsFor) {
       << refusal("away");
 }
 
-TEST_F(ModelSourceTest, OtherEnginesAreRefusedWithTheirName) {
-  EXPECT_NE(refusal("gguf:a.gguf").find("needs the llama.cpp engine"), std::string::npos);
-}
-
 TEST_F(ModelSourceTest, AnAddressIsAServers) {
   places_.names = {{"mine", "http://localhost:8080#m", "test"}};
   const ModelSource source = resolve_model("http://a/v1,http://b:1/v1/#org/m", places_);

@@ -125,6 +125,34 @@ std::map<std::string, worker::Answer> ask(ServerBackend& backend,
   return answers;
 }
 
+TEST(ServerBackend, AModelThatRefusesMaxTokensIsAskedByTheOtherName) {
+  std::atomic<int> refused{0};
+  ScriptedServer server([&](const HttpRequest& request, Connection& connection) {
+    if (introduce(request, connection)) {
+      return;
+    }
+    const Json body = Json::parse(request.body);
+    if (body.contains("max_tokens")) {
+      ++refused;
+      connection.reply(
+          400,
+          R"({"error":{"message":"Unsupported parameter: 'max_tokens' is not supported)"
+          R"( with this model. Use 'max_completion_tokens' instead."}})");
+      return;
+    }
+    EXPECT_EQ(body["max_completion_tokens"], 100);
+    connection.reply(200, answer_body("red"));
+  });
+  World world;
+  ServerBackend backend({{server.url("/v1")}, "m"}, quick(), world.clock, world.log);
+  const auto answers = ask(backend, group_of("g", 3));
+  for (const auto& [id, answer] : answers) {
+    EXPECT_EQ(answer.outcome, Outcome::kAnswered) << id << answer.error;
+    EXPECT_TRUE(answer.notices.empty()) << "that was no attempt";
+  }
+  EXPECT_EQ(refused, 1);
+}
+
 // ---- faults, as the table says
 
 using Fault = std::function<void(Connection&, const ScriptedServer&)>;

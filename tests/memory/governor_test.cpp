@@ -163,6 +163,28 @@ TEST_F(GovernorTest, WhatLoadingTookBeyondItsPlanIsTakenFromEveryGroup) {
   EXPECT_EQ(governor.before_group(facts()).planned_peak, planned + 84_MiB);
 }
 
+TEST_F(GovernorTest, WhatAnEngineReservesIsNotBeyondThePlan) {
+  Geometry geometry = test::small_geometry();
+  geometry.reserved = {4, 40_MiB, 10_MiB, 5_MiB};
+  Governor governor(test::budget_of(512_MiB),
+                    make_plan(geometry, workload_),
+                    settings_,
+                    default_policy(),
+                    sampler_,
+                    clock_,
+                    [](const MemoryEvent&) {});
+  governor.before_load(worker_);
+  const Bytes planned = geometry.engine + geometry.engine_growth + geometry.weights + 55_MiB;
+  set_worker(planned, Bytes(), Bytes());
+  governor.after_load(worker_, 1.0);
+  EXPECT_EQ(governor.before_group(facts()).planned_peak,
+            make_plan(geometry, workload_).planned_peak());
+  set_worker(planned + 30_MiB, Bytes(), Bytes());
+  governor.after_group(facts(), 8, worker_);
+  EXPECT_EQ(governor.before_group(facts()).planned_peak,
+            make_plan(geometry, workload_).planned_peak() + 30_MiB);
+}
+
 TEST_F(GovernorTest, WhatIsHeldForTheNextTurnIsNotBeyondThePlan) {
   Governor& governor = start(512_MiB);
   load(governor);

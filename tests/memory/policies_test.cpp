@@ -301,6 +301,7 @@ TEST(ParsePolicies, NothingIsEverCleanedOfAServerThatIsOnlyAddressed) {
   History history;
   history.add(GroupUsage{20, 20, at(100)});
   PolicyChoice choice;
+  EXPECT_EQ(kind_of_engine("gguf"), KindOfEngine::kServerChild);
   choice.kind = kind_of_engine("server");
   choice.every_questions = 1;
   for (const char* words : {"auto", "periodic", "adaptive,dynamic"}) {

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -44,6 +45,15 @@ struct AfterDeath {
   std::string refused = {};  ///< why what is left is not asked again: outcome `memory`
 };
 
+/// What a run needs at most of an engine that takes its memory when it loads.
+struct Sizing {
+  Bytes memory;                   ///< that its processes may hold together
+  std::uint32_t text_tokens = 0;  ///< of the longest prompt without its pictures, estimated
+  std::uint32_t max_tokens = 0;   ///< of the longest answer
+  /// Pictures of a question, by index into the plan's; empty: none has any.
+  std::vector<std::vector<std::size_t>> picture_sets;
+};
+
 /// "out of memory", "signal", "exit", "hang", "protocol".
 std::string_view to_string(Death::Kind kind);
 
@@ -56,6 +66,11 @@ class Backend {
 
   virtual const worker::Hello& hello() = 0;
   virtual memory::Geometry plan(const worker::PlanRequest& request) = 0;
+
+  /// Chooses how much an engine takes that takes its memory when it loads: `plan` and `load` go by
+  /// it from now on. Where nothing fits, the least that answers.
+  virtual void size_for(const worker::PlanRequest& /*request*/, const Sizing& /*sizing*/) {}
+
   virtual worker::Loaded load(const worker::LoadRequest& request) = 0;
 
   /// Decode the next group's pictures meanwhile. Never fails.

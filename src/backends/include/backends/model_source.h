@@ -20,8 +20,9 @@ struct ModelPlaces {
 /// A word for a model, resolved to a folder on this machine.
 struct ModelSource {
   std::string word;              ///< as the user wrote it
-  std::string engine = "mlx";    ///< that it is asked with: "mlx", "torch", "server"
-  std::filesystem::path folder;  ///< holds config.json; of a server its address
+  std::string engine = "mlx";    ///< that it is asked with: "mlx", "torch", "gguf", "server"
+  std::filesystem::path folder;  ///< holds config.json; of a server its address, of GGUF its files
+                                 ///< (gguf_files.h)
   std::string label;             ///< short, for tables and run folders: "demo", "demo-vlm"
   std::string repository;        ///< "org/name" when it came from the cache, else empty
   std::string revision;          ///< the snapshot, else empty
@@ -37,13 +38,16 @@ std::filesystem::path hub_folder(
 
 /// Finds the model that `word` means: an existing folder first; a name of `places.names`, which may
 /// stand for any of the rest; `demo`; `org/name[@revision]` in the cache; `torch:` before any of
-/// these, to be asked with PyTorch; an address of a server (server_address.h). Only reads: nothing
-/// is written into the cache, no connection is tried. Throws UsageError: E-MODEL-NOT-FOUND (with
-/// the nearest name), E-MODEL-NOT-CACHED (with what is cached and the command that fetches it),
-/// E-MODEL-FOLDER (empty, no config.json), E-MODEL-DANGLING (a link whose file is gone, with both
-/// paths), E-MODEL-LFS (a Git LFS pointer in a file's place), E-MODEL-ENGINE (a kind of model whose
-/// engine is not built in), E-SERVER-ADDRESS. What is wrong with a name that a configuration file
-/// adds is told with the file and the entry.
+/// these, to be asked with PyTorch; `gguf:` before a file, a folder or org/name[:QUANTISATION], or
+/// FILE.gguf alone, to be asked through llama.cpp's server, with +mmproj=FILE behind it where the
+/// vision part does not lie beside the model; an address of a server (server_address.h). Only
+/// reads: nothing is written into the cache, no connection is tried. Throws UsageError:
+/// E-MODEL-NOT-FOUND (with the nearest name), E-MODEL-NOT-CACHED (with what is cached and the
+/// command that fetches it), E-MODEL-FOLDER (empty, no config.json), E-MODEL-DANGLING (a link whose
+/// file is gone, with both paths), E-MODEL-LFS (a Git LFS pointer in a file's place),
+/// E-MODEL-AMBIGUOUS (several GGUF files, listed), E-MODEL-ENGINE (an engine that does not take
+/// such a model), E-GGUF-WORD, E-SERVER-ADDRESS. What is wrong with a name that a configuration
+/// file adds is told with the file and the entry.
 ModelSource resolve_model(const std::string& word, const ModelPlaces& places);
 
 /// "hf download org/name" for a word that stands for a repository which is not in the cache, kinds

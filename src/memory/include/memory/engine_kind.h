@@ -20,7 +20,7 @@ enum class KindOfEngine {
 /// "mlx", "torch", "server child", "server".
 std::string_view to_string(KindOfEngine kind);
 
-/// Of a model's engine by that name; MLX where it is another.
+/// Of a model's engine by that name ("gguf": a server child); MLX where it is another.
 KindOfEngine kind_of_engine(std::string_view name);
 
 /// What a clean-up means there and when it is worthwhile.

@@ -21,6 +21,19 @@ struct PictureCost {
   Bytes features;            ///< kept until the prefix is prefilled
 };
 
+/// What an engine takes for itself whatever is asked: one that sets its buffers up for the largest
+/// question that it will take. All 0: an engine that takes what a question needs.
+struct ReservedMemory {
+  std::uint32_t slots = 0;  ///< sequences that it holds room for, each of context_tokens
+  Bytes kv;                 ///< KV cache of all slots, there as soon as it has loaded
+  Bytes compute;            ///< buffers of a pass, held from the first use on
+  /// Of encoding the largest picture that was asked about, likewise: what a picture's own `encode`
+  /// is above that comes on top.
+  Bytes vision;
+
+  bool operator==(const ReservedMemory&) const = default;
+};
+
 /// How a model's memory grows: constants of the checkpoint, the dtype and the engine, declared by
 /// its family from configuration and tensor headers, without loading anything. All plan arithmetic
 /// (plan.h) uses only these figures.
@@ -53,8 +66,9 @@ struct Geometry {
                                    ///< all of a pass
   Bytes logits_per_row;            ///< one row of the vocabulary as the sampler holds it
   std::uint32_t context_tokens = 0;  ///< largest sequence the model takes
-  bool shares_prefix = true;         ///< false: each sequence of a batch has a prefix of its own
-  bool prefills_in_chunks = true;    ///< false: a pass takes whole prompts, whatever the chunk
+  ReservedMemory reserved;
+  bool shares_prefix = true;       ///< false: each sequence of a batch has a prefix of its own
+  bool prefills_in_chunks = true;  ///< false: a pass takes whole prompts, whatever the chunk
   std::uint32_t block_tokens = 0;  ///< at most so many tokens see one another and stay in one pass,
                                    ///< which a chunk is exceeded by; 0: none do
   std::vector<PictureCost>

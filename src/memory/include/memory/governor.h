@@ -212,7 +212,7 @@ class Governor {
   Reading complete(const Reading& worker);
   /// What may be used now. Notes a change.
   Budget current_budget(const Reading& now);
-  /// What libraries add to what the budget counts, as planned.
+  /// What libraries and an engine's own buffers add to what the budget counts, as planned.
   Bytes planned_growth() const;
   /// What is in use without what is held for the next turn.
   std::optional<Usage> in_use(const Reading& now, Bytes limit) const;

@@ -68,10 +68,13 @@ enum class PartKind {
   kScores,
   kLogits,
   kCache,
+  kReservedKv,
+  kReservedCompute,
+  kReservedVision,
 };
 /// "supervisor", "engine", "weights", "beyond the plan", "load staging", "picture decode",
 /// "vision", "features", "prefix KV", "question KV", "activations", "attention scores", "logits",
-/// "allocator cache".
+/// "allocator cache", "KV cache", "compute buffers", "vision buffers".
 std::string_view to_string(PartKind kind);
 
 /// Part of what a phase holds at its worst moment.
@@ -114,6 +117,9 @@ struct Plan {
   Bytes host_peak() const;
   const PlanPart& largest_part() const;  ///< of the worst phase
 };
+
+/// What a plan of this peak keeps back.
+Bytes plan_reserve(Bytes peak);
 
 /// Without `describe` the parts have no detail, which is several times faster.
 Plan make_plan(const Geometry& geometry, const Workload& workload, bool describe = true);

@@ -3,6 +3,9 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
+
+#include "run/specification.h"
 
 namespace headroom::run {
 
@@ -20,5 +23,11 @@ struct ModelFingerprint {
 /// `code`, where the model may run it. Throws UsageError("E-MODEL-FOLDER") when the folder cannot
 /// be read.
 ModelFingerprint model_fingerprint(const std::filesystem::path& folder, bool code = false);
+
+/// Of these files, each as above and by its own name. Throws the same.
+ModelFingerprint files_fingerprint(const std::vector<std::filesystem::path>& files);
+
+/// Of what a resolved model reads: its folder, or the files of a GGUF one.
+ModelFingerprint fingerprint_of(const ModelSpec& spec);
 
 }  // namespace headroom::run

@@ -46,12 +46,12 @@ struct NotRun {
 struct ModelSpec {
   std::string word;                ///< as the user wrote it: "demo", "org/name@rev"
   std::string name;                ///< for tables, folders and exports: "demo", "org/name"
-  std::string engine;              ///< "mlx", "torch", "server"
+  std::string engine;              ///< "mlx", "torch", "gguf", "server"
   bool trust_remote_code = false;  ///< the folder's own code may be run; its files are hashed too
-  std::string folder;              ///< absolute; of a server its address; empty: the word could not
-                                   ///< be resolved, see not_run
+  std::string folder;              ///< absolute; of a server its address, of GGUF its files; empty:
+                                   ///< the word could not be resolved, see not_run
   std::string revision;            ///< of the Hugging Face snapshot; empty: a plain folder
-  std::string hash;                ///< of model_fingerprint(folder), see model_hash.h
+  std::string hash;                ///< of fingerprint_of, see model_hash.h
   std::map<std::string, std::string> files;  ///< of the same, to name what changed
   std::string dtype;                         ///< empty: the engine's default
   std::optional<NotRun> not_run;             ///< the run went on without this model

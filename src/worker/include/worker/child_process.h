@@ -67,8 +67,9 @@ class ChildProcess {
   std::optional<ExitState> wait_exit(Duration limit, Clock& clock);
   /// SIGKILL to its process group, then waits for it.
   ExitState kill();
-  /// SIGKILL to its process group, without waiting. False: it has ended. Thread: any.
+  /// A signal (SIGKILL) to its process group, without waiting. False: it has ended. Thread: any.
   bool strike();
+  bool strike(int signal);
 
  private:
   std::mutex reaping_;  ///< its number is its own while nobody has waited for it
