@@ -239,7 +239,9 @@ ModelSource source_of(const std::string& word, GgufFiles files) {
     }
   }
   files.model = absolute_path(files.model);
-  files.mmproj = absolute_path(files.mmproj);
+  if (!files.mmproj.empty()) {
+    files.mmproj = absolute_path(files.mmproj);
+  }
   ModelSource source;
   source.word = word;
   source.engine = "gguf";
