@@ -230,6 +230,7 @@ fs::path made_absolute(const fs::path& path) {
 }
 
 ModelSource source_of(const std::string& word, GgufFiles files) {
+  files.model = made_absolute(files.model);
   files.mmproj = files.mmproj.empty() ? find_mmproj(word, files.model)
                                       : named_mmproj(word, files.mmproj, files.model);
   for (const fs::path& file : all_files(files)) {
@@ -242,7 +243,6 @@ ModelSource source_of(const std::string& word, GgufFiles files) {
               "{}: {} is not there; a split model needs all of its parts", word, file.string()));
     }
   }
-  files.model = made_absolute(files.model);
   files.mmproj = made_absolute(files.mmproj);
   ModelSource source;
   source.word = word;
