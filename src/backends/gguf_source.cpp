@@ -226,6 +226,7 @@ fs::path named_mmproj(const std::string& word, const fs::path& named, const fs::
 }
 
 ModelSource source_of(const std::string& word, GgufFiles files) {
+  files.model = absolute_path(files.model);
   files.mmproj = files.mmproj.empty() ? find_mmproj(word, files.model)
                                       : named_mmproj(word, files.mmproj, files.model);
   for (const fs::path& file : all_files(files)) {
@@ -238,7 +239,6 @@ ModelSource source_of(const std::string& word, GgufFiles files) {
               "{}: {} is not there; a split model needs all of its parts", word, file.string()));
     }
   }
-  files.model = absolute_path(files.model);
   if (!files.mmproj.empty()) {
     files.mmproj = absolute_path(files.mmproj);
   }

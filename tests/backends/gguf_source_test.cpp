@@ -68,6 +68,17 @@ TEST_F(GgufSource, AFileWithTheVisionPartBesideIt) {
   EXPECT_EQ(files("gguf:" + in("m") + "+mmproj=none").mmproj, "");
 }
 
+TEST_F(GgufSource, AFileOfTheWorkingFolder) {
+  put("m/model.gguf");
+  const fs::path mmproj = put("m/mmproj.gguf");
+  const fs::path before = fs::current_path();
+  fs::current_path(folder_ / "m");
+  const GgufFiles found = files("gguf:model.gguf");
+  fs::current_path(before);
+  EXPECT_EQ(found.mmproj, mmproj);
+  EXPECT_EQ(found.model, folder_ / "m/model.gguf");
+}
+
 TEST_F(GgufSource, SeveralVisionPartsAreListedUnlessOneHasTheModelsName) {
   put("m/model-Q8_0.gguf");
   put("m/mmproj-model-f16.gguf");
