@@ -53,6 +53,12 @@ class NeedsPicture final : public models::VisionLanguageModel {
     return inner_->reference_pictures(inputs);
   }
 
+  std::vector<std::int32_t> reference_ids(
+      std::vector<std::int32_t> ids,
+      std::span<const models::PreparedPicture* const> pictures) const override {
+    return inner_->reference_ids(std::move(ids), pictures);
+  }
+
   engine::KvShape kv_shape() const override { return inner_->kv_shape(); }
 
   int context_tokens() const override { return inner_->context_tokens(); }
