@@ -51,10 +51,8 @@ mx::array with_layer_features(mx::array&& x,
   const mx::array set =
       mx::slice(*pass.features, {0, from}, {pass.features->shape(0), from + width});
   const mx::array chosen = mx::take(set, mx::array(rows.data(), {count}, mx::int32), 0);
-  return mx::scatter_add(std::move(x),
-                         mx::array(places.data(), {count}, mx::int32),
-                         mx::reshape(chosen, {count, 1, width}),
-                         0);
+  return mx::scatter_add(
+      x, mx::array(places.data(), {count}, mx::int32), mx::reshape(chosen, {count, 1, width}), 0);
 }
 
 }  // namespace

@@ -54,8 +54,10 @@ Bytes prefill_per_token(const TextSizes& s, const engine::DecoderConfig& text, b
   const std::uint64_t inner = (text.gated ? (kernels ? 3 : 5) : (kernels ? 1 : 4)) * s.inner;
   const std::uint64_t mlp = (text.parallel ? 4 : 3) * s.width + inner;
   const bool sections = text.rope.sections != std::array<int, 3>{0, 0, 0};
+  const std::uint64_t turned = sections && !kernels ? 2 * (s.queries + s.keys) : 0;
   const std::uint64_t angles = sections ? (kernels ? 1 : 2) * wide(text.rope.dim) : 0;
-  return Bytes(std::max(attention + copies + norms, mlp) * s.item + angles * sizeof(float));
+  return Bytes(std::max(attention + copies + norms + turned, mlp) * s.item +
+               angles * sizeof(float));
 }
 
 /// Scores of all heads for one pair of tokens, where attention is not one kernel: MLX's CPU

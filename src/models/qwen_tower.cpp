@@ -6,6 +6,8 @@
 #include <array>
 #include <cmath>
 
+#include "engine/evaluate.h"
+
 namespace headroom::models {
 namespace {
 
@@ -177,14 +179,15 @@ mx::array QwenTower::learned_positions(const QwenPatches& patches) const {
 mx::array QwenTower::embed(const QwenPatches& patches) const {
   const int count = patches.count();
   const int pixels = config_.patch_size * config_.patch_size;
+  std::optional<mx::array> positions;
+  if (positions_) {
+    positions = learned_positions(patches);
+    engine::evaluate(*positions);  // their taps are gone before the pixels are copied
+  }
   mx::array x(patches.data, {count, config_.channels, patches.frames, pixels}, mx::float32);
   x = mx::astype(x, patch_weight_.dtype());
   x = mx::broadcast_to(x, {count, config_.channels, config_.frames, pixels});
   x = mx::reshape(x, {count, config_.channels * config_.frames * pixels});
-  std::optional<mx::array> positions;
-  if (positions_) {
-    positions = learned_positions(patches);
-  }
   const mx::array weight = mx::reshape(patch_weight_, {config_.hidden_size, -1});
   return ops_.linear(x, weight, patch_bias_, positions);
 }
@@ -299,7 +302,11 @@ mx::array QwenTower::encode(const QwenPatches& patches,
     }
     for (const auto& [layer, merger] : deepstack_) {
       if (layer == index) {
-        sets.push_back(guard.watch(merge(x, merger)));
+        // Now, or what it is made of would be held until the last layer is done.
+        const mx::array set = merge(x, merger);
+        guard.foresee({x, set});
+        engine::evaluate({x, set});
+        sets.push_back(set);
       }
     }
   }
@@ -322,10 +329,12 @@ Bytes qwen_tower_transient(const QwenVisionConfig& config,
   const std::uint64_t item = mx::size_of(computing.dtype);
   const std::uint64_t width = wide(config.hidden_size);
   const std::uint64_t inner = wide(config.intermediate_size);
-  // The pixels as they are handed over, then once for each frame; the positions and their taps.
-  const std::uint64_t embedding = wide(config.patch_numbers()) * (wide(config.frames) + 2) +
-                                  (config.position_side > 0 ? 4 : 2) * width;
-  const std::uint64_t attention = 7 * width + (kernels ? 0 : 6 * width);
+  // The pixels as they are handed over, then once for each frame; before them positions' taps.
+  const std::uint64_t embedding =
+      std::max(wide(config.patch_numbers()) * (wide(config.frames) + 2) + 3 * width, 6 * width);
+  // Queries and keys are turned in float32, which the portable path does in arrays of their own.
+  const std::uint64_t turned = kernels ? 0 : item < sizeof(float) ? 10 : 6;
+  const std::uint64_t attention = (7 + turned) * width;
   const std::uint64_t mlp = 3 * width + (config.gated ? 3 : kernels ? 1 : 4) * inner;
   // A square's patches side by side, before and after the first matrix.
   const std::uint64_t merger = (kernels ? 4 : 6) * width;

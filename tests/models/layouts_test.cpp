@@ -116,21 +116,23 @@ TEST(Layouts, SmolVlmAsMlxWritesIt) {
 
 /// Each matrix that can be packed, in the decoder and in the vision half, 4 bits in groups of 32;
 /// the first layer's with 8 bits in groups of 64. Beside it the same unpacked.
-void write_packed(const fs::path& packed_folder, const fs::path& plain_folder) {
-  fs::copy_file(tiny("llava") / "config.json", plain_folder / "config.json");
-  Json config = engine::read_checkpoint_json(tiny("llava") / "config.json");
+void write_packed(const std::string& source,
+                  const fs::path& packed_folder,
+                  const fs::path& plain_folder) {
+  fs::copy_file(tiny(source) / "config.json", plain_folder / "config.json");
+  Json config = engine::read_checkpoint_json(tiny(source) / "config.json");
   config["quantization"] = {{"group_size", 32}, {"bits", 4}};
   Tensors packed;
   Tensors plain;
   for (auto& [name, tensor] :
-       mx::load_safetensors((tiny("llava") / "model.safetensors").string()).first) {
+       mx::load_safetensors((tiny(source) / "model.safetensors").string()).first) {
     if (!name.ends_with(".weight") || tensor.ndim() != 2 || tensor.shape(1) % 32 != 0) {
       packed.insert({name, tensor});
       plain.insert({name, tensor});
       continue;
     }
     const std::string module = name.substr(0, name.size() - 7);
-    const bool other = module.starts_with("language_model.model.layers.0.self_attn");
+    const bool other = module.find("layers.0.self_attn") != std::string::npos;
     const int bits = other ? 8 : 4;
     const int group = other ? 64 : 32;
     if (other) {
@@ -150,14 +152,15 @@ void write_packed(const fs::path& packed_folder, const fs::path& plain_folder) {
   mx::save_safetensors((plain_folder / "model.safetensors").string(), plain);
 }
 
-TEST(Layouts, PackedMatricesAnywhereAnswerAsTheUnpackedOnes) {
+void expect_packed_like_plain(const std::string& source) {
+  SCOPED_TRACE(source);
   test::TemporaryFolder packed;
   test::TemporaryFolder plain;
-  write_packed(packed.path(), plain.path());
-  const auto logits_of = [](const fs::path& folder) {
+  write_packed(source, packed.path(), plain.path());
+  const auto logits_of = [&source](const fs::path& folder) {
     const ModelFolder opened = ModelFolder::open(folder);
     const auto model = find_family(opened).make(opened, mx::float32, engine::Ops::Path::kBest);
-    const engine::TensorFile file(tiny("llava") / "golden.safetensors");
+    const engine::TensorFile file(tiny(source) / "golden.safetensors");
     const engine::Guard guard;
     const GoldenPrompt prompt = read_golden_prompt(*model, file, guard);
     const SystemClock clock;
@@ -196,6 +199,12 @@ TEST(Layouts, InternVlAsTransformers5NamesIt) {
 
 TEST(Layouts, InternVlAsMlxWritesIt) {
   expect_like_reference("internvl", [](const std::string& name) { return name; }, true);
+}
+
+TEST(Layouts, PackedMatricesAnywhereAnswerAsTheUnpackedOnes) {
+  for (const char* source : {"llava", "qwen2_vl", "qwen2_5_vl", "qwen3_vl"}) {
+    expect_packed_like_plain(source);
+  }
 }
 
 /// From "model.…" and "visual.…" beside it, as Qwen2-VL's and Qwen2.5-VL's first files are.

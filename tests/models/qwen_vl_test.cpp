@@ -50,6 +50,22 @@ INSTANTIATE_TEST_SUITE_P(
              (std::get<2>(one.param) == engine::Ops::Path::kBest ? "_best" : "_portable");
     });
 
+/// As GPUs compute: no step falls back to float32 for good.
+TEST(QwenHalf, InBfloat16LogitsAreNearTheReferences) {
+  for (const std::string& name : kModels) {
+    SCOPED_TRACE(name);
+    const auto model = load_tiny(name, engine::Ops::Path::kPortable, mx::bfloat16);
+    const SystemClock clock;
+    for (const char* file : {"golden", "two_pictures"}) {
+      const auto path = tiny(name) / (std::string(file) + ".safetensors");
+      EXPECT_LT(verify(*model, path, clock).max_logit_difference, 6e-2);
+      const GoldenPrompt prompt =
+          read_golden_prompt(*model, engine::TensorFile(path), engine::Guard());
+      EXPECT_EQ(prompt.features->dtype(), mx::bfloat16);
+    }
+  }
+}
+
 using Position = std::array<std::int32_t, 3>;
 
 /// A text token, two pictures of 2 x 3 and 1 x 1 features with a token between them, and two more.
@@ -145,6 +161,46 @@ TEST(QwenPositions, AHeldTurnGivesTheAnswerOfAColdOne) {
     EXPECT_EQ(warm.tokens, cold.tokens);
     EXPECT_EQ(warm.prefilled, 4U) << "the last token of the answer was never fed";
     EXPECT_EQ(cold.prefilled, second.size());
+  }
+}
+
+/// Questions about two pictures of different grids, the last of them about the first picture alone.
+TEST(QwenPositions, SharedAndChunkedAnswersOverMixedPicturesAreThoseAlone) {
+  for (const std::string& name : kModels) {
+    SCOPED_TRACE(name);
+    const auto model = load_tiny(name);
+    const GoldenPrompt golden = read_golden_prompt(
+        *model, engine::TensorFile(tiny(name) / "two_pictures.safetensors"), engine::Guard());
+    std::vector<engine::Sequence> sequences(3, {golden.tokens, 6, 0});
+    sequences[1].prompt.back().id = 77;
+    const auto second = std::find_if(
+        golden.tokens.begin(), golden.tokens.end(), [&golden](const engine::PromptToken& token) {
+          return token.feature == static_cast<std::int32_t>(golden.pictures.front()->features);
+        });
+    ASSERT_NE(second, golden.tokens.end());
+    sequences[2].prompt.assign(golden.tokens.begin(), second);
+    const std::set<std::int32_t> none;
+    const SystemClock clock;
+    const engine::Generator generator(*model, none, clock);
+    const auto answers = [&](const std::vector<engine::Sequence>& asked,
+                             const engine::GenerationLimits& limits) {
+      std::vector<std::vector<std::int32_t>> tokens(asked.size());
+      generator.run(asked,
+                    &*golden.features,
+                    limits,
+                    engine::Guard(),
+                    [&](std::size_t index, engine::Continuation&& made) {
+                      tokens[index] = std::move(made.tokens);
+                    });
+      return tokens;
+    };
+    std::vector<std::vector<std::int32_t>> cold;
+    for (const engine::Sequence& sequence : sequences) {
+      cold.push_back(answers({sequence}, {}).front());
+    }
+    EXPECT_EQ(answers(sequences, {}), cold);
+    EXPECT_EQ(answers(sequences, {.prefill_chunk = 5}), cold);
+    EXPECT_EQ(answers(sequences, {.batch = 2, .prefill_chunk = 11, .share_prefix = false}), cold);
   }
 }
 

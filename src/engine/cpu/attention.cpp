@@ -379,7 +379,7 @@ struct Tile {
 
   /// Row `patch` of a head's queries (part 0), keys (1) or values (2).
   const float* row(int patch, int part, long column) const {
-    return qkv + patch * 3 * width + part * width + column;
+    return qkv + long{patch} * 3 * width + part * width + column;
   }
 
   /// The same rotated, or as it is, times `scale`.
