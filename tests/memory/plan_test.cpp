@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 #include "base/errors.h"
@@ -70,7 +71,11 @@ Bytes prefilled(const Geometry& geometry, std::uint32_t chunk, std::uint32_t bat
   workload.prefill_chunk = chunk;
   workload.allocator_cache = Bytes();
   workload.share_prefix = false;
-  return make_plan(geometry, workload).phases.at(2).total();
+  const Plan plan = make_plan(geometry, workload);
+  return std::find_if(plan.phases.begin(),
+                      plan.phases.end(),
+                      [](const PhasePlan& one) { return one.phase == Phase::kPrefill; })
+      ->total();
 }
 
 TEST(Plan, APassMayTakeABlockBeyondItsChunk) {

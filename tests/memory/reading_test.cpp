@@ -90,7 +90,7 @@ TEST(Geometry, SurvivesJson) {
   Json plainer = json;
   plainer["shares_prefix"] = false;
   plainer["prefills_in_chunks"] = false;
-  plainer["block_tokens"] = 256;
+  plainer["block_tokens"] = 256U;
   EXPECT_EQ(to_json(geometry_from_json(plainer)), plainer);
 }
 
