@@ -85,6 +85,15 @@ TEST_P(LongPrompt, AnswersInChunksAndBesideAnotherAreTheReferences) {
   }
 }
 
+TEST(Phi3VPictures, TwoInAPromptStandAtTheirOwnPlaces) {
+  const auto model = testing::load_tiny("phi3_v");
+  const SystemClock clock;
+  const Verification result = verify(
+      *model, fs::path(HEADROOM_TEST_DATA) / "long_prompts" / "two_pictures.safetensors", clock);
+  EXPECT_LT(result.max_logit_difference, 1e-4);
+  EXPECT_EQ(result.tokens, result.expected_tokens);
+}
+
 INSTANTIATE_TEST_SUITE_P(Reach,
                          LongPrompt,
                          ::testing::Values(20, 48, 53),

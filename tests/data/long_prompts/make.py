@@ -5,7 +5,8 @@ usage: make.py CHECKPOINT OUT    (tests/data/tiny/phi3_v tests/data/long_prompts
 
 The checkpoint's own golden has only a short prompt. Its result is computed again first and must agree, which is the proof of
 what is written here; then the same prompt is asked of the same weights with a smaller original_max_position_embeddings:
-OUT/LENGTH.safetensors has the golden's inputs with other `logits` and `generated`.
+OUT/LENGTH.safetensors has the golden's inputs with other `logits` and `generated`. OUT/two_pictures.safetensors has the golden's
+picture twice, with text between, as -1 and -2.
 """
 import json
 import struct
@@ -101,6 +102,14 @@ def answer(config, weights, golden, original):
     return logits[None].astype(np.float32), np.array([generated], np.int32)
 
 
+def with_two_pictures(golden):
+    ids = golden["input_ids"][0]
+    places = np.flatnonzero(ids < 0)
+    first, last = ids[:places[-1] + 1], ids[places[0]:]
+    twice = {name: np.concatenate([golden[name]] * 2) for name in ("pixel_values", "image_sizes", "image_features")}
+    return golden | twice | {"input_ids": np.concatenate([first, [33, 44], np.minimum(2 * last, last)])[None].astype(np.int32)}
+
+
 def main():
     folder, out = map(Path, sys.argv[1:])
     config = json.loads((folder / "config.json").read_text())
@@ -115,6 +124,10 @@ def main():
         inputs = {name: value for name, value in golden.items() if name != "image_features"}
         save(out / f"{length}.safetensors", inputs | {"logits": logits, "generated": generated})
         print(length, np.abs(logits - golden["logits"]).max(), generated[0])
+    golden = with_two_pictures(golden)
+    logits, generated = answer(config, weights, golden, config["original_max_position_embeddings"])
+    inputs = {name: value for name, value in golden.items() if name != "image_features"}
+    save(out / "two_pictures.safetensors", inputs | {"logits": logits, "generated": generated})
 
 
 if __name__ == "__main__":
