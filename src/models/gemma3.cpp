@@ -42,8 +42,10 @@ struct Gemma3Tokens {
 
 class Gemma3Pictures final : public PictureProcessor {
  public:
-  Gemma3Pictures(SiglipProcessorConfig config, Gemma3Tokens tokens, std::uint32_t tile_features)
-      : config_(std::move(config)), tokens_(std::move(tokens)), tile_features_(tile_features) {}
+  Gemma3Pictures(const SiglipProcessorConfig& config,
+                 Gemma3Tokens tokens,
+                 std::uint32_t tile_features)
+      : config_(config), tokens_(std::move(tokens)), tile_features_(tile_features) {}
 
   const SiglipProcessorConfig& config() const { return config_; }
 
@@ -219,8 +221,8 @@ std::unique_ptr<const Architecture> open_gemma3(const ModelFolder& folder) {
   const auto features = static_cast<std::uint32_t>(config.features());
   std::shared_ptr<const Gemma3Pictures> pictures;
   if (auto settings = load_siglip(folder.folder, config.vision, features, true)) {
-    pictures = std::make_shared<Gemma3Pictures>(
-        std::move(*settings), Gemma3Tokens::load(folder.folder), features);
+    pictures =
+        std::make_shared<Gemma3Pictures>(*settings, Gemma3Tokens::load(folder.folder), features);
   }
   return std::make_unique<Gemma3>(std::move(config), std::move(pictures));
 }

@@ -17,8 +17,8 @@ constexpr std::string_view kImage = "<image>";
 
 class PaliGemmaPictures final : public PictureProcessor {
  public:
-  PaliGemmaPictures(SiglipProcessorConfig config, std::uint32_t features)
-      : config_(std::move(config)), features_(features) {}
+  PaliGemmaPictures(const SiglipProcessorConfig& config, std::uint32_t features)
+      : config_(config), features_(features) {}
 
   const SiglipProcessorConfig& config() const { return config_; }
 
@@ -44,15 +44,15 @@ class PaliGemmaPictures final : public PictureProcessor {
   std::vector<std::int32_t> tokens(const std::string& prompt,
                                    std::span<const PreparedPicture* const> pictures,
                                    const text::Tokenizer& tokenizer) const override {
-    if (!tokenizer.bos_token()) {
+    const auto& first = tokenizer.bos_token();
+    if (!first) {
       throw UsageError("E-TOKENIZER",
                        "tokenizer_config.json names no bos_token, which stands in each prompt of "
                        "PaliGemma");
     }
     const std::size_t last = prompt.rfind(kImage);
     const std::size_t at = last == std::string::npos ? 0 : last + kImage.size();
-    const std::string whole =
-        prompt.substr(0, at) + *tokenizer.bos_token() + prompt.substr(at) + "\n";
+    const std::string whole = prompt.substr(0, at) + *first + prompt.substr(at) + "\n";
     return tokenizer.encode(expand(whole, pictures), false);
   }
 
@@ -164,7 +164,7 @@ std::unique_ptr<const Architecture> open_paligemma(const ModelFolder& folder) {
   const auto features = static_cast<std::uint32_t>(config.features());
   std::shared_ptr<const PaliGemmaPictures> pictures;
   if (auto settings = load_siglip(folder.folder, config.vision, features, false)) {
-    pictures = std::make_shared<PaliGemmaPictures>(std::move(*settings), features);
+    pictures = std::make_shared<PaliGemmaPictures>(*settings, features);
   }
   return std::make_unique<PaliGemma>(std::move(config), std::move(pictures));
 }
