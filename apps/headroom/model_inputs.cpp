@@ -149,7 +149,8 @@ std::vector<run::ModelSpec> resolve_words(Context& context, const std::vector<st
       found = true;
     } catch (const UsageError& error) {
       // An address that is refused may have a password in it, which is not kept.
-      if (words.size() == 1 || error.code() == "E-SERVER-ADDRESS") {
+      if (words.size() == 1 || error.code() == "E-SERVER-ADDRESS" ||
+          word.find("://") != std::string::npos) {
         throw;
       }
       first = first ? first : std::current_exception();
@@ -212,11 +213,11 @@ std::vector<run::ModelSpec> resolve_models(Context& context) {
                                    spec.word,
                                    spec.folder.empty() ? first->second : spec.folder));
     }
+    const std::string stem = spec.engine == "gguf" ? spec.name
+                             : spec.folder.empty() ? spec.word
+                                                   : last_name(spec.folder);
     for (int copy = 2; !names.insert(spec.name).second; ++copy) {
-      spec.name =
-          fmt::format("{}-{}",
-                      spec.folder.empty() ? spec.word : fs::path(spec.folder).filename().string(),
-                      copy);
+      spec.name = fmt::format("{}-{}", stem, copy);
     }
   }
   if (context.settings.text("order") == "largest") {

@@ -122,6 +122,7 @@ constexpr std::array kProjectors{
 };
 
 constexpr std::uint64_t kMostOwnTokens = 4096;
+constexpr std::uint32_t kMostTilesAlong = 64;
 /// Marks around a tile or a row of tiles.
 constexpr std::uint64_t kMarks = 4;
 
@@ -251,6 +252,16 @@ GgufVision gguf_vision(const GgufHeader& header, const std::string& name) {
   vision.merge =
       figures.or_else("projector.scale_factor", figures.or_else("spatial_merge_size", 1, 64), 64);
   vision.longest = figures.or_else("preproc_image_size", 0, kMostSide);
+  if (vision.image_size < vision.patch || vision.longest / vision.image_size > kMostTilesAlong) {
+    throw UsageError(
+        "E-GGUF",
+        fmt::format("{}: its vision part has tiles of {} pixels, patches of {} and pictures of {}, "
+                    "which do not go together",
+                    name,
+                    vision.image_size,
+                    vision.patch,
+                    vision.longest));
+  }
   vision.parameters = header.parameters();
   vision.weights = header.weights();
   return vision;

@@ -89,6 +89,9 @@ std::vector<std::pair<std::string, std::string>> llama_environment(const LlamaSt
       // Context and slots are as planned.
       {"LLAMA_ARG_FIT", "off"},
       {"LLAMA_ARG_KV_UNIFIED", "0"},
+      {"LLAMA_ARG_UBATCH", "512"},
+      {"LLAMA_ARG_CACHE_TYPE_K", "f16"},
+      {"LLAMA_ARG_CACHE_TYPE_V", "f16"},
       {"LLAMA_ARG_UI", "0"},
       // A heap for each thread keeps what it has freed: with pictures that was 60 MiB more.
       {"MALLOC_ARENA_MAX", "1"},

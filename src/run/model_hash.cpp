@@ -127,7 +127,11 @@ ModelFingerprint model_fingerprint(const std::filesystem::path& folder, bool cod
 ModelFingerprint files_fingerprint(const std::vector<std::filesystem::path>& files) {
   ModelFingerprint fingerprint;
   for (const std::filesystem::path& file : files) {
-    fingerprint.files[file.filename().string()] = hash_file(file);
+    std::string name = file.filename().string();
+    if (fingerprint.files.count(name) != 0) {  // of another folder
+      name += fmt::format(" ({})", fingerprint.files.size() + 1);
+    }
+    fingerprint.files[name] = hash_file(file);
   }
   fingerprint.hash = hash_of_all(fingerprint.files);
   return fingerprint;

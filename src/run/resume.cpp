@@ -310,16 +310,19 @@ bool resume_model(Journal& journal, std::uint32_t model, bool force) {
                                                   : fmt::format("{}", fmt::join(changed, ", "))));
 }
 
+bool same_engine(const ModelRecord& before, const ModelRecord& now) {
+  return before.engine == now.engine && before.engine_version == now.engine_version &&
+         device_kind(before.device) == device_kind(now.device) && before.dtype == now.dtype &&
+         before.spec.hash == now.spec.hash;
+}
+
 std::vector<EarlierEngine> check_engine_unchanged(const ModelRecord& before,
                                                   std::uint64_t answers,
                                                   const ModelRecord& now,
                                                   const std::string& time,
                                                   bool force) {
   std::vector<EarlierEngine> earlier = before.earlier;
-  const bool same = before.engine == now.engine && before.engine_version == now.engine_version &&
-                    device_kind(before.device) == device_kind(now.device) &&
-                    before.dtype == now.dtype && before.spec.hash == now.spec.hash;
-  if (before.loads == 0 || answers == 0 || same) {
+  if (before.loads == 0 || answers == 0 || same_engine(before, now)) {
     return earlier;
   }
   if (!force) {

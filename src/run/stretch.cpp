@@ -226,9 +226,10 @@ void Stretch::load() {
                                           record,
                                           parts_.journal.last_asked_at(plan_.model),
                                           plan_.force);
-  if (record.earlier.size() == before.earlier.size()) {
+  if (before.loads > 0 && same_engine(before, record)) {
     go_on_learning();
   }
+  learns_ = true;
   parts_.journal.set_model(record);
   parts_.observer.on_loaded(record);
 }
@@ -556,7 +557,7 @@ void Stretch::commit() {
   commit.events = events_;
   commit.deaths = deaths_;
   commit.answers.swap(arrived_);
-  commit.learnt = governor_.learnt();
+  commit.learnt = learns_ ? governor_.learnt() : Json();
   take_readings();
   commit.readings = series_.spans();
   try {

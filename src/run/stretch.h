@@ -91,6 +91,7 @@ class Stretch {
   memory::Governor& governor_;
   std::vector<memory::MemoryEvent>& events_;
   Specification spec_;
+  bool learns_ = false;  ///< what an earlier stretch has learnt is taken over, or not wanted
   std::unique_ptr<scoring::Scorer> scorer_;
   scoring::Tally tally_;
   GroupEstimator estimator_;

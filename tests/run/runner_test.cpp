@@ -174,6 +174,22 @@ TEST(Runner, AResumedRunGoesOnWithWhatWasLearntOfTheGroupsPeaks) {
   EXPECT_EQ(journal.learnt(0).at("samples"), 4);
 }
 
+TEST(Runner, WhatWasLearntOutlivesAResumeThatIsRefused) {
+  RunWorld world;
+  const auto dataset = dataset_of(items_of(4, 2));
+  {
+    Journal journal = world.begin(dataset);
+    FakeBackend backend;
+    backend.script[6] = FakeBackend::Event::kCancel;
+    EXPECT_THROW(world.ask(journal, backend), Cancelled);
+  }
+  Journal journal = Journal::open(world.folder.path(), world.clock);
+  FakeBackend another;
+  another.who.engine_version = "another";
+  EXPECT_THROW(world.ask(journal, another), UsageError);
+  EXPECT_EQ(journal.learnt(0).at("samples"), 2);
+}
+
 TEST(Runner, WhatAnotherEngineHasTaughtIsNotGoneOnWith) {
   RunWorld world;
   const auto dataset = dataset_of(items_of(4, 2));

@@ -45,12 +45,11 @@ struct LlamaOptions {
 /// A backend whose engine is llama.cpp's server as our child, asked as any server is. The model is
 /// named by its files (to_string(GgufFiles)). Each start has a port of its own on 127.0.0.1 and a
 /// new key, which the server must know, and nothing else: whoever answers there otherwise is
-/// somebody else, gets nothing, and is left alone. It runs in a process group of its own within the
-/// outer wall, and is stopped by its own process number. A server that dies is started again, and
-/// what it was asked goes on with the unanswered items; one that ended at the wall gets half the
-/// slots.
-/// Memory: planned from the files' headers; all is taken by the child when it loads or at first
-/// use.
+/// somebody else, gets no question, and is left alone. It runs in a process group of its own within
+/// the outer wall, and is stopped by its own process number. A server that dies is started again,
+/// and what it was asked goes on with the unanswered items; one that ended at the wall gets half
+/// the slots. Memory: planned from the files' headers; all is taken by the child when it loads or
+/// at first use.
 ///         Slots and context of each are chosen by `size_for`.
 /// Clean-up: normal erases the slots, aggressive starts it again.
 /// Errors: UsageError "E-GGUF" (not such a file), "E-SERVER-NO-VISION"; BackendError

@@ -37,6 +37,10 @@ DataDifference resume_data(Journal& journal, const datasets::Dataset& dataset, b
 /// from what gave answers. A server has no folder: false.
 bool resume_model(Journal& journal, std::uint32_t model, bool force);
 
+/// Whether answers and memory are made alike: by the same engine, version, kind of device, number
+/// format and files.
+bool same_engine(const ModelRecord& before, const ModelRecord& now);
+
 /// The engine, its version, kind of device and number format, and the model's files decide the
 /// answers. `before`: as its answers so far were given; `now`: as it would go on. Throws
 /// UsageError("E-ENGINE-CHANGED") with both when they differ and `before` has `answers`, unless

@@ -15,7 +15,8 @@ namespace headroom::worker {
 
 /// A child process that does not speak the contract: what it prints is read in a thread of its own,
 /// so that it never waits for a reader, and its last words are kept. How it ended is told as of a
-/// worker. It leads a process group of its own and ends with the thread that started it.
+/// worker. It leads a process group of its own and on Linux the kernel kills it when
+/// the thread that started it ends.
 /// Thread: one, the one that constructed it, except `strike`.
 class LoggedProcess {
  public:
