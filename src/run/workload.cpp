@@ -41,13 +41,13 @@ class Survey {
       }
       return;  // it may lack some of its group's pictures
     }
+    const std::uint64_t beginning = pictures_beginning(item.conversation);
     if (!known.surveyed) {
       known.surveyed = true;
       known.unreadable = !survey_pictures(item);
-      known.beginning = pictures_beginning(item.conversation);
+      known.beginning = beginning;
     }
-    facts_.share_prefix =
-        facts_.share_prefix && known.beginning == pictures_beginning(item.conversation);
+    facts_.share_prefix = facts_.share_prefix && known.beginning == beginning;
     facts_.without_picture += known.unreadable ? 1 : 0;
   }
 
