@@ -158,17 +158,21 @@ TEST(Runner, KilledAnywhereAndResumedEqualsUndisturbed) {
   }
 }
 
-TEST(Runner, AResumedRunGoesOnWithWhatWasLearntOfTheGroupsPeaks) {
-  RunWorld world;
-  const auto dataset = dataset_of(items_of(4, 2));
+/// Opened again, to go on with.
+Journal stopped_after_two_of_four_groups(RunWorld& world) {
   {
-    Journal journal = world.begin(dataset);
+    Journal journal = world.begin(dataset_of(items_of(4, 2)));
     FakeBackend backend;
     backend.script[6] = FakeBackend::Event::kCancel;
     EXPECT_THROW(world.ask(journal, backend), Cancelled);
-    EXPECT_EQ(journal.learnt(0).at("samples"), 2);
   }
-  Journal journal = Journal::open(world.folder.path(), world.clock);
+  return Journal::open(world.folder.path(), world.clock);
+}
+
+TEST(Runner, AResumedRunGoesOnWithWhatWasLearntOfTheGroupsPeaks) {
+  RunWorld world;
+  Journal journal = stopped_after_two_of_four_groups(world);
+  EXPECT_EQ(journal.learnt(0).at("samples"), 2);
   FakeBackend backend;
   world.ask(journal, backend);
   EXPECT_EQ(journal.learnt(0).at("samples"), 4);
@@ -176,14 +180,7 @@ TEST(Runner, AResumedRunGoesOnWithWhatWasLearntOfTheGroupsPeaks) {
 
 TEST(Runner, WhatWasLearntOutlivesAResumeThatIsRefused) {
   RunWorld world;
-  const auto dataset = dataset_of(items_of(4, 2));
-  {
-    Journal journal = world.begin(dataset);
-    FakeBackend backend;
-    backend.script[6] = FakeBackend::Event::kCancel;
-    EXPECT_THROW(world.ask(journal, backend), Cancelled);
-  }
-  Journal journal = Journal::open(world.folder.path(), world.clock);
+  Journal journal = stopped_after_two_of_four_groups(world);
   FakeBackend another;
   another.who.engine_version = "another";
   EXPECT_THROW(world.ask(journal, another), UsageError);
@@ -192,14 +189,7 @@ TEST(Runner, WhatWasLearntOutlivesAResumeThatIsRefused) {
 
 TEST(Runner, WhatAnotherEngineHasTaughtIsNotGoneOnWith) {
   RunWorld world;
-  const auto dataset = dataset_of(items_of(4, 2));
-  {
-    Journal journal = world.begin(dataset);
-    FakeBackend backend;
-    backend.script[6] = FakeBackend::Event::kCancel;
-    EXPECT_THROW(world.ask(journal, backend), Cancelled);
-  }
-  Journal journal = Journal::open(world.folder.path(), world.clock);
+  Journal journal = stopped_after_two_of_four_groups(world);
   FakeBackend backend;
   backend.who.engine_version = "another";
   world.force = true;
