@@ -198,11 +198,9 @@ void Refusals::rethrow() const {
   }
 }
 
-/// Without libcurl only servers cannot be asked, without a free port only those that are started.
 bool concerns_one_model(const Error& error) {
-  const bool servers_only = error.code() == "E-HTTP" || error.code() == "E-PORT";
   return dynamic_cast<const Cancelled*>(&error) == nullptr &&
-         (servers_only || dynamic_cast<const ResourceError*>(&error) == nullptr) &&
+         dynamic_cast<const ResourceError*>(&error) == nullptr &&
          dynamic_cast<const InternalError*>(&error) == nullptr &&
          error.code() != "E-ENGINE-CHANGED";
 }

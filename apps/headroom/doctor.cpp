@@ -148,7 +148,7 @@ void look_at_servers(Context& context, Findings& findings) {
                               transport,
                               key ? "set" : "not set"));
     findings.json["servers"]["transport"] = transport;
-  } catch (const ResourceError& error) {
+  } catch (const BackendError& error) {
     findings.line("servers", error.what());
   }
 }

@@ -38,11 +38,11 @@ fs::path make_slots_folder() {
   const fs::path temporary = fs::temp_directory_path(error);
   std::string name = ((error ? fs::path("/tmp") : temporary) / "headroom-slots-XXXXXX").string();
   if (::mkdtemp(name.data()) == nullptr) {
-    throw ResourceError("E-PORT",
-                        fmt::format("{}: cannot be made: {}; set TMPDIR to a folder that can be "
-                                    "written",
-                                    name,
-                                    std::strerror(errno)));
+    throw BackendError("E-PORT",
+                       fmt::format("{}: cannot be made: {}; set TMPDIR to a folder that can be "
+                                   "written",
+                                   name,
+                                   std::strerror(errno)));
   }
   return name;
 }
@@ -120,8 +120,8 @@ int free_port() {
     ::close(descriptor);
   }
   if (!bound) {
-    throw ResourceError("E-PORT",
-                        fmt::format("no port of {} can be had: {}", kHost, std::strerror(error)));
+    throw BackendError("E-PORT",
+                       fmt::format("no port of {} can be had: {}", kHost, std::strerror(error)));
   }
   return ntohs(address.sin_port);
 }

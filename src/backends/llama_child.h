@@ -34,7 +34,7 @@ std::vector<std::string> llama_arguments(const LlamaStart& start);
 /// only some versions know, which others pass over.
 std::vector<std::pair<std::string, std::string>> llama_environment(const LlamaStart& start);
 
-/// A port of 127.0.0.1 that nobody listens on now. Throws ResourceError("E-PORT").
+/// A port of 127.0.0.1 that nobody listens on now. Throws BackendError("E-PORT").
 int free_port();
 /// 128 random bits in hexadecimal digits.
 std::string new_key();
@@ -51,7 +51,7 @@ class LlamaChild {
   };
 
   /// Starts it within the wall, which is borrowed. Throws BackendError("E-WORKER-START"), and
-  /// ResourceError("E-PORT") where no folder for the slots can be made.
+  /// BackendError("E-PORT") where no folder for the slots can be made.
   LlamaChild(
       const LlamaCommand& command, LlamaStart start, WallGuard& wall, Clock& clock, Log& log);
   ~LlamaChild();

@@ -24,11 +24,11 @@ std::string why() {
 void* open_library() {
   void* const library = ::dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
-    throw ResourceError("E-HTTP",
-                        fmt::format("{} cannot be loaded, and servers are asked through it: {}; "
-                                    "install libcurl 7.85 or newer",
-                                    kLibrary,
-                                    why()));
+    throw BackendError("E-HTTP",
+                       fmt::format("{} cannot be loaded, and servers are asked through it: {}; "
+                                   "install libcurl 7.85 or newer",
+                                   kLibrary,
+                                   why()));
   }
   return library;
 }
@@ -42,7 +42,7 @@ class Symbols {
   void find(Function*& function, const char* name) const {
     function = reinterpret_cast<Function*>(::dlsym(library_, name));
     if (function == nullptr) {
-      throw ResourceError(
+      throw BackendError(
           "E-HTTP", fmt::format("{} has no {}; install libcurl 7.85 or newer", kLibrary, name));
     }
   }

@@ -6,7 +6,7 @@ namespace headroom::http {
 
 /// The functions of libcurl that are used here, found when a server is first asked: the library and
 /// what it links take 4 to 6 MiB of a process, which a run without a server would pay for.
-/// Throws: ResourceError("E-HTTP") where the library, or one of the functions, is not there.
+/// Throws: BackendError("E-HTTP") where the library, or one of the functions, is not there.
 /// Owns:   the library, for the rest of the process: TLS libraries cannot be unloaded.
 struct CurlLibrary {
   CurlLibrary();

@@ -40,7 +40,7 @@ struct ServerOptions {
 inline constexpr const char* kServerLost = "E-SERVER-LOST";
 
 /// What connections are made with: "libcurl/7.88.1 OpenSSL/3.0.17".
-/// Throws: ResourceError("E-HTTP") where there is none.
+/// Throws: BackendError("E-HTTP") where there is none.
 std::string server_transport();
 
 /// A backend whose engine is an OpenAI-compatible server (chat completions), or several that serve

@@ -25,7 +25,7 @@ struct Request {
 };
 
 /// Name and version: "libcurl/7.88.1 OpenSSL/3.0.17". It is loaded when this, or a Loop, first
-/// asks. Throws: ResourceError("E-HTTP") where it is not there.
+/// asks. Throws: BackendError("E-HTTP") where it is not there.
 std::string library();
 
 /// How a request ended.
