@@ -62,17 +62,6 @@ Heads DecoderConfig::shape() const {
   return {heads, kv_heads, head_dim, attention_scale > 0 ? attention_scale : scale, attention_cap};
 }
 
-Decoder::Norm Decoder::take_norm(Weights& weights,
-                                 const DecoderConfig& config,
-                                 const std::string& name) {
-  Norm norm{take_rms_norm(weights, name + ".weight", config.hidden_size, config.norms_less_one),
-            std::nullopt};
-  if (config.layer_norm) {
-    norm.bias = weights.take(name + ".bias", {config.hidden_size});
-  }
-  return norm;
-}
-
 Decoder::Layer Decoder::take_layer(Weights& weights,
                                    const DecoderConfig& config,
                                    bool fused,
@@ -96,7 +85,11 @@ Decoder::Layer Decoder::take_layer(Weights& weights,
   const auto norm = [&](const std::string& part, int size) {
     return take_rms_norm(weights, part + ".weight", size, config.norms_less_one);
   };
-  Layer layer{take_norm(weights, config, name + "input_layernorm"),
+  const auto layer_norm = [&](const std::string& part) {
+    return take_norm(
+        weights, name + part, config.hidden_size, config.layer_norm, config.norms_less_one);
+  };
+  Layer layer{layer_norm("input_layernorm"),
               stacked(attention + "qkv_proj", qkv, qkv_rows, config.qkv_bias),
               std::nullopt,
               take_linear(weights, attention + "o_proj", width, q, config.out_bias),
@@ -107,10 +100,8 @@ Decoder::Layer Decoder::take_layer(Weights& weights,
               take_linear(weights, mlp + "down_proj", width, inner, config.mlp_bias),
               std::nullopt};
   if (!config.parallel) {
-    layer.norm2 = take_norm(
-        weights,
-        config,
-        name + (config.norms_behind ? "pre_feedforward_layernorm" : "post_attention_layernorm"));
+    layer.norm2 = layer_norm(
+        (config.norms_behind ? "pre_feedforward_layernorm" : "post_attention_layernorm"));
   }
   if (config.norms_behind) {
     layer.norm1_behind = norm(name + "post_attention_layernorm", width);
@@ -130,7 +121,11 @@ Decoder::Decoder(const DecoderConfig& config, Weights& weights, Ops ops, const D
       window_rope_(config.window_rope.value_or(config.rope)),
       embeddings_(weights.take(names.body + "embed_tokens.weight",
                                {config_.vocabulary, config_.hidden_size})),
-      norm_(take_norm(weights, config_, names.body + "norm")),
+      norm_(take_norm(weights,
+                      names.body + "norm",
+                      config_.hidden_size,
+                      config_.layer_norm,
+                      config_.norms_less_one)),
       head_(take_head(config_, weights, names.head, embeddings_)) {
   if (config_.head_bias) {
     head_bias_ = weights.take(names.head_bias, {config_.vocabulary});
@@ -147,11 +142,6 @@ mx::array Decoder::embed(const std::vector<int>& ids) const {
   return config_.embedding_scale == 1.0F
              ? rows
              : mx::multiply(rows, mx::array(config_.embedding_scale, rows.dtype()));
-}
-
-mx::array Decoder::normed(const mx::array& x, const Norm& norm) const {
-  return norm.bias ? ops_.layer_norm(x, norm.weight, *norm.bias, config_.norm_eps)
-                   : ops_.rms_norm(x, norm.weight, config_.norm_eps);
 }
 
 /// Before the projection of the heads' results. `h`: normalised.
@@ -200,7 +190,7 @@ mx::array Decoder::forward(mx::array&& input,
   const std::vector<int>* kept = nullptr;
   for (int i = 0; i < config_.layers; ++i) {
     const Layer& layer = layers_[static_cast<std::size_t>(i)];
-    mx::array h = normed(x, layer.norm1);
+    mx::array h = normed(ops_, x, layer.norm1, config_.norm_eps);
     mx::array mixed = attend(h, layer, i, pass, cache);
     if (i + 1 == config_.layers) {
       // Of the last layer only its keys and values concern tokens whose logits nobody wants.
@@ -218,7 +208,7 @@ mx::array Decoder::forward(mx::array&& input,
     x = add_half(std::move(x), mixed, layer.out, layer.norm1_behind);
     x = guard.watch(x);
     if (layer.norm2) {
-      h = normed(x, *layer.norm2);
+      h = normed(ops_, x, *layer.norm2, config_.norm_eps);
     }
     x = guard.watch(mlp(h, std::move(x), layer));
     if (tap) {
@@ -226,7 +216,7 @@ mx::array Decoder::forward(mx::array&& input,
     }
     x = with_layer_features(std::move(x), *pass, i, kept);
   }
-  return normed(x, norm_);
+  return normed(ops_, x, norm_, config_.norm_eps);
 }
 
 mx::array Decoder::logits(const mx::array& hidden) const {

@@ -63,16 +63,6 @@ int VisionTower::tiles_at_once(int patches) {
   return std::max(1, kPatchesAtOnce / std::max(1, patches));
 }
 
-VisionTower::Norm VisionTower::take_norm(Weights& weights,
-                                         const VisionConfig& config,
-                                         const std::string& name) {
-  Norm norm{weights.take(name + ".weight", {config.hidden_size}), std::nullopt};
-  if (!config.rms_norm) {
-    norm.bias = weights.take(name + ".bias", {config.hidden_size});
-  }
-  return norm;
-}
-
 Linear VisionTower::take_qkv(Weights& weights,
                              const VisionConfig& config,
                              const std::string& attention) {
@@ -91,11 +81,11 @@ VisionTower::Layer VisionTower::take_layer(Weights& weights,
                                            const std::string& name) {
   const std::string attention = name + "self_attn.";
   const int width = config.hidden_size;
-  Layer layer{take_norm(weights, config, name + "layer_norm1"),
+  Layer layer{take_norm(weights, name + "layer_norm1", width, !config.rms_norm),
               take_qkv(weights, config, attention),
               std::nullopt,
               take_linear(weights, attention + "out_proj", width, width),
-              take_norm(weights, config, name + "layer_norm2"),
+              take_norm(weights, name + "layer_norm2", width, !config.rms_norm),
               take_linear(weights, name + "mlp.fc1", config.intermediate_size, width),
               take_linear(weights, name + "mlp.fc2", width, config.intermediate_size),
               std::nullopt};
@@ -208,11 +198,6 @@ mx::array VisionTower::embed(mx::array&& pixels) const {
   return mx::reshape(x, {tiles * config_.tokens(patches), width});
 }
 
-mx::array VisionTower::normed(const mx::array& x, const Norm& norm) const {
-  return norm.bias ? ops_.layer_norm(x, norm.weight, *norm.bias, config_.norm_eps)
-                   : ops_.rms_norm(x, norm.weight, config_.norm_eps);
-}
-
 mx::array VisionTower::qkv_of(const mx::array& h, const Layer& layer) const {
   mx::array qkv = ops_.linear(h, layer.qkv.weight, layer.qkv.bias);
   if (!layer.qk_norm) {
@@ -246,11 +231,14 @@ mx::array VisionTower::encode(mx::array&& pixels, const Guard& guard, const Tap&
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
     const LayerScale* scale = layer.scale ? &*layer.scale : nullptr;
-    mx::array h =
-        ops_.tile_attention(qkv_of(normed(x, layer.norm1), layer), config_.shape(), tiles, tokens);
+    mx::array h = ops_.tile_attention(qkv_of(normed(ops_, x, layer.norm1, config_.norm_eps), layer),
+                                      config_.shape(),
+                                      tiles,
+                                      tokens);
     x = added(h, layer.out, scale != nullptr ? &scale->attention : nullptr, std::move(x));
     x = guard.watch(x);
-    h = ops_.linear(normed(x, layer.norm2), layer.fc1.weight, layer.fc1.bias);
+    h = ops_.linear(
+        normed(ops_, x, layer.norm2, config_.norm_eps), layer.fc1.weight, layer.fc1.bias);
     h = ops_.activate(std::move(h), config_.activation);
     x = added(h, layer.fc2, scale != nullptr ? &scale->mlp : nullptr, std::move(x));
     x = guard.watch(x);

@@ -79,25 +79,15 @@ WindowOrder window_order(int rows, int cols, int side, int merged) {
   return order;
 }
 
-QwenTower::Norm QwenTower::take_norm(engine::Weights& weights,
-                                     const std::string& name,
-                                     int width) const {
-  Norm norm{weights.take(name + ".weight", {width}), std::nullopt};
-  if (!config_.rms_norms) {
-    norm.bias = weights.take(name + ".bias", {width});
-  }
-  return norm;
-}
-
 QwenTower::Layer QwenTower::take_layer(engine::Weights& weights, const std::string& name) const {
   const int width = config_.hidden_size;
   const int inner = config_.intermediate_size;
   const std::array<std::string, 2> gate_up{name + "mlp.gate_proj", name + "mlp.up_proj"};
   const std::array<int, 2> rows{inner, inner};
-  return {take_norm(weights, name + "norm1", width),
+  return {engine::take_norm(weights, name + "norm1", width, !config_.rms_norms),
           engine::take_linear(weights, name + "attn.qkv", 3 * width, width),
           engine::take_linear(weights, name + "attn.proj", width, width),
-          take_norm(weights, name + "norm2", width),
+          engine::take_norm(weights, name + "norm2", width, !config_.rms_norms),
           config_.gated ? engine::take_stacked(weights, gate_up, rows, width, true)
                         : engine::take_linear(weights, name + "mlp.fc1", inner, width),
           engine::take_linear(
@@ -108,7 +98,7 @@ QwenTower::Merger QwenTower::take_merger(engine::Weights& weights,
                                          const std::string& name,
                                          int norm_width) const {
   const int inner = config_.hidden_size * config_.merged();
-  return {take_norm(weights, name + "norm", norm_width),
+  return {engine::take_norm(weights, name + "norm", norm_width, !config_.rms_norms),
           engine::take_linear(weights, name + "fc1", inner, inner),
           engine::take_linear(weights, name + "fc2", config_.out_size, inner)};
 }
@@ -142,11 +132,6 @@ QwenTower::QwenTower(const QwenVisionConfig& config, engine::Weights& weights, e
   std::stable_sort(deepstack_.begin(), deepstack_.end(), [](const auto& a, const auto& b) {
     return a.first < b.first;
   });
-}
-
-mx::array QwenTower::normed(const mx::array& x, const Norm& norm) const {
-  return norm.bias ? ops_.layer_norm(x, norm.weight, *norm.bias, kNormEps)
-                   : ops_.rms_norm(x, norm.weight, kNormEps);
 }
 
 /// The trained square of positions drawn out to the grid, corner on corner: [N, E].
@@ -257,10 +242,11 @@ mx::array QwenTower::run_layer(mx::array&& input,
                                bool whole,
                                const engine::Guard& guard) const {
   mx::array x = std::move(input);
-  mx::array h = normed(x, layer.norm1);
+  mx::array h = engine::normed(ops_, x, layer.norm1, kNormEps);
   h = attend(ops_.linear(h, layer.qkv.weight, layer.qkv.bias), layout, whole);
   x = guard.watch(ops_.linear(h, layer.out.weight, layer.out.bias, std::move(x)));
-  h = ops_.linear(normed(x, layer.norm2), layer.first.weight, layer.first.bias);
+  h = ops_.linear(
+      engine::normed(ops_, x, layer.norm2, kNormEps), layer.first.weight, layer.first.bias);
   h = config_.gated ? ops_.gated(h, config_.activation)
                     : ops_.activate(std::move(h), config_.activation);
   return guard.watch(ops_.linear(h, layer.second.weight, layer.second.bias, std::move(x)));
@@ -270,8 +256,8 @@ mx::array QwenTower::run_layer(mx::array&& input,
 mx::array QwenTower::merge(const mx::array& x, const Merger& merger) const {
   const int inner = config_.hidden_size * config_.merged();
   const bool after = merger.norm.weight.shape(0) == inner;
-  mx::array h = after ? normed(mx::reshape(x, {-1, inner}), merger.norm)
-                      : mx::reshape(normed(x, merger.norm), {-1, inner});
+  mx::array h = after ? engine::normed(ops_, mx::reshape(x, {-1, inner}), merger.norm, kNormEps)
+                      : mx::reshape(engine::normed(ops_, x, merger.norm, kNormEps), {-1, inner});
   h = ops_.activate(ops_.linear(h, merger.first.weight, merger.first.bias),
                     engine::Activation::kGelu);
   return ops_.linear(h, merger.second.weight, merger.second.bias);

@@ -85,11 +85,6 @@ class Decoder {
   mx::array logits(const mx::array& hidden) const;
 
  private:
-  struct Norm {
-    mx::array weight;  // [E]
-    std::optional<mx::array> bias;
-  };
-
   struct HeadNorms {
     mx::array queries;  // [D]
     mx::array keys;
@@ -107,12 +102,10 @@ class Decoder {
     std::optional<mx::array> norm2_behind;
   };
 
-  static Norm take_norm(Weights& weights, const DecoderConfig& config, const std::string& name);
   static Layer take_layer(Weights& weights,
                           const DecoderConfig& config,
                           bool fused,
                           const std::string& name);
-  mx::array normed(const mx::array& x, const Norm& norm) const;
   mx::array attend(const mx::array& h,
                    const Layer& layer,
                    int index,

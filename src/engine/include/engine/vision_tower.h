@@ -69,11 +69,6 @@ class VisionTower {
   mx::array encode(mx::array&& pixels, const Guard& guard, const Tap& tap) const;
 
  private:
-  struct Norm {
-    mx::array weight;  // [E]
-    std::optional<mx::array> bias;
-  };
-
   struct QkNorm {
     mx::array queries;  // [E]
     mx::array keys;
@@ -95,12 +90,10 @@ class VisionTower {
     std::optional<LayerScale> scale;
   };
 
-  static Norm take_norm(Weights& weights, const VisionConfig& config, const std::string& name);
   static Linear take_qkv(Weights& weights,
                          const VisionConfig& config,
                          const std::string& attention);
   static Layer take_layer(Weights& weights, const VisionConfig& config, const std::string& name);
-  mx::array normed(const mx::array& x, const Norm& norm) const;
   mx::array qkv_of(const mx::array& h, const Layer& layer) const;
   mx::array added(const mx::array& h,
                   const Linear& linear,

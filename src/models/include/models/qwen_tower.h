@@ -58,23 +58,18 @@ class QwenTower {
                    const engine::Tap& tap) const;
 
  private:
-  struct Norm {
-    mx::array weight;
-    std::optional<mx::array> bias;  // none: by the mean square
-  };
-
   struct Layer {
-    Norm norm1;
+    engine::Norm norm1;
     engine::Linear qkv;  // [3E, E]
     engine::Linear out;
-    Norm norm2;
+    engine::Norm norm2;
     engine::Linear first;  // [I, E]; gates and ups [2I, E]
     engine::Linear second;
   };
 
   /// Squares of patches to features.
   struct Merger {
-    Norm norm;  // of E, or of m E where it comes after the patches are side by side
+    engine::Norm norm;  // of E, or of m E where it comes after the patches are side by side
     engine::Linear first;
     engine::Linear second;
   };
@@ -85,10 +80,8 @@ class QwenTower {
     std::optional<WindowOrder> windows;
   };
 
-  Norm take_norm(engine::Weights& weights, const std::string& name, int width) const;
   Layer take_layer(engine::Weights& weights, const std::string& name) const;
   Merger take_merger(engine::Weights& weights, const std::string& name, int norm_width) const;
-  mx::array normed(const mx::array& x, const Norm& norm) const;
   mx::array embed(const QwenPatches& patches) const;
   mx::array learned_positions(const QwenPatches& patches) const;
   Layout lay_out(const QwenPatches& patches) const;
