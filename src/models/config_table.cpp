@@ -155,6 +155,17 @@ void ConfigTable::refuse(const char* key, const std::string& reason) {
   }
 }
 
+void ConfigTable::check_token(const char* key, int token, int vocabulary) const {
+  if (token >= vocabulary) {
+    fail(key, fmt::format("is {}, outside of the vocabulary of {}", token, vocabulary));
+  }
+}
+
+void ConfigTable::add_leftovers(std::vector<std::string>& notices) const {
+  const auto unused = leftovers();
+  notices.insert(notices.end(), unused.begin(), unused.end());
+}
+
 std::vector<std::string> ConfigTable::leftovers() const {
   std::vector<std::string> unknown;
   for (const auto& [key, value] : table_.items()) {

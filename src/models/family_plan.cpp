@@ -169,6 +169,11 @@ Bytes tower_transient(const engine::VisionConfig& config,
   return Bytes(bytes);
 }
 
+std::uint64_t tiles_in_pass(std::uint64_t tiles, std::uint64_t patches) {
+  const int at_once = engine::VisionTower::tiles_at_once(static_cast<int>(patches));
+  return std::min(tiles, static_cast<std::uint64_t>(at_once));
+}
+
 Bytes projector_transient(const engine::VisionConfig& vision,
                           const engine::DecoderConfig& text,
                           const Computing& computing,

@@ -13,6 +13,9 @@ Bytes tower_transient(const engine::VisionConfig& config,
                       std::uint64_t patches,
                       std::uint64_t at_once);
 
+/// How many of a picture's tiles, of so many patches each, are in one pass of a vision tower.
+std::uint64_t tiles_in_pass(std::uint64_t tiles, std::uint64_t patches);
+
 /// Of a projector (engine/projector.h) over so many rows.
 Bytes projector_transient(const engine::VisionConfig& vision,
                           const engine::DecoderConfig& text,

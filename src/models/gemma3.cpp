@@ -9,6 +9,7 @@
 #include "engine/layers.h"
 #include "gemma_parts.h"
 #include "models/gemma3_config.h"
+#include "models/prompt_places.h"
 #include "processor_table.h"
 
 namespace headroom::models {

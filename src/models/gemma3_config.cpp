@@ -38,12 +38,7 @@ Gemma3Config Gemma3Config::from_json(const Json& config, const std::string& wher
   result.text.tied_head = table.flag_or("tie_word_embeddings", result.text.tied_head);
   result.image_token = table.token_or("image_token_index", result.image_token);
   result.image_token = table.token_or("image_token_id", result.image_token);
-  if (result.image_token >= result.text.vocabulary) {
-    table.fail(
-        "image_token_index",
-        fmt::format(
-            "is {}, outside of the vocabulary of {}", result.image_token, result.text.vocabulary));
-  }
+  table.check_token("image_token_index", result.image_token, result.text.vocabulary);
   // The tokens around a picture come from the tokenizer's files.
   table.ignore({"model_type",
                 "architectures",
@@ -65,8 +60,7 @@ Gemma3Config Gemma3Config::from_json(const Json& config, const std::string& wher
                 "hidden_size",
                 "transformers_version",
                 "_name_or_path"});
-  const auto unused = table.leftovers();
-  result.notices.insert(result.notices.end(), unused.begin(), unused.end());
+  table.add_leftovers(result.notices);
   return result;
 }
 

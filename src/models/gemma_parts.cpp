@@ -6,28 +6,11 @@
 
 #include "base/errors.h"
 #include "family_plan.h"
-#include "names.h"
 #include "processor_table.h"
 #include "tiles.h"
 
 namespace headroom::models {
 namespace {
-
-void check_tiles(const SiglipProcessorConfig& config,
-                 const engine::VisionConfig& vision,
-                 const std::string& where) {
-  const auto side = static_cast<std::uint32_t>(vision.image_size);
-  if (config.height != side || config.width != side) {
-    throw UsageError("E-PROCESSOR",
-                     fmt::format("{}: preprocessor_config.json makes tiles of {} x {} pixels, and "
-                                 "the vision tower takes {} x {}",
-                                 where,
-                                 config.width,
-                                 config.height,
-                                 side,
-                                 side));
-  }
-}
 
 void check_length(const Json& table, std::uint32_t tile_features, const std::string& where) {
   const Json* length = processor_table::find(table, "image_seq_length");
@@ -95,16 +78,14 @@ memory::PictureCost siglip_cost(const PictureSides& sides,
                                 const engine::VisionConfig& vision,
                                 const engine::DecoderConfig& text,
                                 const Computing& computing) {
-  const int patches = vision.grid() * vision.grid();
-  const auto at_once = std::min<std::uint64_t>(
-      tiles.tiles, static_cast<std::uint64_t>(engine::VisionTower::tiles_at_once(patches)));
+  const auto patches = static_cast<std::uint64_t>(vision.grid() * vision.grid());
+  const std::uint64_t at_once = tiles_in_pass(tiles.tiles, patches);
   memory::PictureCost cost;
   cost.tiles = tiles.tiles;
   cost.decode = Bytes(std::uint64_t{sides.width} * sides.height * 3 + tiles.transient_bytes);
   cost.pixels = Bytes(tiles.pixel_bytes);
-  const auto all = static_cast<std::uint64_t>(patches);
-  cost.encode = std::max(tower_transient(vision, computing, all, at_once),
-                         projector_transient(vision, text, computing, all * at_once));
+  cost.encode = std::max(tower_transient(vision, computing, patches, at_once),
+                         projector_transient(vision, text, computing, patches * at_once));
   cost.features = feature_bytes(text, computing, std::uint64_t{tiles.tiles} * tile_features);
   return cost;
 }
@@ -123,47 +104,10 @@ std::optional<SiglipProcessorConfig> load_siglip(const std::filesystem::path& fo
   } catch (const UsageError& error) {
     throw UsageError(error.code(), fmt::format("{}/{}", folder.string(), error.what()));
   }
-  check_tiles(config, vision, folder.string());
+  processor_table::check_tile_sides(config.width, config.height, vision.image_size, folder);
   check_length(files->pictures(), tile_features, folder.string());
   check_length(files->processor, tile_features, folder.string());
   return config;
-}
-
-std::string fill_places(std::string_view prompt,
-                        std::string_view place,
-                        const std::vector<std::string>& texts) {
-  std::string text;
-  std::size_t found = 0;
-  std::size_t done = 0;
-  for (std::size_t at = prompt.find(place); at != std::string_view::npos;
-       at = prompt.find(place, done)) {
-    text += prompt.substr(done, at - done);
-    text += found < texts.size() ? texts[found] : "";
-    ++found;
-    done = at + place.size();
-  }
-  if (found != texts.size()) {
-    throw InputError("E-PROMPT-IMAGES",
-                     fmt::format("the prompt has {} places for pictures ({}) and the item {} "
-                                 "pictures; make them equal",
-                                 found,
-                                 place,
-                                 texts.size()));
-  }
-  text += prompt.substr(done);
-  return text;
-}
-
-std::optional<std::string> gemma_name(const std::string& published) {
-  const auto name = renamed(published,
-                            {{"language_model.lm_head.", "lm_head."},
-                             {"language_model.model.", "model.language_model."},
-                             {"model.vision_tower.vision_model.", "model.vision_tower."},
-                             {"vision_tower.vision_model.", "model.vision_tower."},
-                             {"vision_tower.", "model.vision_tower."},
-                             {"multi_modal_projector.", "model.multi_modal_projector."}});
-  // The head of a SigLIP that was stored with one: no feature is made of it.
-  return name && name->starts_with("model.vision_tower.head.") ? std::nullopt : name;
 }
 
 }  // namespace headroom::models

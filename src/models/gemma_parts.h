@@ -6,7 +6,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "engine/decoder.h"
@@ -58,15 +57,5 @@ std::optional<SiglipProcessorConfig> load_siglip(const std::filesystem::path& fo
                                                  const engine::VisionConfig& vision,
                                                  std::uint32_t tile_features,
                                                  bool gemma3);
-
-/// `prompt` with the n-th `place` replaced by the n-th of `texts`.
-/// Throws: InputError("E-PROMPT-IMAGES") with both numbers when places and texts differ.
-std::string fill_places(std::string_view prompt,
-                        std::string_view place,
-                        const std::vector<std::string>& texts);
-
-/// As Family::rename, of both: Transformers 5 ("model.language_model.…", a tower without
-/// "vision_model."), older files, which MLX's follow ("language_model.model.…").
-std::optional<std::string> gemma_name(const std::string& published);
 
 }  // namespace headroom::models

@@ -193,8 +193,7 @@ engine::DecoderConfig read_gemma_text(ConfigTable table,
   read_scores(table, kind, text);
   read_rest(table, kind, text);
   check_sizes(table, text);
-  const auto unused = table.leftovers();
-  notices.insert(notices.end(), unused.begin(), unused.end());
+  table.add_leftovers(notices);
   return text;
 }
 

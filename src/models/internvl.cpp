@@ -12,7 +12,7 @@
 #include "family_plan.h"
 #include "models/internvl_config.h"
 #include "models/internvl_processor.h"
-#include "models/llava_processor.h"
+#include "models/prompt_places.h"
 #include "names.h"
 #include "processor_table.h"
 #include "text/chat_template.h"
@@ -197,9 +197,7 @@ memory::PictureCost InternVl::picture_cost(const PictureSides& sides,
       internvl_tiles(sides.width, sides.height, pictures_->config(), max_tiles);
   const auto patches = static_cast<std::uint64_t>(config_.vision.grid()) *
                        static_cast<unsigned>(config_.vision.grid());
-  const auto at_once = std::min<std::uint64_t>(
-      plan.tiles(),
-      static_cast<std::uint64_t>(engine::VisionTower::tiles_at_once(static_cast<int>(patches))));
+  const std::uint64_t at_once = tiles_in_pass(plan.tiles(), patches);
   const auto features = static_cast<std::uint64_t>(config_.tile_features());
   memory::PictureCost cost;
   cost.tiles = plan.tiles();
@@ -302,17 +300,8 @@ std::unique_ptr<const Architecture> open_internvl(const ModelFolder& folder) {
   InternVlConfig config = InternVlConfig::from_json(folder.config, folder.config_path());
   std::shared_ptr<const InternVlPictures> pictures;
   if (auto settings = InternVlProcessorConfig::load(folder.folder)) {
-    if (static_cast<int>(settings->side) != config.vision.image_size) {
-      throw UsageError(
-          "E-PROCESSOR",
-          fmt::format("{}: preprocessor_config.json makes tiles of {} x {} pixels, and "
-                      "the vision tower takes {} x {}",
-                      folder.folder.string(),
-                      settings->side,
-                      settings->side,
-                      config.vision.image_size,
-                      config.vision.image_size));
-    }
+    processor_table::check_tile_sides(
+        settings->side, settings->side, config.vision.image_size, folder.folder);
     pictures = make_pictures(config, std::move(*settings));
   }
   return std::make_unique<InternVl>(std::move(config), std::move(pictures));

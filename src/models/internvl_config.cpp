@@ -148,12 +148,7 @@ InternVlConfig InternVlConfig::from_json(const Json& config, const std::string& 
   result.text.tied_head = table.flag_or("tie_word_embeddings", true);
   result.activation = read_activation(table, "projector_hidden_act", "gelu");
   result.image_token = table.token_or("image_token_id", result.image_token);
-  if (result.image_token >= result.text.vocabulary) {
-    table.fail(
-        "image_token_id",
-        fmt::format(
-            "is {}, outside of the vocabulary of {}", result.image_token, result.text.vocabulary));
-  }
+  table.check_token("image_token_id", result.image_token, result.text.vocabulary);
   table.ignore({"model_type",
                 "architectures",
                 "image_seq_length",
@@ -166,8 +161,7 @@ InternVlConfig InternVlConfig::from_json(const Json& config, const std::string& 
                 "quantization",
                 "quantization_config",
                 "_name_or_path"});
-  const auto unused = table.leftovers();
-  result.notices.insert(result.notices.end(), unused.begin(), unused.end());
+  table.add_leftovers(result.notices);
   return result;
 }
 
@@ -205,8 +199,7 @@ InternVlConfig InternVlConfig::from_chat_json(const Json& config, const std::str
                 "quantization_config",
                 "_name_or_path",
                 "_commit_hash"});
-  const auto unused = table.leftovers();
-  result.notices.insert(result.notices.end(), unused.begin(), unused.end());
+  table.add_leftovers(result.notices);
   return result;
 }
 

@@ -13,7 +13,9 @@
 #include "family_plan.h"
 #include "models/llava_config.h"
 #include "models/llava_processor.h"
+#include "models/prompt_places.h"
 #include "names.h"
+#include "processor_table.h"
 #include "tiles.h"
 
 namespace headroom::models {
@@ -281,9 +283,7 @@ memory::PictureCost Llava::picture_cost(const PictureSides& sides,
                                         const Computing& computing) const {
   const LlavaTiles plan = llava_tiles(sides.width, sides.height, pictures_->config(), max_tiles);
   const std::uint64_t patches = std::uint64_t{packing_.side} * packing_.side;
-  const auto at_once = std::min<std::uint64_t>(
-      plan.tiles,
-      static_cast<std::uint64_t>(engine::VisionTower::tiles_at_once(static_cast<int>(patches))));
+  const std::uint64_t at_once = tiles_in_pass(plan.tiles, patches);
   memory::PictureCost cost;
   cost.tiles = plan.tiles;
   cost.tokens = packing_.count(packing_.kept(sides.width, sides.height, plan.rows, plan.cols));
@@ -305,16 +305,8 @@ void check_settings(const LlavaConfig& config,
                     const std::string& where) {
   const auto side = static_cast<std::uint32_t>(config.vision.image_size);
   const LlavaTiles tiles = llava_tiles(side, side, settings);
-  if (tiles.tile_height != side || tiles.tile_width != side) {
-    throw UsageError("E-PROCESSOR",
-                     fmt::format("{}: preprocessor_config.json makes tiles of {} x {} pixels, and "
-                                 "the vision tower takes {} x {}",
-                                 where,
-                                 tiles.tile_width,
-                                 tiles.tile_height,
-                                 side,
-                                 side));
-  }
+  processor_table::check_tile_sides(
+      tiles.tile_width, tiles.tile_height, config.vision.image_size, where);
   if (settings.resolutions != config.resolutions) {
     throw UsageError("E-PROCESSOR",
                      fmt::format("{}: image_grid_pinpoints of preprocessor_config.json and of "
@@ -325,21 +317,9 @@ void check_settings(const LlavaConfig& config,
 
 }  // namespace
 
-/// Transformers 5 ("model.language_model.…", a tower without "vision_model."), older files, which
-/// MLX's follow ("language_model.model.…"), and what no feature is made of.
 std::optional<std::string> llava_name(const std::string& published) {
-  const auto name = renamed(published,
-                            {{"language_model.lm_head.", "lm_head."},
-                             {"language_model.model.", "model.language_model."},
-                             {"model.vision_tower.vision_model.", "model.vision_tower."},
-                             {"vision_tower.vision_model.", "model.vision_tower."},
-                             {"vision_tower.", "model.vision_tower."},
-                             {"multi_modal_projector.", "model.multi_modal_projector."},
-                             {"image_newline", "model.image_newline"}});
-  if (name && name->starts_with("model.vision_tower.head.")) {
-    return std::nullopt;
-  }
-  return name;
+  const auto name = transformers_name(published);
+  return name ? renamed(*name, {{"image_newline", "model.image_newline"}}) : name;
 }
 
 std::unique_ptr<const Architecture> open_llava(const ModelFolder& folder) {

@@ -118,12 +118,7 @@ LlavaConfig LlavaConfig::from_json(const Json& config, const std::string& where)
   const int token = table.token_or("image_token_index", result.image_token);
   result.image_token = table.token_or("image_token_id", token);
   result.text.tied_head = table.flag_or("tie_word_embeddings", false);
-  if (result.image_token >= result.text.vocabulary) {
-    table.fail(
-        "image_token_index",
-        fmt::format(
-            "is {}, outside of the vocabulary of {}", result.image_token, result.text.vocabulary));
-  }
+  table.check_token("image_token_index", result.image_token, result.text.vocabulary);
   if (table.text_or("model_type", "") == "llava_next") {
     result.resolutions = {{336, 672}, {672, 336}, {672, 672}, {1008, 336}, {336, 1008}};
     if (table.has("image_grid_pinpoints")) {
@@ -133,8 +128,7 @@ LlavaConfig LlavaConfig::from_json(const Json& config, const std::string& where)
     table.ignore({"image_grid_pinpoints"});
   }
   ignore_rest(table);
-  const auto unused = table.leftovers();
-  result.notices.insert(result.notices.end(), unused.begin(), unused.end());
+  table.add_leftovers(result.notices);
   return result;
 }
 

@@ -13,12 +13,8 @@ namespace headroom::models {
 namespace {
 
 using images::Image;
+using images::Sides;
 using processor_table::find;
-
-struct Sides {
-  std::uint32_t width = 0;
-  std::uint32_t height = 0;
-};
 
 /// Python's int(round(value, 7)) of a value above 0.
 std::uint32_t rounded_int(double value) {
@@ -315,37 +311,6 @@ KeptFeatures unpadded(std::uint32_t picture_width,
   const std::uint32_t kept = rounded_int(width * (rows / height));
   const std::uint32_t padding = (grid_cols - kept) / 2;
   return {0, padding, grid_rows, grid_cols - 2 * padding};
-}
-
-std::string repeat_image_tokens(std::string_view prompt,
-                                std::string_view token,
-                                const std::vector<std::uint32_t>& counts,
-                                std::string_view before,
-                                std::string_view behind) {
-  std::string text;
-  std::size_t found = 0;
-  std::size_t done = 0;
-  for (std::size_t at = prompt.find(token); at != std::string_view::npos;
-       at = prompt.find(token, done)) {
-    text += prompt.substr(done, at - done);
-    text += before;
-    for (std::uint32_t i = 0; found < counts.size() && i < counts[found]; ++i) {
-      text += token;
-    }
-    text += behind;
-    ++found;
-    done = at + token.size();
-  }
-  if (found != counts.size()) {
-    throw InputError("E-PROMPT-IMAGES",
-                     fmt::format("the prompt has {} places for pictures ({}) and the item {} "
-                                 "pictures; make them equal",
-                                 found,
-                                 token,
-                                 counts.size()));
-  }
-  text += prompt.substr(done);
-  return text;
 }
 
 }  // namespace headroom::models

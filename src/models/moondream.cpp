@@ -314,9 +314,7 @@ memory::PictureCost Moondream::picture_cost(const PictureSides& sides,
                                             const Computing& computing) const {
   const MoondreamCrops crops = moondream_crops(sides.width, sides.height, config_.crops, max_tiles);
   const auto features = static_cast<std::uint64_t>(config_.features());
-  const auto at_once = std::min<std::uint64_t>(
-      crops.tiles(),
-      static_cast<std::uint64_t>(engine::VisionTower::tiles_at_once(config_.features())));
+  const std::uint64_t at_once = tiles_in_pass(crops.tiles(), features);
   memory::PictureCost cost;
   cost.tiles = crops.tiles();
   cost.tokens = static_cast<std::uint32_t>(features);

@@ -40,8 +40,7 @@ engine::VisionConfig read_vision(ConfigTable table, MoondreamConfig& config) {
   }
   config.crops.crop = static_cast<std::uint32_t>(vision.image_size);
   config.crops.margin = static_cast<std::uint32_t>(config.margin * vision.patch_size);
-  const auto unused = table.leftovers();
-  config.notices.insert(config.notices.end(), unused.begin(), unused.end());
+  table.add_leftovers(config.notices);
   return vision;
 }
 
@@ -66,8 +65,7 @@ engine::DecoderConfig read_text(ConfigTable table, std::vector<std::string>& not
   text.layer_norm = text.parallel = true;
   text.gated = false;
   text.qkv_bias = text.out_bias = text.mlp_bias = text.head_bias = true;
-  const auto unused = table.leftovers();
-  notices.insert(notices.end(), unused.begin(), unused.end());
+  table.add_leftovers(notices);
   return text;
 }
 
@@ -140,9 +138,8 @@ MoondreamConfig MoondreamConfig::from_json(const Json& config, const std::string
                 "quantization",
                 "quantization_config",
                 "_name_or_path"});
-  for (const auto& unused : {inner.leftovers(), table.leftovers()}) {
-    result.notices.insert(result.notices.end(), unused.begin(), unused.end());
-  }
+  inner.add_leftovers(result.notices);
+  table.add_leftovers(result.notices);
   return result;
 }
 

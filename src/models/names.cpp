@@ -16,4 +16,15 @@ std::optional<std::string> renamed(
   return published;
 }
 
+std::optional<std::string> transformers_name(const std::string& published) {
+  const auto name = renamed(published,
+                            {{"language_model.lm_head.", "lm_head."},
+                             {"language_model.model.", "model.language_model."},
+                             {"model.vision_tower.vision_model.", "model.vision_tower."},
+                             {"vision_tower.vision_model.", "model.vision_tower."},
+                             {"vision_tower.", "model.vision_tower."},
+                             {"multi_modal_projector.", "model.multi_modal_projector."}});
+  return name && name->starts_with("model.vision_tower.head.") ? std::nullopt : name;
+}
+
 }  // namespace headroom::models

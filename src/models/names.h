@@ -15,4 +15,9 @@ std::optional<std::string> renamed(
     const std::string& published,
     std::initializer_list<std::pair<std::string_view, std::string_view>> beginnings);
 
+/// As Family::rename, of a tower, a projector and a decoder as Transformers stores them: since 5
+/// ("model.language_model.…", a tower without "vision_model."), and before, which MLX's files
+/// follow ("language_model.model.…"). Nothing for a SigLIP's head: no feature is made of it.
+std::optional<std::string> transformers_name(const std::string& published);
+
 }  // namespace headroom::models

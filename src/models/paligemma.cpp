@@ -9,6 +9,7 @@
 #include "engine/layers.h"
 #include "gemma_parts.h"
 #include "models/paligemma_config.h"
+#include "models/prompt_places.h"
 
 namespace headroom::models {
 namespace {

@@ -296,9 +296,7 @@ memory::PictureCost Phi3V::picture_cost(const PictureSides& sides,
                                         const Computing& computing) const {
   const Phi3VCrops crops = phi3_v_crops(sides.width, sides.height, pictures_->config(), max_tiles);
   const std::uint64_t patches = std::uint64_t{4} * arrangement_.tile();
-  const auto at_once = std::min<std::uint64_t>(
-      crops.tiles(),
-      static_cast<std::uint64_t>(engine::VisionTower::tiles_at_once(static_cast<int>(patches))));
+  const std::uint64_t at_once = tiles_in_pass(crops.tiles(), patches);
   memory::PictureCost cost;
   cost.tiles = crops.tiles();
   cost.tokens = arrangement_.count(crops.rows, crops.cols);

@@ -184,8 +184,7 @@ Phi3VConfig Phi3VConfig::from_json(const Json& config, const std::string& where)
                 "quantization_config",
                 "_name_or_path",
                 "_attn_implementation"});
-  const auto unused = table.leftovers();
-  result.notices.insert(result.notices.end(), unused.begin(), unused.end());
+  table.add_leftovers(result.notices);
   return result;
 }
 

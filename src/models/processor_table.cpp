@@ -113,6 +113,23 @@ void read_token(const Json& table, const char* key, std::string& token) {
   }
 }
 
+void check_tile_sides(std::uint32_t width,
+                      std::uint32_t height,
+                      int tower_side,
+                      const std::filesystem::path& folder) {
+  const auto side = static_cast<std::uint32_t>(tower_side);
+  if (width != side || height != side) {
+    throw UsageError("E-PROCESSOR",
+                     fmt::format("{}: preprocessor_config.json makes tiles of {} x {} pixels, and "
+                                 "the vision tower takes {} x {}",
+                                 folder.string(),
+                                 width,
+                                 height,
+                                 side,
+                                 side));
+  }
+}
+
 const Json& Files::pictures() const {
   const Json* nested = find(processor, "image_processor");
   return nested != nullptr && nested->is_object() ? *nested : preprocessor;

@@ -33,6 +33,12 @@ void read_pixels(const Json& table, PixelSettings& pixels);
 /// A special token's text: a string, or a table with "content".
 void read_token(const Json& table, const char* key, std::string& token);
 
+/// Refuses, for the folder, tiles of other sides than the vision tower takes.
+void check_tile_sides(std::uint32_t width,
+                      std::uint32_t height,
+                      int tower_side,
+                      const std::filesystem::path& folder);
+
 /// The files of a checkpoint folder that say how pictures are processed; empty tables stand for
 /// missing ones.
 struct Files {

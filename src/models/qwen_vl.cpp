@@ -11,7 +11,7 @@
 #include "base/errors.h"
 #include "engine/evaluate.h"
 #include "family_plan.h"
-#include "models/llava_processor.h"
+#include "models/prompt_places.h"
 #include "models/qwen_tower.h"
 #include "models/qwen_vl_config.h"
 #include "models/qwen_vl_processor.h"

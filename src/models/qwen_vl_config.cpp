@@ -272,8 +272,7 @@ QwenVisionConfig read_vision(const Json& json,
     ConfigTable rope = table.table("rope_parameters");
     rope.only("rope_type", "axial");
     vision.rope_theta = rope.number_or("rope_theta", vision.rope_theta);
-    const auto unused = rope.leftovers();
-    notices.insert(notices.end(), unused.begin(), unused.end());
+    rope.add_leftovers(notices);
   }
   switch (generation) {
     case Generation::k2:
@@ -299,8 +298,7 @@ QwenVisionConfig read_vision(const Json& json,
                 "torch_dtype",
                 "_attn_implementation_autoset",
                 "transformers_version"});
-  const auto unused = table.leftovers();
-  notices.insert(notices.end(), unused.begin(), unused.end());
+  table.add_leftovers(notices);
   return vision;
 }
 
@@ -353,12 +351,7 @@ QwenVlConfig QwenVlConfig::from_json(const Json& config, const std::string& wher
       table.flag_or("tie_word_embeddings", false) ||
       (inner.contains("tie_word_embeddings") && inner.at("tie_word_embeddings") == true);
   result.image_token = table.token_or("image_token_id", result.image_token);
-  if (result.image_token >= result.text.vocabulary) {
-    table.fail(
-        "image_token_id",
-        fmt::format(
-            "is {}, outside of the vocabulary of {}", result.image_token, result.text.vocabulary));
-  }
+  table.check_token("image_token_id", result.image_token, result.text.vocabulary);
   if (result.vision.out_size != result.text.hidden_size) {
     table.fail("vision_config",
                fmt::format("makes features of {} numbers, and the decoder is {} wide",
@@ -366,8 +359,7 @@ QwenVlConfig QwenVlConfig::from_json(const Json& config, const std::string& wher
                            result.text.hidden_size));
   }
   ignore_rest(table, flat);
-  const auto unused = table.leftovers();
-  result.notices.insert(result.notices.end(), unused.begin(), unused.end());
+  table.add_leftovers(result.notices);
   return result;
 }
 

@@ -9,10 +9,10 @@
 #include "base/spelling.h"
 #include "family_model.h"
 #include "gemma3.h"
-#include "gemma_parts.h"
 #include "internvl.h"
 #include "llava.h"
 #include "moondream.h"
+#include "names.h"
 #include "paligemma.h"
 #include "phi3_v.h"
 #include "qwen_vl.h"
@@ -33,8 +33,8 @@ constexpr std::array<Family, 13> kFamilies = {{
     {"qwen2_vl", "Qwen2VLProcessor", &open_qwen_vl, &qwen_vl_name},
     {"qwen2_5_vl", "Qwen2_5_VLProcessor", &open_qwen_vl, &qwen_vl_name},
     {"qwen3_vl", "Qwen3VLProcessor", &open_qwen_vl, &qwen_vl_name},
-    {"paligemma", "PaliGemmaProcessor", &open_paligemma, &gemma_name},
-    {"gemma3", "Gemma3Processor", &open_gemma3, &gemma_name},
+    {"paligemma", "PaliGemmaProcessor", &open_paligemma, &transformers_name},
+    {"gemma3", "Gemma3Processor", &open_gemma3, &transformers_name},
 }};
 
 /// What converters call a family beside its own name.

@@ -172,16 +172,14 @@ class SmolVlm final : public Architecture {
                   sides.height,
                   within_tiles(pictures_->config(), sides.width, sides.height, max_tiles));
     const int grid = static_cast<int>(tiles.tile_side) / config_.vision.patch_size;
-    const int patches = std::max(grid * grid, 1);
-    const auto at_once = std::min<std::uint64_t>(
-        tiles.tiles, static_cast<std::uint64_t>(engine::VisionTower::tiles_at_once(patches)));
+    const auto patches = static_cast<std::uint64_t>(std::max(grid * grid, 1));
+    const std::uint64_t at_once = tiles_in_pass(tiles.tiles, patches);
     memory::PictureCost cost;
     cost.tiles = tiles.tiles;
     cost.tokens = prompt_tokens(tiles);
     cost.decode = Bytes(std::uint64_t{sides.width} * sides.height * 3 + tiles.transient_bytes);
     cost.pixels = Bytes(tiles.pixel_bytes);
-    cost.encode =
-        tower_transient(config_.vision, computing, static_cast<std::uint64_t>(patches), at_once);
+    cost.encode = tower_transient(config_.vision, computing, patches, at_once);
     cost.features = feature_bytes(config_.text, computing, tiles.image_tokens);
     return cost;
   }

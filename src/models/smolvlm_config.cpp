@@ -41,12 +41,7 @@ SmolVlmConfig SmolVlmConfig::from_json(const Json& config, const std::string& wh
                            result.scale_factor,
                            result.vision.grid()));
   }
-  if (result.image_token >= result.text.vocabulary) {
-    table.fail(
-        "image_token_id",
-        fmt::format(
-            "is {}, outside of the vocabulary of {}", result.image_token, result.text.vocabulary));
-  }
+  table.check_token("image_token_id", result.image_token, result.text.vocabulary);
   table.ignore({"architectures",
                 "model_type",
                 "quantization",
@@ -61,8 +56,7 @@ SmolVlmConfig SmolVlmConfig::from_json(const Json& config, const std::string& wh
                 "image_seq_len",
                 "transformers.js_config",
                 "_name_or_path"});
-  const auto unused = table.leftovers();
-  result.notices.insert(result.notices.end(), unused.begin(), unused.end());
+  table.add_leftovers(result.notices);
   return result;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/errors.h"
+#include "models/prompt_places.h"
 
 namespace headroom::models {
 namespace {
@@ -204,30 +205,11 @@ std::string image_token_string(std::uint32_t rows,
 std::string expand_image_tokens(std::string_view prompt,
                                 std::span<const TilePlan> pictures,
                                 const SmolVlmProcessorConfig& config) {
-  const std::string_view token = config.tokens.image;
-  std::string text;
-  std::size_t found = 0;
-  std::size_t done = 0;
-  for (std::size_t at = prompt.find(token); at != std::string_view::npos;
-       at = prompt.find(token, done)) {
-    text += prompt.substr(done, at - done);
-    if (found < pictures.size()) {
-      const TilePlan& plan = pictures[found];
-      text += image_token_string(plan.rows, plan.cols, config.image_seq_len, config.tokens);
-    }
-    ++found;
-    done = at + token.size();
+  std::vector<std::string> texts;
+  for (const TilePlan& plan : pictures) {
+    texts.push_back(image_token_string(plan.rows, plan.cols, config.image_seq_len, config.tokens));
   }
-  if (found != pictures.size()) {
-    throw InputError("E-PROMPT-IMAGES",
-                     fmt::format("the prompt has {} places for pictures ({}) and the item {} "
-                                 "pictures; make them equal",
-                                 found,
-                                 token,
-                                 pictures.size()));
-  }
-  text += prompt.substr(done);
-  return text;
+  return fill_places(prompt, config.tokens.image, texts);
 }
 
 }  // namespace headroom::models

@@ -192,8 +192,7 @@ engine::DecoderConfig read_text_config(ConfigTable table,
   text.head_dim = table.size_or("head_dim", text.hidden_size / text.heads);
   text.rope.dim = text.head_dim;
   check_sizes(table, text);
-  const auto unused = table.leftovers();
-  notices.insert(notices.end(), unused.begin(), unused.end());
+  table.add_leftovers(notices);
   return text;
 }
 

@@ -105,8 +105,7 @@ void read_vision_config(ConfigTable table,
                 "output_hidden_states",
                 "return_dict",
                 "transformers_version"});
-  const auto unused = table.leftovers();
-  notices.insert(notices.end(), unused.begin(), unused.end());
+  table.add_leftovers(notices);
 }
 
 int layers_for(const ConfigTable& table, const char* key, int index, int layers) {

@@ -6,31 +6,16 @@
 #include <cmath>
 
 #include "base/errors.h"
-#include "base/files.h"
 #include "images/decode.h"
+#include "processor_golden.h"
 
 namespace headroom::models {
 namespace {
 
-std::filesystem::path test_data(const std::string& below) {
-  return std::filesystem::path(HEADROOM_TEST_DATA) / below;
-}
-
-Json read_table(const std::filesystem::path& path) {
-  return parse_json(read_file(path), path.string());
-}
-
-void expect_pixels(const std::vector<float>& pixels, const Json& expected) {
-  const auto& samples = expected.at("samples");
-  for (std::size_t k = 0; k < samples.size(); ++k) {
-    ASSERT_NEAR(pixels[7919 * k % pixels.size()], samples[k].get<double>(), 1e-5) << k;
-  }
-  double sum = 0;
-  for (const float value : pixels) {
-    sum += value;
-  }
-  EXPECT_NEAR(sum / static_cast<double>(pixels.size()), expected.at("mean").get<double>(), 1e-5);
-}
+using test::expect_pixels;
+using test::expect_refused_by_key;
+using test::read_table;
+using test::test_data;
 
 class PublishedLlava : public testing::TestWithParam<std::string> {};
 
@@ -103,22 +88,6 @@ TEST(Unpadded, LeavesOutTheRowsOrColumnsOfThePadding) {
   EXPECT_EQ(high.cols, 4U);
 }
 
-TEST(RepeatImageTokens, PutsEachPicturesCountIntoItsPlace) {
-  EXPECT_EQ(repeat_image_tokens("a <i> b<i>", "<i>", {3, 1}), "a <i><i><i> b<i>");
-}
-
-TEST(RepeatImageTokens, RefusesAnotherNumberOfPlacesWithBothNumbers) {
-  for (const std::string prompt : {"no place", "<i> and <i>"}) {
-    try {
-      repeat_image_tokens(prompt, "<i>", {1});
-      ADD_FAILURE() << prompt;
-    } catch (const InputError& error) {
-      EXPECT_EQ(error.code(), "E-PROMPT-IMAGES");
-      EXPECT_NE(std::string(error.what()).find("1 pictures"), std::string::npos) << error.what();
-    }
-  }
-}
-
 TEST(LlavaProcessorConfig, RefusesWhatCannotBeUsedByKey) {
   const std::vector<std::pair<std::string, std::string>> rows = {
       {"size", R"({"size": {"longest_edge": 64}})"},
@@ -129,15 +98,8 @@ TEST(LlavaProcessorConfig, RefusesWhatCannotBeUsedByKey) {
       {"image_std", R"({"image_std": 0})"},
       {"image_grid_pinpoints", R"({"image_grid_pinpoints": [[336]]})"},
       {"image_grid_pinpoints", R"({"image_grid_pinpoints": []})"}};
-  for (const auto& [key, text] : rows) {
-    try {
-      LlavaProcessorConfig::from_json(Json::parse(text), true);
-      ADD_FAILURE() << "accepted " << text;
-    } catch (const UsageError& error) {
-      EXPECT_EQ(error.code(), "E-PROCESSOR") << text;
-      EXPECT_NE(std::string(error.what()).find('"' + key + '"'), std::string::npos) << error.what();
-    }
-  }
+  expect_refused_by_key(rows,
+                        [](const Json& json) { LlavaProcessorConfig::from_json(json, true); });
 }
 
 TEST(LlavaProcessorConfig, PaddingToASquareIsRefusedForLlava15) {

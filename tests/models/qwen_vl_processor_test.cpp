@@ -5,15 +5,16 @@
 #include <tuple>
 
 #include "base/errors.h"
-#include "base/files.h"
 #include "images/decode.h"
+#include "processor_golden.h"
 
 namespace headroom::models {
 namespace {
 
-std::filesystem::path test_data(const std::string& below) {
-  return std::filesystem::path(HEADROOM_TEST_DATA) / below;
-}
+using test::expect_pixels;
+using test::expect_refused_by_key;
+using test::read_table;
+using test::test_data;
 
 /// The reference's rows, with each channel once for each frame.
 std::vector<float> with_frames(const std::vector<float>& patches,
@@ -31,23 +32,11 @@ std::vector<float> with_frames(const std::vector<float>& patches,
   return all;
 }
 
-void expect_pixels(const std::vector<float>& pixels, const Json& expected) {
-  const auto& samples = expected.at("samples");
-  for (std::size_t k = 0; k < samples.size(); ++k) {
-    ASSERT_NEAR(pixels[7919 * k % pixels.size()], samples[k].get<double>(), 1e-5) << k;
-  }
-  double sum = 0;
-  for (const float value : pixels) {
-    sum += value;
-  }
-  EXPECT_NEAR(sum / static_cast<double>(pixels.size()), expected.at("mean").get<double>(), 1e-5);
-}
-
 class PublishedQwen : public testing::TestWithParam<std::tuple<std::string, std::string>> {};
 
 TEST_P(PublishedQwen, GivesTheReferencesGridsAndValues) {
   const auto& [name, backend] = GetParam();
-  const Json table = parse_json(read_file(test_data("processors/qwen_vl.json")), "qwen_vl.json");
+  const Json table = read_table(test_data("processors/qwen_vl.json"));
   const Json& entry = table.at("cases").at(name);
   Json settings = entry.at("settings");
   settings["use_fast"] = backend == "torchvision";
@@ -85,8 +74,7 @@ INSTANTIATE_TEST_SUITE_P(Reference,
 /// Sides, pixels at least and at most, a feature's side, and what the reference's smart_resize
 /// gives; no result: it refuses.
 TEST(QwenGridTest, SidesAreTheReferencesForAnySizeAndAspect) {
-  const Json rows =
-      parse_json(read_file(test_data("processors/qwen_grids.json")), "qwen_grids.json");
+  const Json rows = read_table(test_data("processors/qwen_grids.json"));
   ASSERT_GT(rows.size(), 400U);
   for (const Json& row : rows) {
     QwenVlProcessorConfig config;
@@ -182,15 +170,7 @@ TEST(QwenVlProcessorConfigTest, RefusesWhatCannotBeUsedByKey) {
       {"temporal_patch_size", R"({"temporal_patch_size": 1.5})"},
       {"resample", R"({"resample": 6})"},
       {"do_resize", R"({"do_resize": 1})"}};
-  for (const auto& [key, text] : rows) {
-    try {
-      QwenVlProcessorConfig::from_json(Json::parse(text));
-      ADD_FAILURE() << "accepted " << text;
-    } catch (const UsageError& error) {
-      EXPECT_EQ(error.code(), "E-PROCESSOR") << text;
-      EXPECT_NE(std::string(error.what()).find('"' + key + '"'), std::string::npos) << error.what();
-    }
-  }
+  expect_refused_by_key(rows, [](const Json& json) { QwenVlProcessorConfig::from_json(json); });
 }
 
 }  // namespace

@@ -9,19 +9,15 @@
 #include "base/errors.h"
 #include "base/files.h"
 #include "images/decode.h"
+#include "processor_golden.h"
 #include "support/sha256.h"
 #include "support/temporary_folder.h"
 
 namespace headroom::models {
 namespace {
 
-std::filesystem::path test_data(const std::string& below) {
-  return std::filesystem::path(HEADROOM_TEST_DATA) / below;
-}
-
-Json read_table(const std::filesystem::path& path) {
-  return parse_json(read_file(path), path.string());
-}
+using test::read_table;
+using test::test_data;
 
 Json demo(const std::string& file) {
   return read_table(std::filesystem::path(HEADROOM_SOURCE_DIR) / "assets/demo/model" / file);

@@ -46,6 +46,11 @@ class ConfigTable {
   void refuse(const char* key, const std::string& reason);
   [[noreturn]] void fail(const char* key, const std::string& reason) const;
 
+  /// Refuses a token, which `key` says, that the vocabulary does not have.
+  void check_token(const char* key, int token, int vocabulary) const;
+
+  /// Notes what nobody asked for.
+  void add_leftovers(std::vector<std::string>& notices) const;
   /// What nobody asked for, as "config.json: text_config: key, key".
   std::vector<std::string> leftovers() const;
 

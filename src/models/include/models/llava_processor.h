@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/json.h"
@@ -81,13 +80,5 @@ KeptFeatures unpadded(std::uint32_t picture_width,
                       std::uint32_t picture_height,
                       std::uint32_t grid_cols,
                       std::uint32_t grid_rows);
-
-/// `prompt` with the n-th `token` replaced by as many as counts[n] says, between two marks.
-/// Throws: InputError("E-PROMPT-IMAGES") with both numbers when places and counts differ.
-std::string repeat_image_tokens(std::string_view prompt,
-                                std::string_view token,
-                                const std::vector<std::uint32_t>& counts,
-                                std::string_view before = {},
-                                std::string_view behind = {});
 
 }  // namespace headroom::models
