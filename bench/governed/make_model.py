@@ -84,8 +84,9 @@ def parse():
     options.longest_edge = options.longest_edge or 4 * options.image_size
     options.head_dim = options.head_dim or options.hidden // options.heads
     grid = options.image_size // options.patch
-    if options.image_size % options.patch or grid % options.scale:
-        parser.error(f"--image-size {options.image_size}: not a multiple of patch {options.patch} x scale {options.scale}")
+    if grid == 0 or grid % options.scale:
+        parser.error(f"--image-size {options.image_size}: {grid} whole patches of {options.patch} a side, which --scale {options.scale} "
+                     "does not divide")
     if options.vision_hidden % options.vision_heads or options.heads % options.kv_heads:
         parser.error("heads do not divide what they share")
     return options

@@ -13,7 +13,8 @@ namespace headroom::engine {
 namespace {
 
 /// The place among `side` trained positions of patch `index` of `count`, through float32 fractions
-/// as the reference computes it. With count == side it is the index itself.
+/// as the reference computes it. With count == side it is the index itself for most counts; for
+/// some (25, 29) a few indices have the place before.
 int bucket(int index, int count, int side) {
   const float step = 1.0F / static_cast<float>(count);
   const float fraction = std::min(static_cast<float>(index) * step, 1.0F - 1e-6F);

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <limits>
+#include <optional>
 
 #include "base/errors.h"
 
@@ -15,11 +16,22 @@ std::string shown(const Json& value) {
   return text.size() > 80 ? text.substr(0, 77) + "..." : text;
 }
 
-bool whole_number_from(const Json& value, std::int64_t least) {
-  if (value.is_number_unsigned() && value.get<std::uint64_t>() > 0x7FFFFFFFU) {
-    return false;
+constexpr std::int64_t kLargest = std::numeric_limits<std::int64_t>::max();
+
+/// One beyond 64 bits counts as the largest of them; nothing where it is no whole number.
+std::optional<std::int64_t> whole_number(const Json& value) {
+  if (!value.is_number_integer()) {
+    return std::nullopt;
   }
-  return value.is_number_integer() && value.get<std::int64_t>() >= least;
+  if (value.is_number_unsigned() && value.get<std::uint64_t>() > std::uint64_t{kLargest}) {
+    return kLargest;
+  }
+  return value.get<std::int64_t>();
+}
+
+bool whole_number_from(const Json& value, std::int64_t least) {
+  const auto number = whole_number(value);
+  return number && *number >= least && *number <= std::numeric_limits<int>::max();
 }
 
 }  // namespace
@@ -42,22 +54,26 @@ void ConfigTable::fail(const char* key, const std::string& reason) const {
   throw UsageError("E-CONFIG", fmt::format("{}: {} {}", where_, key, reason));
 }
 
-int ConfigTable::size(const char* key) {
+int ConfigTable::size(const char* key, int most) {
   if (!has(key)) {
     fail(key, "is missing");
   }
-  return size_or(key, 0);
+  return size_or(key, 0, most);
 }
 
-int ConfigTable::size_or(const char* key, int otherwise) {
+int ConfigTable::size_or(const char* key, int otherwise, int most) {
   const Json* value = find(key);
   if (value == nullptr) {
     return otherwise;
   }
-  if (!whole_number_from(*value, 1)) {
+  const auto number = whole_number(*value);
+  if (!number || *number < 1) {
     fail(key, fmt::format("is {}; a whole number from 1 is wanted", shown(*value)));
   }
-  return value->get<int>();
+  if (*number > most) {
+    fail(key, fmt::format("is {}; at most {} is supported", shown(*value), most));
+  }
+  return static_cast<int>(*number);
 }
 
 int ConfigTable::token_or(const char* key, int otherwise) {
@@ -87,10 +103,12 @@ float ConfigTable::number_or(const char* key, float otherwise) {
   if (value == nullptr) {
     return otherwise;
   }
-  if (!value->is_number() || !(value->get<double>() > 0)) {
-    fail(key, fmt::format("is {}; a number above 0 is wanted", shown(*value)));
+  const double number = value->is_number() ? value->get<double>() : 0.0;
+  if (!(number >= std::numeric_limits<float>::min()) ||
+      number > std::numeric_limits<float>::max()) {
+    fail(key, fmt::format("is {}; a number above 0 that float32 holds is wanted", shown(*value)));
   }
-  return value->get<float>();
+  return static_cast<float>(number);
 }
 
 bool ConfigTable::flag_or(const char* key, bool otherwise) {

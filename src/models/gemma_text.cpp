@@ -178,12 +178,12 @@ engine::DecoderConfig read_gemma_text(ConfigTable table,
                                       std::vector<std::string>& notices) {
   const GemmaKind& kind = kind_of(table, kinds);
   engine::DecoderConfig text;
-  text.hidden_size = table.size_or("hidden_size", kind.hidden_size);
-  text.intermediate_size = table.size_or("intermediate_size", kind.intermediate_size);
-  text.layers = table.size_or("num_hidden_layers", kind.layers);
-  text.heads = table.size_or("num_attention_heads", kind.heads);
-  text.kv_heads = table.size_or("num_key_value_heads", kind.kv_heads);
-  text.head_dim = table.size_or("head_dim", kHeadDim);
+  text.hidden_size = table.size_or("hidden_size", kind.hidden_size, kMostWidth);
+  text.intermediate_size = table.size_or("intermediate_size", kind.intermediate_size, kMostWidth);
+  text.layers = table.size_or("num_hidden_layers", kind.layers, kMostLayers);
+  text.heads = table.size_or("num_attention_heads", kind.heads, kMostHeads);
+  text.kv_heads = table.size_or("num_key_value_heads", kind.kv_heads, kMostHeads);
+  text.head_dim = table.size_or("head_dim", kHeadDim, kMostHeadWidth);
   text.vocabulary = table.size_or("vocab_size", kind.vocabulary);
   text.context = table.size_or("max_position_embeddings", kind.context);
   text.norm_eps = table.number_or("rms_norm_eps", text.norm_eps);

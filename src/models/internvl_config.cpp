@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "models/config_table.h"
@@ -10,6 +11,8 @@
 
 namespace headroom::models {
 namespace {
+
+constexpr int kMostTiles = 1024;
 
 engine::VisionConfig internvl_vision() {
   engine::VisionConfig vision;
@@ -98,13 +101,13 @@ engine::VisionConfig read_chat_vision(ConfigTable table, std::vector<std::string
 InternVlProcessorConfig read_chat_tiles(ConfigTable& table, const engine::VisionConfig& vision) {
   InternVlProcessorConfig tiles;
   tiles.side = static_cast<std::uint32_t>(vision.image_size);
-  tiles.min_tiles = static_cast<std::uint32_t>(table.size_or("min_dynamic_patch", 1));
-  tiles.max_tiles = static_cast<std::uint32_t>(table.size_or("max_dynamic_patch", 6));
-  if (tiles.min_tiles > tiles.max_tiles || tiles.max_tiles > 1024) {
-    table.fail("max_dynamic_patch",
-               fmt::format("is {}; from min_dynamic_patch, {}, to 1024 is wanted",
-                           tiles.max_tiles,
-                           tiles.min_tiles));
+  tiles.min_tiles = static_cast<std::uint32_t>(table.size_or("min_dynamic_patch", 1, kMostTiles));
+  tiles.max_tiles = static_cast<std::uint32_t>(table.size_or("max_dynamic_patch", 6, kMostTiles));
+  if (tiles.min_tiles > tiles.max_tiles) {
+    table.fail(
+        "max_dynamic_patch",
+        fmt::format(
+            "is {}; at least min_dynamic_patch, {}, is wanted", tiles.max_tiles, tiles.min_tiles));
   }
   table.only("force_image_size", vision.image_size);
   table.only("pad2square", false);
@@ -118,13 +121,15 @@ InternVlProcessorConfig read_chat_tiles(ConfigTable& table, const engine::Vision
 
 int read_merged(ConfigTable& table, const engine::VisionConfig& vision) {
   const float ratio = table.number_or("downsample_ratio", 0.5F);
-  const int merged = static_cast<int>(std::lround(1.0F / ratio));
-  if (merged < 1 || std::abs(ratio * static_cast<float>(merged) - 1.0F) > 1e-6F ||
-      vision.grid() % merged != 0) {
+  // A ratio so small that its inverse is no int any more is none of these.
+  const int merged = static_cast<int>(std::lround(std::min(1.0F / ratio, 1e6F)));
+  if (merged < 1 || merged > kMostMerged ||
+      std::abs(ratio * static_cast<float>(merged) - 1.0F) > 1e-6F || vision.grid() % merged != 0) {
     table.fail("downsample_ratio",
-               fmt::format("is {}; one over a whole number that divides the {} patches of a tile's "
-                           "side is wanted",
+               fmt::format("is {}; one over a whole number up to {} that divides the {} patches "
+                           "of a tile's side is wanted",
                            ratio,
+                           kMostMerged,
                            vision.grid()));
   }
   return merged;

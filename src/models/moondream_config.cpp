@@ -3,9 +3,13 @@
 #include <fmt/format.h>
 
 #include "models/config_table.h"
+#include "text_config.h"
+#include "vision_config.h"
 
 namespace headroom::models {
 namespace {
+
+constexpr int kMostCrops = 1024;
 
 void divide(ConfigTable& table, const char* key, int whole, int part) {
   if (whole % part != 0) {
@@ -15,24 +19,25 @@ void divide(ConfigTable& table, const char* key, int whole, int part) {
 
 engine::VisionConfig read_vision(ConfigTable table, MoondreamConfig& config) {
   engine::VisionConfig vision;
-  vision.hidden_size = table.size_or("enc_dim", 1152);
-  vision.intermediate_size = table.size_or("enc_ff_dim", 4304);
-  vision.layers = vision.used = table.size_or("enc_n_layers", 27);
-  vision.heads = table.size_or("enc_n_heads", 16);
-  vision.patch_size = table.size_or("enc_patch_size", 14);
-  vision.image_size = table.size_or("crop_size", 378);
+  vision.hidden_size = table.size_or("enc_dim", 1152, kMostWidth);
+  vision.intermediate_size = table.size_or("enc_ff_dim", 4304, kMostWidth);
+  vision.layers = vision.used = table.size_or("enc_n_layers", 27, kMostLayers);
+  vision.heads = table.size_or("enc_n_heads", 16, kMostHeads);
+  vision.patch_size = table.size_or("enc_patch_size", 14, kMostSide);
+  vision.image_size = table.size_or("crop_size", 378, kMostSide);
   vision.norm_eps = 1e-5F;
   vision.patch_matrix = true;
   vision.batch_axis = true;
   vision.fused_qkv = true;
   table.only("in_channels", 3);
-  config.projector_inner = table.size_or("proj_inner_dim", config.projector_inner);
+  config.projector_inner = table.size_or("proj_inner_dim", config.projector_inner, kMostWidth);
   config.margin = table.whole_number_or("overlap_margin", config.margin);
-  config.crops.max_crops = static_cast<std::uint32_t>(table.size_or("max_crops", 12));
+  config.crops.max_crops = static_cast<std::uint32_t>(table.size_or("max_crops", 12, kMostCrops));
   table.only("proj_out_dim", config.text.hidden_size);
   divide(table, "enc_dim", vision.hidden_size, vision.heads);
   divide(table, "crop_size", vision.image_size, vision.patch_size);
-  if (config.margin < 0 || 2 * config.margin >= vision.grid()) {
+  check_grid(table, "enc_patch_size", vision);
+  if (config.margin < 0 || config.margin >= (vision.grid() + 1) / 2) {
     table.fail("overlap_margin",
                fmt::format("is {}; less than half of the {} patches of a crop's side is wanted",
                            config.margin,
@@ -46,19 +51,25 @@ engine::VisionConfig read_vision(ConfigTable table, MoondreamConfig& config) {
 
 engine::DecoderConfig read_text(ConfigTable table, std::vector<std::string>& notices) {
   engine::DecoderConfig text;
-  text.hidden_size = table.size_or("dim", 2048);
-  text.intermediate_size = table.size_or("ff_dim", 8192);
-  text.layers = table.size_or("n_layers", 24);
+  text.hidden_size = table.size_or("dim", 2048, kMostWidth);
+  text.intermediate_size = table.size_or("ff_dim", 8192, kMostWidth);
+  text.layers = table.size_or("n_layers", 24, kMostLayers);
   text.vocabulary = table.size_or("vocab_size", 51200);
   text.context = table.size_or("max_context", 2048);
-  text.heads = table.size_or("n_heads", 32);
-  text.kv_heads = table.size_or("n_kv_heads", 32);
+  text.heads = table.size_or("n_heads", 32, kMostHeads);
+  text.kv_heads = table.size_or("n_kv_heads", 32, kMostHeads);
   table.refuse("group_size", "asks for packed weights of another kind than MLX's");
   table.refuse("moe", "asks for a mixture of experts, which is Moondream 3");
   table.ignore({"prefix_attn"});
-  divide(table, "dim", text.hidden_size, 4 * text.heads);
   divide(table, "n_heads", text.heads, text.kv_heads);
   text.head_dim = text.hidden_size / text.heads;
+  if (text.hidden_size % text.heads != 0 || text.head_dim % 4 != 0) {
+    table.fail("dim",
+               fmt::format("is {}, with n_heads {}; heads of a multiple of 4 numbers are wanted",
+                           text.hidden_size,
+                           text.heads));
+  }
+  check_sizes(table, text);
   text.rope.dim = text.head_dim / 2;
   text.norm_eps = 1e-5F;
   text.activation = engine::Activation::kGeluTanh;

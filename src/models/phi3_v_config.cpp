@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "models/config_table.h"
+#include "text_config.h"
 #include "vision_config.h"
 
 namespace headroom::models {
@@ -124,11 +125,11 @@ void read_text(ConfigTable& table,
                const Json& config,
                engine::DecoderConfig& text,
                std::vector<std::string>& notices) {
-  text.hidden_size = table.size_or("hidden_size", 3072);
-  text.intermediate_size = table.size_or("intermediate_size", 8192);
-  text.layers = table.size_or("num_hidden_layers", 32);
-  text.heads = table.size_or("num_attention_heads", 32);
-  text.kv_heads = table.size_or("num_key_value_heads", text.heads);
+  text.hidden_size = table.size_or("hidden_size", 3072, kMostWidth);
+  text.intermediate_size = table.size_or("intermediate_size", 8192, kMostWidth);
+  text.layers = table.size_or("num_hidden_layers", 32, kMostLayers);
+  text.heads = table.size_or("num_attention_heads", 32, kMostHeads);
+  text.kv_heads = table.size_or("num_key_value_heads", text.heads, kMostHeads);
   text.vocabulary = table.size_or("vocab_size", 32064);
   text.context = table.size_or("max_position_embeddings", 4096);
   text.norm_eps = table.number_or("rms_norm_eps", 1e-5F);
@@ -144,6 +145,7 @@ void read_text(ConfigTable& table,
                            text.kv_heads));
   }
   text.head_dim = text.hidden_size / text.heads;
+  check_sizes(table, text);
   read_rope(table, config, text);
   // As attention to all until a sequence is longer: longer ones are not taken.
   const int window = table.size_or("sliding_window", text.context);

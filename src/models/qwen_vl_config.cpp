@@ -65,7 +65,7 @@ constexpr std::array<const char*, 11> kFlatKeys = {"rope_scaling",
 /// The decoder's table: "text_config", or what the first published files have at the top.
 Json text_table(const Json& config, const Json& defaults) {
   const auto inner = config.find("text_config");
-  if (inner != config.end() && inner->is_object()) {
+  if (inner != config.end() && !inner->is_null()) {
     return *inner;
   }
   Json table = Json::object();
@@ -116,7 +116,7 @@ Json take_sections(Json& text, bool interleaved, const std::string& where) {
       sections = rope["mrope_section"];
     }
     const auto turns = rope.find("mrope_interleaved");
-    if (turns != rope.end() && *turns != interleaved) {
+    if (turns != rope.end() && !turns->is_null() && *turns != interleaved) {
       throw UsageError("E-CONFIG",
                        fmt::format("{}: {}: mrope_interleaved is {}; only {} is supported",
                                    where,
@@ -142,8 +142,9 @@ engine::DecoderConfig read_text(const Json& config,
   const bool third = generation == Generation::k3;
   const Json defaults = text_defaults(generation);
   Json text = text_table(config, defaults);
-  const std::string type = text.value("model_type", "");
-  const std::string own = config.value("model_type", "");
+  const std::string place = config.contains("text_config") ? where + ": text_config" : where;
+  const std::string type = ConfigTable(text, place).text_or("model_type", "");
+  const std::string own = ConfigTable(config, where).text_or("model_type", "");
   if (!type.empty() && type != own && type != own + "_text") {
     throw UsageError(
         "E-CONFIG",
@@ -163,7 +164,6 @@ engine::DecoderConfig read_text(const Json& config,
       text[key] = value;
     }
   }
-  const std::string place = config.contains("text_config") ? where + ": text_config" : where;
   const Json sections = take_sections(text, third, place);
   engine::DecoderConfig decoder =
       read_text_config(ConfigTable(text, place), {third ? "qwen3" : "qwen2"}, false, notices);
@@ -172,15 +172,6 @@ engine::DecoderConfig read_text(const Json& config,
   decoder.rope.sections =
       read_sections(sections.is_null() ? usual : sections, decoder.head_dim, place);
   return decoder;
-}
-
-/// A size whose products with others stay whole numbers.
-int bounded(ConfigTable& table, const char* key, int otherwise, int most) {
-  const int value = table.size_or(key, otherwise);
-  if (value > most) {
-    table.fail(key, fmt::format("is {}; at most {} is supported", value, most));
-  }
-  return value;
 }
 
 constexpr int kLargestPatch = 1024;
@@ -210,18 +201,18 @@ std::vector<int> read_layers(
 }
 
 void read_2(ConfigTable& table, QwenVisionConfig& vision) {
-  vision.layers = table.size_or("depth", 32);
-  vision.hidden_size = bounded(table, "embed_dim", 1280, 1 << 20);
-  vision.out_size = table.size_or("hidden_size", 3584);
-  vision.intermediate_size = vision.hidden_size * bounded(table, "mlp_ratio", 4, kLargestFactor);
+  vision.layers = table.size_or("depth", 32, kMostLayers);
+  vision.hidden_size = table.size_or("embed_dim", 1280, kMostWidth);
+  vision.out_size = table.size_or("hidden_size", 3584, kMostWidth);
+  vision.intermediate_size = vision.hidden_size * table.size_or("mlp_ratio", 4, kLargestFactor);
   vision.activation = read_activation(table, "hidden_act", "quick_gelu");
 }
 
 void read_25(ConfigTable& table, const Json& json, QwenVisionConfig& vision) {
-  vision.layers = table.size_or("depth", 32);
-  vision.hidden_size = table.size_or("hidden_size", 3584);
-  vision.out_size = table.size_or("out_hidden_size", 3584);
-  vision.intermediate_size = table.size_or("intermediate_size", 3420);
+  vision.layers = table.size_or("depth", 32, kMostLayers);
+  vision.hidden_size = table.size_or("hidden_size", 3584, kMostWidth);
+  vision.out_size = table.size_or("out_hidden_size", 3584, kMostWidth);
+  vision.intermediate_size = table.size_or("intermediate_size", 3420, kMostWidth);
   vision.activation = read_activation(table, "hidden_act", "silu");
   vision.rms_norms = true;
   vision.gated = true;
@@ -239,10 +230,10 @@ void read_25(ConfigTable& table, const Json& json, QwenVisionConfig& vision) {
 }
 
 void read_3(ConfigTable& table, const Json& json, QwenVisionConfig& vision) {
-  vision.layers = table.size_or("depth", 27);
-  vision.hidden_size = table.size_or("hidden_size", 1152);
-  vision.out_size = table.size_or("out_hidden_size", 3584);
-  vision.intermediate_size = table.size_or("intermediate_size", 4304);
+  vision.layers = table.size_or("depth", 27, kMostLayers);
+  vision.hidden_size = table.size_or("hidden_size", 1152, kMostWidth);
+  vision.out_size = table.size_or("out_hidden_size", 3584, kMostWidth);
+  vision.intermediate_size = table.size_or("intermediate_size", 4304, kMostWidth);
   vision.activation = read_activation(table, "hidden_act", "gelu_pytorch_tanh");
   vision.patch_bias = true;
   const int positions = table.size_or("num_position_embeddings", 2304);
@@ -261,11 +252,11 @@ QwenVisionConfig read_vision(const Json& json,
                              std::vector<std::string>& notices) {
   ConfigTable table(json, where);
   QwenVisionConfig vision;
-  vision.heads = table.size_or("num_heads", 16);
+  vision.heads = table.size_or("num_heads", 16, kMostHeads);
   vision.patch_size =
-      bounded(table, "patch_size", generation == Generation::k3 ? 16 : 14, kLargestPatch);
-  vision.merge = bounded(table, "spatial_merge_size", 2, kLargestFactor);
-  vision.frames = bounded(table, "temporal_patch_size", 2, kLargestFactor);
+      table.size_or("patch_size", generation == Generation::k3 ? 16 : 14, kLargestPatch);
+  vision.merge = table.size_or("spatial_merge_size", 2, kLargestFactor);
+  vision.frames = table.size_or("temporal_patch_size", 2, kLargestFactor);
   table.only("in_channels", vision.channels);
   table.only("in_chans", vision.channels);
   if (table.has("rope_parameters")) {
@@ -285,7 +276,7 @@ QwenVisionConfig read_vision(const Json& json,
       read_3(table, json, vision);
       break;
   }
-  if (vision.hidden_size % (4 * vision.heads) != 0) {
+  if (vision.hidden_size % vision.heads != 0 || vision.head_dim() % 4 != 0) {
     table.fail("num_heads",
                fmt::format("is {}; heads of the width {} must be multiples of 4 numbers",
                            vision.heads,
@@ -338,6 +329,9 @@ QwenVlConfig QwenVlConfig::from_json(const Json& config, const std::string& wher
   QwenVlConfig result;
   result.generation = generation;
   const bool flat = !table.has("text_config");
+  if (!flat) {
+    table.table("text_config");  // refused where it is no table
+  }
   result.text = read_text(config, generation, where, result.notices);
   static const Json kNothing = Json::object();
   const Json& vision = table.has("vision_config") ? config.at("vision_config") : kNothing;

@@ -171,8 +171,9 @@ class SmolVlm final : public Architecture {
         tiles_for(sides.width,
                   sides.height,
                   within_tiles(pictures_->config(), sides.width, sides.height, max_tiles));
-    const int grid = static_cast<int>(tiles.tile_side) / config_.vision.patch_size;
-    const auto patches = static_cast<std::uint64_t>(std::max(grid * grid, 1));
+    const std::uint64_t grid =
+        tiles.tile_side / static_cast<std::uint64_t>(config_.vision.patch_size);
+    const std::uint64_t patches = std::max<std::uint64_t>(grid * grid, 1);
     const std::uint64_t at_once = tiles_in_pass(tiles.tiles, patches);
     memory::PictureCost cost;
     cost.tiles = tiles.tiles;

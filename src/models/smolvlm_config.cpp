@@ -32,7 +32,7 @@ SmolVlmConfig SmolVlmConfig::from_json(const Json& config, const std::string& wh
   if (result.vision.activation != engine::Activation::kGeluTanh) {
     table.fail("vision_config", "has a hidden_act other than \"gelu_pytorch_tanh\"");
   }
-  result.scale_factor = table.size_or("scale_factor", result.scale_factor);
+  result.scale_factor = table.size_or("scale_factor", result.scale_factor, kMostMerged);
   result.image_token = table.token_or("image_token_id", result.image_token);
   result.text.tied_head = table.flag_or("tie_word_embeddings", false);
   if (result.vision.grid() % result.scale_factor != 0) {

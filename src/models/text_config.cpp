@@ -160,8 +160,10 @@ void check_sizes(const ConfigTable& table, const engine::DecoderConfig& text) {
         "num_attention_heads",
         fmt::format("is {}, not a multiple of num_key_value_heads {}", text.heads, text.kv_heads));
   }
-  if (text.head_dim % 2 != 0) {
-    table.fail("head_dim", fmt::format("is {}; an even number is wanted", text.head_dim));
+  if (text.head_dim < 1 || text.head_dim % 2 != 0 || text.head_dim > kMostHeadWidth) {
+    table.fail(
+        "head_dim",
+        fmt::format("is {}; an even number from 2 to {} is wanted", text.head_dim, kMostHeadWidth));
   }
 }
 
@@ -170,17 +172,18 @@ engine::DecoderConfig read_text_config(ConfigTable table,
                                        bool defaults,
                                        std::vector<std::string>& notices) {
   const TextKind& kind = kind_of(table, kinds);
-  const auto size = [&](const char* key, int otherwise) {
-    return defaults ? table.size_or(key, otherwise) : table.size(key);
+  const auto size = [&](const char* key, int otherwise, int most) {
+    return defaults ? table.size_or(key, otherwise, most) : table.size(key, most);
   };
   engine::DecoderConfig text;
-  text.hidden_size = size("hidden_size", kind.hidden_size);
-  text.intermediate_size = size("intermediate_size", kind.intermediate_size);
-  text.layers = size("num_hidden_layers", kind.layers);
-  text.heads = size("num_attention_heads", kind.heads);
-  text.vocabulary = size("vocab_size", kind.vocabulary);
+  text.hidden_size = size("hidden_size", kind.hidden_size, kMostWidth);
+  text.intermediate_size = size("intermediate_size", kind.intermediate_size, kMostWidth);
+  text.layers = size("num_hidden_layers", kind.layers, kMostLayers);
+  text.heads = size("num_attention_heads", kind.heads, kMostHeads);
+  text.vocabulary = size("vocab_size", kind.vocabulary, kMostSize);
   text.kv_heads = table.size_or("num_key_value_heads",
-                                defaults && kind.kv_heads > 0 ? kind.kv_heads : text.heads);
+                                defaults && kind.kv_heads > 0 ? kind.kv_heads : text.heads,
+                                kMostHeads);
   text.context = table.size_or("max_position_embeddings", kind.context);
   text.norm_eps = table.number_or("rms_norm_eps", text.norm_eps);
   text.rope.theta = table.number_or("rope_theta", text.rope.theta);
@@ -189,7 +192,7 @@ engine::DecoderConfig read_text_config(ConfigTable table,
   read_flags(table, kind, text);
   read_layer_types(table);
   read_window(table, kind, text, notices);
-  text.head_dim = table.size_or("head_dim", text.hidden_size / text.heads);
+  text.head_dim = table.size_or("head_dim", text.hidden_size / text.heads, kMostHeadWidth);
   text.rope.dim = text.head_dim;
   check_sizes(table, text);
   table.add_leftovers(notices);

@@ -63,16 +63,28 @@ engine::VisionConfig clip_vision() {
   return vision;
 }
 
+void check_grid(const ConfigTable& table, const char* key, const engine::VisionConfig& vision) {
+  if (vision.grid() < 1 || vision.grid() > kMostPatches) {
+    table.fail(key,
+               fmt::format("is {}: {} patches in the {} pixels of a side; 1 to {} are supported",
+                           vision.patch_size,
+                           vision.grid(),
+                           vision.image_size,
+                           kMostPatches));
+  }
+}
+
 void read_vision_config(ConfigTable table,
                         engine::VisionConfig& vision,
                         std::vector<std::string>& notices) {
-  vision.hidden_size = table.size_or("hidden_size", vision.hidden_size);
-  vision.intermediate_size = table.size_or("intermediate_size", vision.intermediate_size);
-  vision.layers = table.size_or("num_hidden_layers", vision.layers);
+  vision.hidden_size = table.size_or("hidden_size", vision.hidden_size, kMostWidth);
+  vision.intermediate_size =
+      table.size_or("intermediate_size", vision.intermediate_size, kMostWidth);
+  vision.layers = table.size_or("num_hidden_layers", vision.layers, kMostLayers);
   vision.used = vision.layers;
-  vision.heads = table.size_or("num_attention_heads", vision.heads);
-  vision.image_size = table.size_or("image_size", vision.image_size);
-  vision.patch_size = table.size_or("patch_size", vision.patch_size);
+  vision.heads = table.size_or("num_attention_heads", vision.heads, kMostHeads);
+  vision.image_size = table.size_or("image_size", vision.image_size, kMostSide);
+  vision.patch_size = table.size_or("patch_size", vision.patch_size, kMostSide);
   vision.norm_eps = table.number_or("layer_norm_eps", vision.norm_eps);
   table.only("num_channels", vision.channels);
   vision.activation = read_activation(table, "hidden_act", name_of(vision.activation));
@@ -82,11 +94,7 @@ void read_vision_config(ConfigTable table,
         fmt::format(
             "is {}, not a multiple of num_attention_heads {}", vision.hidden_size, vision.heads));
   }
-  if (vision.image_size % vision.patch_size != 0) {
-    table.fail("image_size",
-               fmt::format(
-                   "is {}, not a multiple of patch_size {}", vision.image_size, vision.patch_size));
-  }
+  check_grid(table, "patch_size", vision);
   table.ignore({"model_type",
                 "attention_dropout",
                 "dropout",

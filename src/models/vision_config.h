@@ -13,6 +13,10 @@ void read_vision_config(ConfigTable table,
                         engine::VisionConfig& vision,
                         std::vector<std::string>& notices);
 
+/// Refuses, naming `key` for the patch, a tile without a whole patch, or with too many of them.
+/// What is beyond the last whole one is left out, as the reference's convolution does.
+void check_grid(const ConfigTable& table, const char* key, const engine::VisionConfig& vision);
+
 /// The layers that are run for the feature layer `index`, as Transformers counts hidden states: 0
 /// the embeddings, -1 the last layer's output.
 /// Throws: UsageError("E-CONFIG") naming `key` of `table` where there is no such layer.

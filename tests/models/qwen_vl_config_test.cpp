@@ -184,6 +184,13 @@ TEST(QwenVlConfigTest, RefusesByKeyAndValue) {
   expect_refused(qwen2_2b(), "/vision_config/hidden_size", 1280, "1280");
   expect_refused(qwen2_2b(), "/vision_config/in_chans", 1, "in_chans");
   expect_refused(qwen2_2b(), "/vision_config/num_heads", 3, "num_heads");
+  expect_refused(
+      qwen2_2b(), "/vision_config/num_heads", 1 << 30, "num_heads is 1073741824; at most");
+  expect_refused(qwen2_2b(), "/vision_config/embed_dim", 1 << 24, "embed_dim is 16777216; at most");
+  expect_refused(qwen2_2b(), "/vision_config/depth", 1LL << 62, "at most 4096");
+  expect_refused(qwen2_2b(), "/model_type", 7, "model_type is 7");
+  expect_refused(qwen2_2b(), "/text_config", "qwen2", "text_config is \"qwen2\", not a table");
+  expect_refused(qwen3_4b(), "/text_config/model_type", 7, "model_type is 7");
   expect_refused(qwen2_2b(), "/vision_config/mlp_ratio", 1000, "mlp_ratio");
   expect_refused(qwen25_3b(), "/vision_config/window_size", 27, "window_size");
   expect_refused(qwen25_3b(), "/vision_config/fullatt_block_indexes", "all", "fullatt");

@@ -37,6 +37,7 @@ struct VisionConfig {
   /// Idefics: a tile of any size takes the positions of its patches' places as fractions.
   bool fractional_positions = false;
 
+  /// Whole patches of a side; pixels beyond the last are left out.
   int grid() const { return image_size / patch_size; }
 
   /// Tokens of a tile of so many patches.
@@ -65,7 +66,7 @@ class VisionTower {
 
   const VisionConfig& config() const { return config_; }
 
-  /// pixels [N, 3, H, W] -> [N * config.features(P), E].
+  /// pixels [N, 3, H, W] -> [N * config.features(P), E]; P = floor(H / p) floor(W / p).
   mx::array encode(mx::array&& pixels, const Guard& guard, const Tap& tap) const;
 
  private:

@@ -10,6 +10,17 @@
 
 namespace headroom::models {
 
+/// What a size may be at most: above what any model has, and small enough that the products that
+/// are made of sizes stay whole numbers of 32 bits.
+inline constexpr int kMostSize = 1 << 24;       ///< tokens, the vocabulary
+inline constexpr int kMostWidth = 1 << 18;      ///< numbers of a row
+inline constexpr int kMostHeadWidth = 1 << 14;  ///< numbers of a head
+inline constexpr int kMostHeads = 4096;
+inline constexpr int kMostLayers = 4096;
+inline constexpr int kMostSide = 1 << 14;  ///< pixels of a tile's or a patch's side
+inline constexpr int kMostPatches = 1024;  ///< of a tile's side
+inline constexpr int kMostMerged = 32;     ///< patches of a side that become one feature
+
 /// One table of config.json, read so that every key is used, refused, or listed as ignored.
 /// Errors: UsageError("E-CONFIG") with file, key, value and what is accepted.
 class ConfigTable {
@@ -17,14 +28,15 @@ class ConfigTable {
   /// `where`: "DIR/config.json", or "DIR/config.json: text_config".
   ConfigTable(const Json& table, std::string where);
 
-  /// A whole number from 1 to 2^31 - 1. Without a default, an absent key is refused. null is
+  /// A whole number from 1 to `most`. Without a default, an absent key is refused. null is
   /// absent.
-  int size(const char* key);
-  int size_or(const char* key, int otherwise);
+  int size(const char* key, int most = kMostSize);
+  int size_or(const char* key, int otherwise, int most = kMostSize);
   /// From 0.
   int token_or(const char* key, int otherwise);
   /// Any whole number of 32 bits.
   int whole_number_or(const char* key, int otherwise);
+  /// A number above 0 that float32 can hold.
   float number_or(const char* key, float otherwise);
   bool flag_or(const char* key, bool otherwise);
   std::string text_or(const char* key, const std::string& otherwise);
