@@ -199,15 +199,24 @@ std::vector<std::unique_ptr<PreparedPicture>> QwenVl::reference_pictures(
                                    grid[2],
                                    vision.merge));
     }
-    auto picture = picture_of(static_cast<std::uint32_t>(grid[1]),
-                              static_cast<std::uint32_t>(grid[2]),
-                              static_cast<std::uint32_t>(vision.merge));
-    picture->frames = static_cast<std::uint32_t>(vision.frames);
-    const std::size_t count = std::size_t{picture->rows} * picture->cols * numbers;
-    if (from + count <= inputs.pixels.size()) {
-      const float* pixels = inputs.pixels.data<float>() + from;
-      picture->pixels.assign(pixels, pixels + count);
+    const auto rows = static_cast<std::uint32_t>(grid[1]);
+    const auto cols = static_cast<std::uint32_t>(grid[2]);
+    const std::size_t patches_left = (inputs.pixels.size() - from) / numbers;
+    if (rows > patches_left / cols) {  // their product need not be a whole number of 64 bits
+      throw InputError("E-PIXELS",
+                       fmt::format("image_grid_thw has a picture of {} x {} patches; pixel_values "
+                                   "of {} numbers has {} patches of {} left for it",
+                                   rows,
+                                   cols,
+                                   inputs.pixels.size(),
+                                   patches_left,
+                                   numbers));
     }
+    auto picture = picture_of(rows, cols, static_cast<std::uint32_t>(vision.merge));
+    picture->frames = static_cast<std::uint32_t>(vision.frames);
+    const std::size_t count = std::size_t{rows} * cols * numbers;
+    const float* pixels = inputs.pixels.data<float>() + from;
+    picture->pixels.assign(pixels, pixels + count);
     from += count;
     pictures.push_back(std::move(picture));
   }

@@ -89,6 +89,20 @@ std::vector<engine::PromptToken> placed_prompt() {
   return prompt;
 }
 
+TEST(QwenPictures, AGridWhoseNumbersPass64BitsIsRefused) {
+  const auto model = load_tiny("qwen2_vl");
+  constexpr std::int32_t kSide = 1 << 30;  // 96 numbers of so many patches are 0 in 64 bits
+  ReferenceInputs inputs{mx::zeros({4, 96}), {{"image_grid_thw", {1, 2, 2, 1, kSide, kSide}}}};
+  mx::eval(inputs.pixels);
+  try {
+    model->reference_pictures(inputs);
+    ADD_FAILURE() << "accepted";
+  } catch (const InputError& error) {
+    EXPECT_EQ(error.code(), "E-PIXELS");
+    EXPECT_NE(std::string(error.what()).find("1073741824"), std::string::npos) << error.what();
+  }
+}
+
 TEST(QwenPositions, APictureStandsAtOneTimeAndTextGoesOnBehindItsLongerSide) {
   std::vector<Position> positions;
   for (const engine::PromptToken& token : placed_prompt()) {
