@@ -21,19 +21,26 @@ namespace {
 /// Keys that say something about all matrices; any other key is a matrix's name.
 const std::set<std::string> kSettings = {"group_size", "bits", "mode"};
 
+constexpr int kMostNumber = 1024;
+
 int whole_number(const Json& table, const char* key, int otherwise, const std::string& where) {
   const auto found = table.find(key);
   if (found == table.end() || found->is_null()) {
     return otherwise;
   }
-  if (!found->is_number_integer()) {
-    refuse(where, fmt::format("{} is {}; a whole number is wanted", key, dump_json(*found)));
+  if (!found->is_number_integer() || *found < 1 || *found > kMostNumber) {
+    refuse(where,
+           fmt::format("{} is {}; a whole number from 1 to {} is wanted",
+                       key,
+                       dump_json(*found),
+                       kMostNumber));
   }
   return found->get<int>();
 }
 
-Packing read_packing(const Json& table, const Packing& otherwise, const std::string& where) {
-  Packing packing = otherwise;
+/// What a table leaves out is MLX's default of the mode, in a matrix's own table too.
+Packing read_packing(const Json& table, const std::string& where) {
+  Packing packing;
   if (const auto mode = table.find("mode"); mode != table.end() && !mode->is_null()) {
     if (*mode == "affine") {
       packing.mode = Packing::Mode::kAffine;
@@ -135,7 +142,7 @@ Quantisation Quantisation::from_json(const Json& config, const std::string& wher
   if (!table->is_object()) {
     refuse(place, fmt::format("is {}, not a table", dump_json(*table)));
   }
-  const Packing usual = read_packing(*table, Packing(), place);
+  const Packing usual = read_packing(*table, place);
   result.usual_ = usual;
   for (const auto& [module, value] : table->items()) {
     if (kSettings.contains(module)) {
@@ -143,7 +150,7 @@ Quantisation Quantisation::from_json(const Json& config, const std::string& wher
     }
     const std::string inner = fmt::format("{}: {}", place, module);
     if (value.is_object()) {
-      result.others_[module] = read_packing(value, usual, inner);
+      result.others_[module] = read_packing(value, inner);
     } else if (value.is_boolean()) {
       result.others_[module] = value.get<bool>() ? std::optional(usual) : std::nullopt;
     } else {

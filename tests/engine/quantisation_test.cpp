@@ -98,6 +98,19 @@ TEST(Quantisation, OneMatrixMayBePackedOtherwise) {
   EXPECT_EQ(quantisation.of("a.d"), (Packing{Packing::Mode::kAffine, 4, 64}));
 }
 
+TEST(Quantisation, WhatAMatrixsOwnTableLeavesOutIsMlxsDefault) {
+  Json config = settings(8, 32);
+  config["quantization"]["a.b"] = {{"bits", 6}};
+  config["quantization"]["a.c"] = {{"group_size", 128}};
+  config["quantization"]["a.d"] = {{"mode", "mxfp4"}};
+  config["quantization"]["a.e"] = true;
+  const Quantisation quantisation = Quantisation::from_json(config, "config.json");
+  EXPECT_EQ(quantisation.of("a.b"), (Packing{Packing::Mode::kAffine, 6, 64}));
+  EXPECT_EQ(quantisation.of("a.c"), (Packing{Packing::Mode::kAffine, 4, 128}));
+  EXPECT_EQ(quantisation.of("a.d"), (Packing{Packing::Mode::kMxfp4, 4, 32}));
+  EXPECT_EQ(quantisation.of("a.e"), (Packing{Packing::Mode::kAffine, 8, 32}));
+}
+
 TEST(Quantisation, ItsOtherPlaceSaysTheSame) {
   const Json config = {{"quantization_config", {{"bits", 8}, {"group_size", 32}}}};
   EXPECT_EQ(Quantisation::from_json(config, "c").usual(), (Packing{Packing::Mode::kAffine, 8, 32}));
@@ -114,6 +127,7 @@ TEST(Quantisation, WhatIsNotKnownIsRefusedByName) {
       {{{"quantization_config", {{"quant_method", "gptq"}, {"bits", 4}}}}, "gptq"},
       {{{"quantization", "4bit"}}, "4bit"},
       {{{"quantization", {{"bits", "4"}}}}, "bits"},
+      {{{"quantization", {{"bits", (1LL << 32) + 4}}}}, "4294967300"},
       {{{"quantization", {{"bits", 4}, {"a.b", 3}}}}, "a.b"}};
   for (const auto& [config, words] : rows) {
     try {
