@@ -109,6 +109,9 @@ LlavaConfig LlavaConfig::from_json(const Json& config, const std::string& where)
   LlavaConfig result;
   ConfigTable text = table.table("text_config");
   result.text_type = text.text_or("model_type", "llama");
+  // LLaVA's own files say it of the decoder alone; LLaVA-NeXT's reference does not look there.
+  const bool inner_tied = text.flag_or("tie_word_embeddings", false);
+  const bool next = table.text_or("model_type", "") == "llava_next";
   result.text =
       read_text_config(std::move(text), {"llama", "mistral", "qwen2"}, true, result.notices);
   result.vision = read_vision(table, result.notices);
@@ -117,9 +120,9 @@ LlavaConfig LlavaConfig::from_json(const Json& config, const std::string& where)
   result.projector_bias = table.flag_or("multimodal_projector_bias", true);
   const int token = table.token_or("image_token_index", result.image_token);
   result.image_token = table.token_or("image_token_id", token);
-  result.text.tied_head = table.flag_or("tie_word_embeddings", false);
+  result.text.tied_head = table.flag_or("tie_word_embeddings", false) || (inner_tied && !next);
   table.check_token("image_token_index", result.image_token, result.text.vocabulary);
-  if (table.text_or("model_type", "") == "llava_next") {
+  if (next) {
     result.resolutions = {{336, 672}, {672, 336}, {672, 672}, {1008, 336}, {336, 1008}};
     if (table.has("image_grid_pinpoints")) {
       result.resolutions = read_resolutions(

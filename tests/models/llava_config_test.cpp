@@ -74,6 +74,17 @@ TEST(LlavaConfigTest, QwenHasBiasesOfQueriesKeysAndValuesAlone) {
   EXPECT_FALSE(read_config.text.out_bias);
 }
 
+TEST(LlavaConfigTest, TheDecodersTableMaySayThatTheHeadIsTied) {
+  Json config = llava_7b();
+  EXPECT_FALSE(read(config).text.tied_head);
+  config["text_config"]["tie_word_embeddings"] = true;
+  EXPECT_TRUE(read(config).text.tied_head);
+  config["tie_word_embeddings"] = false;
+  EXPECT_TRUE(read(config).text.tied_head);
+  config["model_type"] = "llava_next";
+  EXPECT_FALSE(read(config).text.tied_head) << "its reference asks the outer table alone";
+}
+
 TEST(LlavaConfigTest, RefusesByKeyAndValue) {
   const std::vector<std::tuple<std::string, Json, std::string>> rows = {
       {"/text_config/model_type", "gpt2", "gpt2"},
