@@ -50,7 +50,10 @@ mx::array Ops::linear(const mx::array& x,
 }
 
 mx::array Ops::rms_norm(const mx::array& x, const mx::array& w, float eps) const {
-  return kernels_ ? cpu::rms_norm(x, w, eps) : mx::fast::rms_norm(x, w, eps);
+  if (kernels_) {
+    return cpu::rms_norm(x, w, eps);
+  }
+  return mx::astype(mx::fast::rms_norm(x, w, eps), x.dtype());
 }
 
 mx::array Ops::layer_norm(const mx::array& x,

@@ -72,6 +72,16 @@ TEST_F(OpsTest, NormsOfWidthsThatDoNotFillLanes) {
   }
 }
 
+TEST(RmsNorm, WeightsOfFloat32LeaveTheRowsIn16Bits) {
+  const Ops ops(mx::bfloat16, Ops::Path::kPortable);
+  const mx::array x = mx::array({1.0F, -2.0F, 3.0F, 0.5F}, {1, 4}, mx::bfloat16);
+  const mx::array w = mx::array({1.001F, 0.999F, 1.003F, 1.0F}, {4}, mx::float32);
+  const mx::array y = ops.rms_norm(x, w, 1e-6F);
+  EXPECT_EQ(y.dtype(), mx::bfloat16);
+  const mx::array exact = mx::fast::rms_norm(mx::astype(x, mx::float32), w, 1e-6F);
+  EXPECT_TRUE(mx::array_equal(y, mx::astype(exact, mx::bfloat16)).item<bool>());
+}
+
 TEST_F(OpsTest, ActivationsIncludingTheTails) {
   const mx::array tails =
       mx::tile(mx::array({-100.0F, -20.0F, 0.0F, 20.0F, 100.0F}, {1, 5}), {1, 8});

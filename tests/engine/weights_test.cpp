@@ -59,6 +59,16 @@ TEST_F(WeightsTest, ConvertsEachStoredDtypeToTheWantedOne) {
   }
 }
 
+TEST_F(WeightsTest, WhatIsRaisedIsOfFloat32InEveryDtype) {
+  for (const mx::Dtype dtype : {mx::float32, mx::bfloat16, mx::float16}) {
+    Weights weights(*checkpoint_, dtype, Mode::kRead, same);
+    const mx::array c = weights.take_raised("c", {1}, 1.0F / 1024);
+    EXPECT_EQ(c.dtype(), mx::float32);
+    EXPECT_EQ(values(c), (std::vector<float>{0.5F + 1.0F / 1024})) << "bfloat16 would round it";
+    EXPECT_EQ(weights.bytes(), Bytes(sizeof(float)));
+  }
+}
+
 TEST_F(WeightsTest, StacksTensorsBelowEachOther) {
   Weights weights(*checkpoint_, mx::float32, Mode::kRead, same);
   const std::array<std::string, 2> names{"b", "c"};

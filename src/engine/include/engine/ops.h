@@ -47,6 +47,7 @@ class Ops {
                    const std::optional<mx::array>& bias = std::nullopt,
                    std::optional<mx::array> residual = std::nullopt) const;
 
+  /// In x's dtype; w may have more bits, and then the product with it is of as many.
   mx::array rms_norm(const mx::array& x, const mx::array& w, float eps) const;
   mx::array layer_norm(const mx::array& x, const mx::array& w, const mx::array& b, float eps) const;
 

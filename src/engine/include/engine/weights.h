@@ -47,7 +47,7 @@ class Weights {
   /// Several matrices of equal width one below the other, read into one array; `width` 0: vectors.
   mx::array take_stacked(std::span<const std::string> names, std::span<const int> rows, int width);
 
-  /// The tensor with `by` added to each number.
+  /// The tensor with `by` added to each number, in float32: 16 bits would round the sum.
   mx::array take_raised(const std::string& name, const mx::Shape& shape, float by);
   /// A matrix [out, in] that is stored as [in, out].
   mx::array take_transposed(const std::string& name, const mx::Shape& shape);
