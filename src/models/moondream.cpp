@@ -321,14 +321,20 @@ memory::PictureCost Moondream::picture_cost(const PictureSides& sides,
   cost.decode = Bytes(std::uint64_t{sides.width} * sides.height * 3 + crops.transient_bytes);
   cost.pixels = Bytes(crops.pixel_bytes);
   // Beside the tower's transient stand the features of the tiles before; then they are joined, and
-  // stand beside themselves put together, averaged along one axis, and what is projected.
+  // stand beside themselves put together, in float32, averaged along one axis and along both; then
+  // beside the averages, both kinds side by side, and what is projected.
   const std::uint64_t item = mx::size_of(computing.dtype);
   const std::uint64_t row = static_cast<std::uint64_t>(config_.vision.hidden_size) * item;
   const std::uint64_t all = crops.tiles() * features * row;
+  const std::uint64_t pooled =
+      features * static_cast<std::uint64_t>(config_.vision.hidden_size) * sizeof(float);
+  const std::uint64_t stitched = std::uint64_t{crops.rows} * crops.cols;
+  const std::uint64_t pooling = stitched * (features * row + (item < sizeof(float) ? pooled : 0)) +
+                                (std::uint64_t{crops.cols} + 2) * pooled;
   const std::uint64_t projector =
-      features * (2 * row + 2 * item * static_cast<std::uint64_t>(config_.projector_inner));
+      features * (3 * row + 2 * item * static_cast<std::uint64_t>(config_.projector_inner));
   const Bytes tower = tower_transient(config_.vision, computing, features, at_once);
-  cost.encode = Bytes(all) + std::max({tower, Bytes(all), Bytes(projector)});
+  cost.encode = Bytes(all) + std::max({tower, Bytes(all), Bytes(pooling), Bytes(projector)});
   cost.features = feature_bytes(config_.text, computing, features);
   return cost;
 }
