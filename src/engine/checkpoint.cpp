@@ -97,12 +97,11 @@ void refuse_pickled(const fs::path& folder) {
   for (const char* name : {"pytorch_model.bin", "pytorch_model.bin.index.json"}) {
     if (fs::exists(folder / name, ignored)) {
       refuse(
-          fmt::format("{}: pickled weights are not read; write them as safetensors with: python -c "
-                      "\"from transformers import AutoModelForImageTextToText as M; "
-                      "M.from_pretrained('{}').save_pretrained('{}')\"",
-                      (folder / name).string(),
-                      folder.string(),
-                      folder.string()));
+          fmt::format("{}: pickled weights are not read; write them as safetensors, in that "
+                      "folder, with: python -c \"from transformers import "
+                      "AutoModelForImageTextToText as M; M.from_pretrained('.').save_pretrained("
+                      "'.')\"",
+                      (folder / name).string()));
     }
   }
 }

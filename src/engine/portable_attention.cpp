@@ -54,6 +54,8 @@ bool rows_alike(const Pass& pass) {
 /// each head in each layer, twice as large as the scores that its GPU kernels do not hold.
 mx::array make_mask(const Pass& pass, int length, int span, const Reach& reach, mx::Dtype dtype) {
   std::vector<char> seen;
+  seen.reserve(pass.segments.size() * static_cast<std::size_t>(length) *
+               static_cast<std::size_t>(pass.prefix + span));
   int packed = 0;
   for (const Segment& segment : pass.segments) {
     for (int i = 0; i < length; ++i) {

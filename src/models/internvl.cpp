@@ -281,8 +281,7 @@ std::string tower_name(std::string name) {
 }  // namespace
 
 /// Transformers 5 ("model.language_model.…"), older files ("language_model.model.…"), and
-/// OpenGVLab's
-/// ("vision_model.…", "mlp1.…").
+/// OpenGVLab's ("vision_model.…", "mlp1.…").
 std::optional<std::string> internvl_name(const std::string& published) {
   const auto name = renamed(published,
                             {{"language_model.lm_head.", "lm_head."},
