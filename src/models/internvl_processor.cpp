@@ -100,7 +100,7 @@ InternVlProcessorConfig InternVlProcessorConfig::from_json(const Json& preproces
                             config.min_tiles,
                             fmt::format("at most max_patches, {}, is accepted", config.max_tiles));
   }
-  processor_table::read_filter(preprocessor, config.resample);
+  processor_table::read_resize(preprocessor, config.resample, config.pass_order);
   processor_table::read_pixels(preprocessor, config.pixels);
   const Json* extra = find(tokenizer, "extra_special_tokens");
   for (const Json* table : {extra, &tokenizer}) {

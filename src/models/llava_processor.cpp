@@ -200,7 +200,7 @@ LlavaProcessorConfig LlavaProcessorConfig::from_json(const Json& preprocessor,
   if (const Json* size = find(preprocessor, "crop_size")) {
     read_crop(*size, config);
   }
-  processor_table::read_filter(preprocessor, config.resample);
+  processor_table::read_resize(preprocessor, config.resample, config.pass_order);
   processor_table::read_pixels(preprocessor, config.pixels);
   const Json* pinpoints = find(preprocessor, "image_grid_pinpoints");
   if (next && pinpoints != nullptr) {

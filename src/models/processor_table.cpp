@@ -31,6 +31,16 @@ void read_channels(const Json& table, const char* key, std::array<double, 3>& ch
   }
 }
 
+bool is_fast(const Json& table) {
+  const Json* fast = find(table, "use_fast");
+  if (fast != nullptr) {
+    return *fast == true;
+  }
+  const Json* type = find(table, "image_processor_type");
+  return type != nullptr && type->is_string() &&
+         type->get_ref<const std::string&>().ends_with("Fast");
+}
+
 /// An empty table for a file that is not there.
 Json read_optional(const std::filesystem::path& path) {
   if (!std::filesystem::exists(path)) {
@@ -76,15 +86,17 @@ std::uint32_t side_of(std::string_view key, const Json& whole, const Json& value
   return value.get<std::uint32_t>();
 }
 
-void read_filter(const Json& table, images::Filter& filter) {
-  const Json* value = find(table, "resample");
-  if (value == nullptr) {
-    return;
+void read_resize(const Json& table, images::Filter& filter, images::PassOrder& order) {
+  if (const Json* value = find(table, "resample")) {
+    if (!value->is_number_integer() || *value < 0 || *value > 5) {
+      refuse("resample", *value, "0 to 5, as in Pillow, are accepted");
+    }
+    filter = static_cast<images::Filter>(value->get<int>());
   }
-  if (!value->is_number_integer() || *value < 0 || *value > 5) {
-    refuse("resample", *value, "0 to 5, as in Pillow, are accepted");
+  if (is_fast(table)) {
+    order = images::PassOrder::kTorchvision;
+    filter = filter == images::Filter::kLanczos ? images::Filter::kBicubic : filter;
   }
-  filter = static_cast<images::Filter>(value->get<int>());
 }
 
 void read_pixels(const Json& table, PixelSettings& pixels) {

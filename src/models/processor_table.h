@@ -26,8 +26,10 @@ const Json* find(const Json& table, const char* key);
 void read_flag(const Json& table, const char* key, bool& flag);
 /// A whole number from 1 to kLargestSide. `whole`: the value that is shown.
 std::uint32_t side_of(std::string_view key, const Json& whole, const Json& value);
-/// "resample", numbered as in Pillow.
-void read_filter(const Json& table, images::Filter& filter);
+/// "resample", numbered as in Pillow, and whether the settings are those of Transformers' "fast"
+/// processor ("use_fast", else the name in "image_processor_type"), which resizes by torchvision:
+/// that has no Lanczos, and takes bicubic in its place.
+void read_resize(const Json& table, images::Filter& filter, images::PassOrder& order);
 /// do_rescale, rescale_factor, do_normalize, image_mean, image_std.
 void read_pixels(const Json& table, PixelSettings& pixels);
 /// A special token's text: a string, or a table with "content".

@@ -53,17 +53,6 @@ void read_side(const Json& table, const char* key, std::uint32_t most, std::uint
   }
 }
 
-/// Whether the settings are those of Transformers' "fast" processor, which resizes by torchvision.
-bool is_fast(const Json& table) {
-  const Json* fast = find(table, "use_fast");
-  if (fast != nullptr) {
-    return *fast == true;
-  }
-  const Json* type = find(table, "image_processor_type");
-  return type != nullptr && type->is_string() &&
-         type->get_ref<const std::string&>().ends_with("Fast");
-}
-
 /// Python's round: halves to even.
 std::uint64_t rounded(double value) { return static_cast<std::uint64_t>(std::nearbyint(value)); }
 
@@ -129,11 +118,8 @@ QwenVlProcessorConfig QwenVlProcessorConfig::from_json(const Json& preprocessor,
   read_side(preprocessor, "patch_size", 1024, config.patch_size);
   read_side(preprocessor, "temporal_patch_size", 64, config.frames);
   read_side(preprocessor, "merge_size", 64, config.merge);
-  processor_table::read_filter(preprocessor, config.resample);
+  processor_table::read_resize(preprocessor, config.resample, config.pass_order);
   processor_table::read_pixels(preprocessor, config.pixels);
-  if (is_fast(preprocessor)) {
-    config.pass_order = images::PassOrder::kTorchvision;
-  }
   for (const char* place : {"extra_special_tokens", "model_specific_special_tokens", ""}) {
     const Json* table = *place == '\0' ? &tokenizer : find(tokenizer, place);
     if (table != nullptr && table->is_object()) {

@@ -104,7 +104,7 @@ SiglipProcessorConfig SiglipProcessorConfig::from_json(const Json& preprocessor,
   if (const Json* size = find(preprocessor, "size")) {
     read_size(*size, config);
   }
-  processor_table::read_filter(preprocessor, config.resample);
+  processor_table::read_resize(preprocessor, config.resample, config.pass_order);
   processor_table::read_pixels(preprocessor, config.pixels);
   return config;
 }

@@ -107,7 +107,7 @@ SmolVlmProcessorConfig SmolVlmProcessorConfig::from_json(const Json& preprocesso
   if (const Json* size = find(table, "max_image_size")) {
     config.tile_side = read_tile_side(*size);
   }
-  processor_table::read_filter(table, config.resample);
+  processor_table::read_resize(table, config.resample, config.pass_order);
   processor_table::read_pixels(table, config.pixels);
   if (const Json* length = find(processor, "image_seq_len")) {
     config.image_seq_len = side_of("image_seq_len", *length, *length);

@@ -13,12 +13,20 @@ using test::expect_refused_by_key;
 using test::read_table;
 using test::test_data;
 
-TEST(PublishedInternVl, GivesTheReferencesShapesAndValues) {
-  const Json table = read_table(test_data("processors/internvl.json"));
+class PublishedInternVl : public testing::TestWithParam<std::string> {};
+
+TEST_P(PublishedInternVl, GivesTheReferencesShapesAndValues) {
+  const bool fast = GetParam() == "torchvision";
+  const Json table =
+      read_table(test_data(fast ? "processors/torchvision.json" : "processors/internvl.json"));
   const Json& entry = table.at("cases").at("internvl");
-  auto config = InternVlProcessorConfig::from_json(entry.at("settings"));
-  config.pass_order = images::PassOrder::kPillow12;
-  for (const auto& [file, expected] : entry.at("pil").items()) {
+  Json settings = entry.at("settings");
+  settings["use_fast"] = fast;
+  auto config = InternVlProcessorConfig::from_json(settings);
+  if (!fast) {
+    config.pass_order = images::PassOrder::kPillow12;
+  }
+  for (const auto& [file, expected] : entry.at(GetParam()).items()) {
     if (file == "rotated.jpg") {
       continue;  // the reference processed pictures as stored
     }
@@ -31,6 +39,11 @@ TEST(PublishedInternVl, GivesTheReferencesShapesAndValues) {
     expect_pixels(pixels, expected.at("pixel_values"));
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Reference,
+                         PublishedInternVl,
+                         testing::Values("pil", "torchvision"),
+                         [](const auto& one) { return one.param; });
 
 TEST(InternVlTilesTest, AnySizeAndAspectIsTaken) {
   const InternVlProcessorConfig config;

@@ -17,14 +17,21 @@ using test::expect_refused_by_key;
 using test::read_table;
 using test::test_data;
 
-class PublishedLlava : public testing::TestWithParam<std::string> {};
+class PublishedLlava : public testing::TestWithParam<std::tuple<std::string, std::string>> {};
 
 TEST_P(PublishedLlava, GivesTheReferencesShapesAndValues) {
-  const Json table = read_table(test_data("processors/llava.json"));
-  const Json& entry = table.at("cases").at(GetParam());
-  auto config = LlavaProcessorConfig::from_json(entry.at("settings"), GetParam() == "llava_next");
-  config.pass_order = images::PassOrder::kPillow12;
-  for (const auto& [file, expected] : entry.at("pil").items()) {
+  const auto& [name, backend] = GetParam();
+  const bool fast = backend == "torchvision";
+  const Json table =
+      read_table(test_data(fast ? "processors/torchvision.json" : "processors/llava.json"));
+  const Json& entry = table.at("cases").at(name);
+  Json settings = entry.at("settings");
+  settings["use_fast"] = fast;
+  auto config = LlavaProcessorConfig::from_json(settings, name == "llava_next");
+  if (!fast) {
+    config.pass_order = images::PassOrder::kPillow12;
+  }
+  for (const auto& [file, expected] : entry.at(backend).items()) {
     if (file == "rotated.jpg") {
       continue;  // the reference processed pictures as stored
     }
@@ -43,8 +50,11 @@ TEST_P(PublishedLlava, GivesTheReferencesShapesAndValues) {
 
 INSTANTIATE_TEST_SUITE_P(Reference,
                          PublishedLlava,
-                         testing::Values("llava_1_5", "llava_next"),
-                         [](const auto& setting) { return setting.param; });
+                         testing::Combine(testing::Values("llava_1_5", "llava_next"),
+                                          testing::Values("pil", "torchvision")),
+                         [](const auto& one) {
+                           return std::get<0>(one.param) + "_" + std::get<1>(one.param);
+                         });
 
 LlavaProcessorConfig next_config() {
   return LlavaProcessorConfig::from_json(

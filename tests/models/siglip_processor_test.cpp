@@ -14,9 +14,13 @@ using test::read_table;
 using test::test_data;
 
 void expect_case(const Json& entry, bool gemma3, images::PassOrder order) {
-  auto config = SiglipProcessorConfig::from_json(entry.at("settings"), gemma3);
+  const bool fast = order == images::PassOrder::kTorchvision;
+  Json settings = entry.at("settings");
+  settings["use_fast"] = fast;
+  auto config = SiglipProcessorConfig::from_json(settings, gemma3);
+  EXPECT_EQ(config.pass_order == images::PassOrder::kTorchvision, fast);
   config.pass_order = order;
-  for (const auto& [file, expected] : entry.at("pil").items()) {
+  for (const auto& [file, expected] : entry.at(fast ? "torchvision" : "pil").items()) {
     if (file == "rotated.jpg") {
       continue;  // the reference processed pictures as stored
     }
@@ -43,6 +47,12 @@ TEST(PublishedSiglip, Gemma3sValuesAreTheReferences) {
   expect_case(read_table(test_data("processors/siglip.json")).at("cases").at("gemma3"),
               true,
               images::PassOrder::kPillow12);
+}
+
+TEST(PublishedSiglip, TheFastProcessorsValuesAreTorchvisions) {
+  const Json cases = read_table(test_data("processors/torchvision.json")).at("cases");
+  expect_case(cases.at("paligemma_224"), false, images::PassOrder::kTorchvision);
+  expect_case(cases.at("gemma3"), true, images::PassOrder::kTorchvision);
 }
 
 TEST(PublishedSiglip, Gemma3sCropsAreTheReferences) {

@@ -51,14 +51,21 @@ std::string pixels_sha256(const ProcessedPicture& result) {
   return test::sha256(result.pixels.data(), result.pixels.size() * sizeof(float));
 }
 
-class PublishedSettings : public testing::TestWithParam<std::string> {};
+class PublishedSettings : public testing::TestWithParam<std::tuple<std::string, std::string>> {};
 
 TEST_P(PublishedSettings, GiveTheReferencesShapesAndValues) {
-  const Json table = read_table(test_data("processors/smolvlm_idefics3.json"));
-  const Json& entry = table.at("cases").at(GetParam());
-  auto config = SmolVlmProcessorConfig::from_json(entry.at("settings"));
-  config.pass_order = images::PassOrder::kPillow12;
-  for (const auto& [file, expected] : entry.at("pil").items()) {
+  const auto& [name, backend] = GetParam();
+  const bool fast = backend == "torchvision";
+  const Json table = read_table(
+      test_data(fast ? "processors/torchvision.json" : "processors/smolvlm_idefics3.json"));
+  const Json& entry = table.at("cases").at(name);
+  Json settings = entry.at("settings");
+  settings["use_fast"] = fast;
+  auto config = SmolVlmProcessorConfig::from_json(settings);
+  if (!fast) {
+    config.pass_order = images::PassOrder::kPillow12;
+  }
+  for (const auto& [file, expected] : entry.at(backend).items()) {
     if (file == "rotated.jpg") {
       continue;
     }
@@ -70,10 +77,12 @@ TEST_P(PublishedSettings, GiveTheReferencesShapesAndValues) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Reference,
-                         PublishedSettings,
-                         testing::Values("smolvlm", "smolvlm_no_split", "idefics3_364"),
-                         [](const auto& setting) { return setting.param; });
+INSTANTIATE_TEST_SUITE_P(
+    Reference,
+    PublishedSettings,
+    testing::Combine(testing::Values("smolvlm", "smolvlm_no_split", "idefics3_364"),
+                     testing::Values("pil", "torchvision")),
+    [](const auto& one) { return std::get<0>(one.param) + "_" + std::get<1>(one.param); });
 
 TEST(DemoProcessor, GivesThePixelsOfTheDemosGoldens) {
   const auto config = SmolVlmProcessorConfig::from_json(demo("preprocessor_config.json"),
