@@ -184,7 +184,14 @@ class LlamaBackend::Impl {
     if (child_) {
       std::vector<pid_t> pids = processes_.descendants(child_->pid());
       pids.push_back(child_->pid());
-      reading.worker_footprint = processes_.sum(pids);
+      Bytes peak;
+      for (const pid_t pid : pids) {
+        if (const auto one = processes_.footprint(pid)) {
+          *reading.worker_footprint += one->now;
+          peak += one->peak.value_or(one->now);
+        }
+      }
+      reading.worker_footprint_peak = peak;
     }
     last_reading_ = reading;
     return reading;
