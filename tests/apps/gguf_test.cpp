@@ -128,6 +128,28 @@ TEST_F(Gguf, ABudgetThatIsTooSmallIsRefusedBeforeItIsStarted) {
   EXPECT_TRUE(starts().empty());
 }
 
+TEST_F(Gguf, ARefusalNamesShorterAnswersThatFit) {
+  // A context that the model's figures make dear: 128 KiB for a token.
+  small_gguf_text()
+      .count("llama.attention.key_length", 8192)
+      .count("llama.attention.value_length", 8192)
+      .write(folder_ / "model.gguf");
+  const std::vector<std::string> words = {
+      "plan", "-m", "gguf:model.gguf+mmproj=none", "-d", "text.jsonl", "--memory", "400MiB"};
+  std::ofstream(folder_ / "text.jsonl") << R"({"id":"a","question":"What?","answer":"x"})" << "\n";
+  const auto plan = [&](const std::string& tokens) {
+    std::vector<std::string> all = words;
+    all.insert(all.end(), {"--max-tokens", tokens});
+    return headroom(std::move(all));
+  };
+  const Finished refused = plan("1800");
+  EXPECT_EQ(refused.status, 5) << refused.out << refused.err;
+  const std::size_t at = refused.out.find("--max-tokens ");
+  ASSERT_NE(at, std::string::npos) << refused.out << refused.err;
+  const std::string proposed = std::to_string(std::stoi(refused.out.substr(at + 13)));
+  EXPECT_EQ(plan(proposed).status, 0) << proposed;
+}
+
 TEST_F(Gguf, KilledInMidRunAllIsAnswered) {
   const Finished finished = ask({"--limit", "40", "--memory", "512MiB"}, {{"die_at", {5, 17, 30}}});
   ASSERT_EQ(finished.status, 0) << finished.err;
