@@ -68,6 +68,7 @@ worker::Answer answer_of(const ServerGroup& group,
   answer.stopped = reply.finish != "length";
   answer.token_ids = std::move(reply.token_ids);
   answer.log_probs = std::move(reply.log_probs);
+  answer.counted_tokens = reply.completion_tokens.value_or(0);
   answer.prompt_tokens = reply.prompt_tokens.value_or(0);
   answer.prefilled_tokens =
       answer.prompt_tokens - std::min(reply.cached_tokens.value_or(0), answer.prompt_tokens);
