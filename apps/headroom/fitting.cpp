@@ -85,6 +85,43 @@ backends::Sizing sizing_of(const run::Specification& spec,
   return {saturating_minus(planned, own), facts.text_tokens, spec.max_tokens, facts.picture_sets};
 }
 
+/// What an engine that takes its memory when it loads would need for shorter answers and smaller
+/// pictures, which are a smaller context and smaller buffers.
+std::vector<std::vector<memory::Change>> resized(const run::Specification& spec,
+                                                 const worker::PlanRequest& request,
+                                                 const backends::Sizing& sizing,
+                                                 const memory::Plan& plan,
+                                                 backends::Backend& backend) {
+  const auto needs = [&](const worker::PlanRequest& other, std::uint32_t max_tokens) {
+    backends::Sizing smaller = sizing;
+    smaller.max_tokens = max_tokens;
+    smaller.memory = Bytes();  // the least that answers
+    backend.size_for(other, smaller);
+    const memory::Geometry geometry = backend.plan(other);
+    memory::Workload workload = plan.workload;
+    workload.max_tokens = max_tokens;
+    if (const auto* const cost = memory::largest_picture(geometry.pictures)) {
+      std::fill(workload.pictures.begin(), workload.pictures.end(), *cost);
+    }
+    return memory::make_plan(geometry, workload).required();
+  };
+  std::vector<std::vector<memory::Change>> all(2);
+  for (std::uint32_t tokens = spec.max_tokens / 2; tokens > 0; tokens /= 2) {
+    all[0].push_back({fmt::format("--max-tokens {}", tokens), needs(request, tokens)});
+  }
+  const auto* const largest = memory::largest_picture(plan.workload.pictures);
+  const std::uint32_t side = largest == nullptr ? 0 : std::max(largest->width, largest->height);
+  worker::PlanRequest other = request;
+  for (const std::uint32_t limit : {1024U, 768U, 512U, 384U, 256U}) {
+    other.max_image_side = limit;
+    if (limit < side && (request.max_image_side == 0 || limit < request.max_image_side)) {
+      all[1].push_back({fmt::format("--max-image-side {}", limit), needs(other, spec.max_tokens)});
+    }
+  }
+  backend.size_for(request, sizing);
+  return all;
+}
+
 }  // namespace
 
 Fitting fit(const run::Specification& spec,
@@ -99,7 +136,8 @@ Fitting fit(const run::Specification& spec,
   fitting.budget = memory::resolve_budget(memory::parse_budget(spec.memory), reading, counter);
 
   const worker::PlanRequest request{model.folder, model.dtype, facts.sizes, spec.max_image_side};
-  backend.size_for(request, sizing_of(spec, facts, fitting.budget, reading));
+  const backends::Sizing sizing = sizing_of(spec, facts, fitting.budget, reading);
+  backend.size_for(request, sizing);
   const memory::Geometry geometry = backend.plan(request);
   memory::Workload workload;
   workload.batch = std::max(1U, facts.largest_group);
@@ -127,6 +165,10 @@ Fitting fit(const run::Specification& spec,
                      ? memory::with_device_cache(coverage.plan, fitting.budget)
                      : std::move(coverage.plan);
   fitting.admission = memory::admit(fitting.plan, fitting.budget);
+  if (!fitting.admission.fits && geometry.reserved.kv > Bytes()) {
+    fitting.admission = memory::admit(
+        fitting.plan, fitting.budget, resized(spec, request, sizing, fitting.plan, backend));
+  }
   fitting.picture_sets = coverage.sets;
   fitting.refused_sets = coverage.refused;
   if (coverage.hardest_refused) {

@@ -68,7 +68,11 @@ ExitCode run_models(Context& context) {
     words.insert(row.word);
   }
   for (const std::string& repository : backends::cached_models(places.hub)) {
-    if (!words.contains(repository)) {
+    const backends::CachedGguf gguf = backends::cached_gguf(places.hub, repository);
+    for (const std::string& word : gguf.words) {
+      models.push_back(look_up(word, word, "cache", places));
+    }
+    if (!words.contains(repository) && (gguf.words.empty() || !gguf.alone)) {
       models.push_back(look_up(repository, repository, "cache", places));
     }
   }

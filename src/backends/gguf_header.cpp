@@ -12,6 +12,7 @@
 
 #include "base/errors.h"
 #include "base/files.h"
+#include "base/printable.h"
 #include "gguf_types.h"
 
 namespace headroom::backends {
@@ -21,6 +22,12 @@ namespace {
 constexpr std::uint32_t kMagic = 0x46554747;  // "GGUF"
 constexpr std::uint64_t kMostValues = 65'536;
 constexpr std::uint64_t kMostTensors = 262'144;
+/// Vocabularies of a million tokens take a tenth of that.
+constexpr std::uint64_t kMostHeader = 256ULL << 20U;
+constexpr std::uint64_t kMostKept = 64ULL << 20U;
+/// What an entry of the tables takes beside its texts and figures, about.
+constexpr std::uint64_t kEntry = 128;
+constexpr std::size_t kLongestShown = 200;
 constexpr std::uint64_t kLongestName = 65'535;
 constexpr std::uint64_t kLongestText = 1U << 20U;
 constexpr std::uint64_t kLongestList = 4096;
@@ -51,6 +58,9 @@ std::uint64_t size_of(std::uint32_t kind) {
   return kind < kSizes.size() ? kSizes.at(kind) : 0;
 }
 
+/// Of the file's own words.
+std::string shown(std::string_view text) { return printable(text.substr(0, kLongestShown)); }
+
 bool is_fraction(std::uint32_t kind) { return kind == kFloat32 || kind == kFloat64; }
 
 /// What is left of a file, read in order.
@@ -61,6 +71,17 @@ class Reader {
 
   [[noreturn]] void refuse(const std::string& why) const {
     throw UsageError("E-GGUF", fmt::format("{}: byte {}: {}", name_, at_, why));
+  }
+
+  /// Counts what will stay in memory.
+  void keep(std::uint64_t bytes) {
+    kept_ += bytes;
+    if (kept_ > kMostKept) {
+      refuse(
+          fmt::format("the header holds more than {} of names and figures: no such model is "
+                      "known",
+                      to_string(Bytes(kMostKept))));
+    }
   }
 
   std::uint64_t at() const { return at_; }
@@ -87,6 +108,7 @@ class Reader {
     if (length > longest || length > left()) {
       refuse(fmt::format("{} of {} bytes; {} may be, {} are left", what, length, longest, left()));
     }
+    keep(length);
     std::string value(static_cast<std::size_t>(length), '\0');
     take(value.data(), value.size());
     return value;
@@ -101,6 +123,7 @@ class Reader {
           "{} times {} bytes; {} are left: the file is cut off or damaged", count, each, left()));
     }
     const std::uint64_t bytes = count * each;
+    check_header(bytes);
     stream_.ignore(static_cast<std::streamsize>(bytes));
     if (!stream_ || static_cast<std::uint64_t>(stream_.gcount()) != bytes) {
       refuse("cannot be read");
@@ -109,7 +132,15 @@ class Reader {
   }
 
  private:
+  void check_header(std::uint64_t more) const {
+    if (more > kMostHeader - std::min(at_, kMostHeader)) {
+      refuse(fmt::format("a header of more than {}: no such model is known",
+                         to_string(Bytes(kMostHeader))));
+    }
+  }
+
   void take(char* into, std::uint64_t count) {
+    check_header(count);
     if (count > left()) {
       refuse(
           fmt::format("{} bytes more are needed, {} are left: the file is cut off", count, left()));
@@ -125,6 +156,7 @@ class Reader {
   std::uint64_t size_;
   const std::string& name_;
   std::uint64_t at_ = 0;
+  std::uint64_t kept_ = 0;
 };
 
 std::int64_t whole_number(Reader& reader, std::uint32_t kind) {
@@ -180,6 +212,7 @@ GgufList read_list(Reader& reader) {
     reader.pass(list.length, each);
     return list;
   }
+  reader.keep(list.length * sizeof(std::int64_t));
   for (std::uint64_t i = 0; i < list.length; ++i) {
     list.whole.push_back(whole_number(reader, kind));
   }
@@ -221,7 +254,7 @@ std::uint64_t checked_elements(const Reader& reader, const GgufTensor& tensor) {
   std::uint64_t elements = 1;
   for (const std::uint64_t side : tensor.sides) {
     if (side != 0 && elements > std::numeric_limits<std::uint64_t>::max() / side) {
-      reader.refuse(fmt::format("tensor '{}' has too many elements", tensor.name));
+      reader.refuse(fmt::format("tensor '{}' has too many elements", shown(tensor.name)));
     }
     elements *= side;
   }
@@ -238,26 +271,29 @@ std::uint64_t bytes_of(const Reader& reader, const GgufTensor& tensor) {
   const std::uint64_t row = tensor.sides.empty() ? 1 : tensor.sides.front();
   if (row % type->elements != 0) {
     reader.refuse(fmt::format("tensor '{}' has rows of {}, which {} does not divide ({})",
-                              tensor.name,
+                              shown(tensor.name),
                               row,
                               type->elements,
                               type->name));
   }
   const std::uint64_t blocks = elements / type->elements;
   if (blocks > reader.size() / type->bytes) {
-    reader.refuse(
-        fmt::format("tensor '{}' of {} elements is larger than the file", tensor.name, elements));
+    reader.refuse(fmt::format(
+        "tensor '{}' of {} elements is larger than the file", shown(tensor.name), elements));
   }
   return blocks * type->bytes;
 }
 
 GgufTensor read_tensor(Reader& reader) {
+  reader.keep(kEntry);
   GgufTensor tensor;
   tensor.name = reader.text(kLongestName, "a tensor's name");
   const auto sides = reader.number<std::uint32_t>();
   if (sides > kMostSides) {
-    reader.refuse(fmt::format(
-        "tensor '{}' has {} dimensions; at most {} are known", tensor.name, sides, kMostSides));
+    reader.refuse(fmt::format("tensor '{}' has {} dimensions; at most {} are known",
+                              shown(tensor.name),
+                              sides,
+                              kMostSides));
   }
   for (std::uint32_t i = 0; i < sides; ++i) {
     tensor.sides.push_back(reader.number<std::uint64_t>());
@@ -296,7 +332,7 @@ void place_tensors(const Reader& reader, GgufHeader& header, std::uint64_t align
       reader.refuse(
           fmt::format("tensor '{}' at {} with {} bytes does not lie within the {} bytes of "
                       "data beside the others: the file is cut off or damaged",
-                      tensor.name,
+                      shown(tensor.name),
                       tensor.offset,
                       tensor.bytes.count(),
                       data));
@@ -331,7 +367,7 @@ std::optional<std::string> GgufHeader::text(const std::string& key) const {
   const auto found = values.find(key);
   const auto* const value =
       found == values.end() ? nullptr : std::get_if<std::string>(&found->second);
-  return value == nullptr ? std::nullopt : std::optional(*value);
+  return value == nullptr ? std::nullopt : std::optional(shown(*value));
 }
 
 const GgufList* GgufHeader::list(const std::string& key) const {
@@ -386,17 +422,18 @@ GgufHeader parse_gguf_header(std::istream& stream, std::uint64_t size, const std
                               kMostValues));
   }
   for (std::uint64_t i = 0; i < values; ++i) {
+    reader.keep(kEntry);
     std::string key = reader.text(kLongestName, "a key");
     GgufValue value = read_value(reader);
     if (!header.values.emplace(key, std::move(value)).second) {
-      reader.refuse(fmt::format("key '{}' stands twice", key));
+      reader.refuse(fmt::format("key '{}' stands twice", shown(key)));
     }
   }
   std::set<std::string> names;
   for (std::uint64_t i = 0; i < tensors; ++i) {
     header.tensors.push_back(read_tensor(reader));
     if (!names.insert(header.tensors.back().name).second) {
-      reader.refuse(fmt::format("tensor '{}' stands twice", header.tensors.back().name));
+      reader.refuse(fmt::format("tensor '{}' stands twice", shown(header.tensors.back().name)));
     }
   }
   const std::uint64_t alignment = alignment_of(reader, header);

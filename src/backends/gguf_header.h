@@ -42,6 +42,7 @@ struct GgufHeader {
 
   /// A whole number from 0 to 2^32 - 1; empty: none of that name.
   std::optional<std::uint32_t> count(const std::string& key) const;
+  /// As one line that a terminal takes, of 200 bytes at most.
   std::optional<std::string> text(const std::string& key) const;
   /// The list of that name; null: none.
   const GgufList* list(const std::string& key) const;
@@ -53,11 +54,12 @@ struct GgufHeader {
 
 /// Reads the header of GGUF version 2 or 3 and nothing behind it.
 /// `size`: of the whole file. `name`: for messages.
-/// Every length is compared with what is left of the file before anything is made for it; texts
-/// above 1 MiB and elements of long arrays are passed over. What it keeps is bounded by 65,536
-/// values and 262,144 tensors. Throws UsageError("E-GGUF") naming the place: another kind of file,
-/// another version or byte order, cut off, a tensor outside the data, of the wrong size or named
-/// twice.
+/// Every length is compared with what is left of the file before anything is made for it; elements
+/// of long arrays, and all texts of arrays, are passed over. Memory: at most 64 MiB are kept, of a
+/// header of at most 256 MiB with 65,536 values and 262,144 tensors; texts beyond 1 MiB are
+/// refused. Throws UsageError("E-GGUF") naming the place: another kind of file, another version or
+/// byte order, cut off, beyond these bounds, a tensor outside the data, of the wrong size or named
+/// twice. What the file says is told as one line that a terminal takes.
 GgufHeader parse_gguf_header(std::istream& stream, std::uint64_t size, const std::string& name);
 
 /// Of a file. Throws the same, and when it cannot be read.

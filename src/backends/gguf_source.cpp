@@ -256,7 +256,40 @@ std::string without_prefix(const std::string& target) {
   return target.starts_with(kGguf) ? target.substr(kGguf.size()) : target;
 }
 
+/// "Q4_K_M" of "model-Q4_K_M"; empty: its name tells none.
+std::string quantisation_of(const fs::path& file) {
+  static const std::regex kQuantisation(
+      "(?:^|[-.])((?:UD-)?(?:I?Q[0-9][A-Z0-9_]*|TQ[0-9]_[0-9]|B?F16|F32|MXFP4[A-Z0-9_]*))$",
+      std::regex::icase);
+  std::smatch match;
+  const std::string stem = stem_of(file);
+  return std::regex_search(stem, match, kQuantisation) ? match[1].str() : "";
+}
+
 }  // namespace
+
+CachedGguf cached_gguf(const fs::path& hub, const std::string& repository) {
+  CachedGguf cached;
+  const auto wanted = parse_repository(repository);
+  const auto snapshot = wanted ? find_snapshot(hub, *wanted) : std::nullopt;
+  if (!snapshot) {
+    return cached;
+  }
+  const std::vector<fs::path> models = list_folder(snapshot->folder).models;
+  for (const fs::path& model : models) {
+    const std::string quantisation = quantisation_of(model);
+    const auto same = std::count_if(models.begin(), models.end(), [&](const fs::path& other) {
+      return !quantisation.empty() && names(other, quantisation);
+    });
+    cached.words.push_back(same == 1 ? fmt::format("{}{}:{}", kGguf, repository, quantisation)
+                                     : std::string(kGguf) + model.string());
+  }
+  std::error_code error;
+  for (const fs::directory_entry& entry : folder_entries(snapshot->folder, error)) {
+    cached.alone = cached.alone && entry.path().extension() != ".safetensors";
+  }
+  return cached;
+}
 
 bool is_gguf_word(const std::string& word) {
   if (word.starts_with(kGguf)) {

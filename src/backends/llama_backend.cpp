@@ -184,7 +184,14 @@ class LlamaBackend::Impl {
     if (child_) {
       std::vector<pid_t> pids = processes_.descendants(child_->pid());
       pids.push_back(child_->pid());
-      reading.worker_footprint = processes_.sum(pids);
+      Bytes peak;
+      for (const pid_t pid : pids) {
+        if (const auto one = processes_.footprint(pid)) {
+          *reading.worker_footprint += one->now;
+          peak += one->peak.value_or(one->now);
+        }
+      }
+      reading.worker_footprint_peak = peak;
     }
     last_reading_ = reading;
     return reading;
@@ -403,10 +410,14 @@ class LlamaBackend::Impl {
     }
   }
 
-  /// Takes note of a death and tells about it. Half the slots where memory ran out.
-  Death bury(bool at_once = false) {
+  /// Takes note of a death and tells about it. Half the slots where memory ran out. `deaf`: why it
+  /// is killed at once, unless it has ended by itself.
+  Death bury(bool at_once = false, const std::string& deaf = {}) {
     disconnect();
-    const worker::WorkerEnd end = child_->end(at_once ? Duration(0) : options_.death_grace);
+    worker::WorkerEnd end = child_->end(at_once ? Duration(0) : options_.death_grace);
+    if (end.cause == worker::WorkerEnd::Cause::kHung && !deaf.empty()) {
+      end.reason = deaf;
+    }
     const std::optional<Death::AtWall> at_wall = wall_.at_wall();
     child_.reset();
     ++restarts_;
@@ -490,10 +501,10 @@ class LlamaBackend::Impl::GroupAsk {
     try {
       backend_.server_->ask(part, [this](Answer&& answer) { take(std::move(answer)); });
     } catch (const BackendError& error) {
-      if (error.code() != kServerLost) {
+      if (error.code() != kServerLost && error.code() != kServerDeaf) {
         throw;
       }
-      died();
+      died(error.code() == kServerDeaf ? error.what() : "");
       return;
     }
     settle(progress_.fail_rest_of(part,
@@ -526,8 +537,9 @@ class LlamaBackend::Impl::GroupAsk {
     }
   }
 
-  void died() {
-    const Death death = backend_.bury();
+  /// `deaf`: what it did not answer, where it was not lost.
+  void died(const std::string& deaf) {
+    const Death death = backend_.bury(!deaf.empty(), deaf);
     if (progress_.done()) {
       return;
     }

@@ -4,18 +4,23 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdlib.h>  // NOLINT(modernize-deprecated-headers): mkdtemp
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <random>
 #include <utility>
 
 #include "base/errors.h"
+#include "base/folder_entries.h"
 
 namespace headroom::backends {
 
@@ -32,11 +37,36 @@ constexpr int kOk = 200;
 constexpr int kUnauthorised = 401;
 constexpr int kForbidden = 403;
 
+constexpr std::string_view kSlotsFolder = "headroom-slots-";
+
+/// Removes what processes of ours have left that were killed: "headroom-slots-<process>-…", empty,
+/// as nothing is ever stored there.
+void remove_left_folders(const fs::path& temporary) {
+  std::error_code error;
+  for (const fs::directory_entry& entry : folder_entries(temporary, error)) {
+    const std::string name = entry.path().filename().string();
+    pid_t owner = 0;
+    const char* const end = name.data() + name.size();
+    if (!name.starts_with(kSlotsFolder) ||
+        std::from_chars(name.data() + kSlotsFolder.size(), end, owner).ec != std::errc() ||
+        owner <= 0 || ::kill(owner, 0) == 0 || errno != ESRCH) {
+      continue;
+    }
+    struct stat info{};
+    if (::lstat(entry.path().c_str(), &info) == 0 && S_ISDIR(info.st_mode) &&
+        info.st_uid == ::geteuid()) {
+      ::rmdir(entry.path().c_str());
+    }
+  }
+}
+
 /// Removed with what is in it when the child has ended.
 fs::path make_slots_folder() {
   std::error_code error;
-  const fs::path temporary = fs::temp_directory_path(error);
-  std::string name = ((error ? fs::path("/tmp") : temporary) / "headroom-slots-XXXXXX").string();
+  fs::path temporary = fs::temp_directory_path(error);
+  temporary = error ? fs::path("/tmp") : temporary;
+  remove_left_folders(temporary);
+  std::string name = (temporary / fmt::format("{}{}-XXXXXX", kSlotsFolder, ::getpid())).string();
   if (::mkdtemp(name.data()) == nullptr) {
     throw BackendError("E-PORT",
                        fmt::format("{}: cannot be made: {}; set TMPDIR to a folder that can be "
@@ -106,6 +136,24 @@ std::vector<std::pair<std::string, std::string>> llama_environment(const LlamaSt
   return set;
 }
 
+bool llama_inherits(std::string_view name, bool device_chosen) {
+  constexpr std::array<std::string_view, 2> kThreads = {"THREADS", "THREADS_BATCH"};
+  constexpr std::array<std::string_view, 7> kDevice = {"DEVICE",
+                                                       "N_GPU_LAYERS",
+                                                       "MMPROJ_OFFLOAD",
+                                                       "NO_MMPROJ_OFFLOAD",
+                                                       "SPLIT_MODE",
+                                                       "TENSOR_SPLIT",
+                                                       "MAIN_GPU"};
+  constexpr std::string_view kSettings = "LLAMA_ARG_";
+  if (!name.starts_with(kSettings)) {
+    return true;
+  }
+  const std::string_view setting = name.substr(kSettings.size());
+  return std::find(kThreads.begin(), kThreads.end(), setting) != kThreads.end() ||
+         (device_chosen && std::find(kDevice.begin(), kDevice.end(), setting) != kDevice.end());
+}
+
 int free_port() {
   const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
@@ -150,6 +198,9 @@ LlamaChild::LlamaChild(
     : start_(std::move(start)), wall_(wall) {
   start_.slots_folder = make_slots_folder();
   worker::WorkerCommand whole{command.program, command.first, llama_environment(start_)};
+  whole.inherits = [device = start_.device_chosen](std::string_view name) {
+    return llama_inherits(name, device);
+  };
   const std::vector<std::string> own = llama_arguments(start_);
   whole.args.insert(whole.args.end(), own.begin(), own.end());
   try {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "backends/gguf_files.h"
@@ -33,6 +34,10 @@ std::vector<std::string> llama_arguments(const LlamaStart& start);
 /// What is set for it beside them: the key, which no list of processes shows, and settings that
 /// only some versions know, which others pass over.
 std::vector<std::pair<std::string, std::string>> llama_environment(const LlamaStart& start);
+
+/// Whether the server gets that variable of ours: of its own settings (LLAMA_ARG_…), which decide
+/// what it holds and answers, only its threads, and with a chosen device what goes with one.
+bool llama_inherits(std::string_view name, bool device_chosen);
 
 /// A port of 127.0.0.1 that nobody listens on now. Throws BackendError("E-PORT").
 int free_port();

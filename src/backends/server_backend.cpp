@@ -22,11 +22,6 @@ constexpr int kOk = 200;
 constexpr int kNotFound = 404;
 constexpr int kNotAllowed = 405;
 
-/// "http://host:port" of "http://host:port/v1": where llama.cpp and vLLM tell the rest.
-std::string root_of(const std::string& endpoint) {
-  return endpoint.ends_with("/v1") ? endpoint.substr(0, endpoint.size() - 3) : endpoint;
-}
-
 bool is_loopback(const std::string& host) {
   return host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]");
 }

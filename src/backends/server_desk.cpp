@@ -68,6 +68,7 @@ worker::Answer answer_of(const ServerGroup& group,
   answer.stopped = reply.finish != "length";
   answer.token_ids = std::move(reply.token_ids);
   answer.log_probs = std::move(reply.log_probs);
+  answer.counted_tokens = reply.completion_tokens.value_or(0);
   answer.prompt_tokens = reply.prompt_tokens.value_or(0);
   answer.prefilled_tokens =
       answer.prompt_tokens - std::min(reply.cached_tokens.value_or(0), answer.prompt_tokens);
@@ -114,6 +115,10 @@ std::vector<std::string> server_headers(const ServerOptions& options) {
     headers.push_back("Authorization: Bearer " + options.api_key);
   }
   return headers;
+}
+
+std::string root_of(const std::string& endpoint) {
+  return endpoint.ends_with("/v1") ? endpoint.substr(0, endpoint.size() - 3) : endpoint;
 }
 
 std::string without_key(std::string text, const ServerOptions& options) {
@@ -415,6 +420,8 @@ void ServerDesk::fail(const Group& group,
   question.last_failure = failure.text;
   if (failure.next == Next::kRetry) {
     try_again(group, question, endpoint, failure);
+  } else if (options_.child && failure.outcome == Outcome::kTimeout) {
+    ask_health(group, question, endpoint, failure);
   } else {
     settle(group, question, failed_answer(*group, question, failure));
   }
@@ -550,6 +557,32 @@ void ServerDesk::finish_look(std::size_t endpoint, const http::Response& respons
   } else {
     note_missing(endpoint, failure.text);
   }
+}
+
+void ServerDesk::ask_health(const Group& group,
+                            ServerQuestion& question,
+                            std::size_t endpoint,
+                            const Failure& failure) {
+  http::Request request;
+  request.url = root_of(endpoints_[endpoint].address()) + "/health";
+  request.headers = server_headers(options_);
+  request.connect_timeout = options_.look_timeout;
+  request.timeout = options_.look_timeout;
+  loop_.start(
+      std::move(request), [this, group, &question, failure](const http::Response& response) {
+        const std::lock_guard lock(mutex_);
+        if (response.status != 0) {  // slow, and alive
+          settle(group, question, failed_answer(*group, question, failure));
+          return;
+        }
+        group->reopen(question);
+        give_up(kServerDeaf,
+                fmt::format("item '{}': {}, and the server does not answer for its health either "
+                            "({:.1f} s)",
+                            group->item(question).id,
+                            failure.text,
+                            seconds(response.took)));
+      });
 }
 
 void ServerDesk::check_patience(TimePoint now) {

@@ -26,6 +26,9 @@ namespace headroom::backends {
 /// The headers of every request: type, and the key where there is one.
 std::vector<std::string> server_headers(const ServerOptions& options);
 
+/// "http://host:port" of "http://host:port/v1": where llama.cpp and vLLM tell the rest.
+std::string root_of(const std::string& endpoint);
+
 /// `text` without the key, whoever quotes it.
 std::string without_key(std::string text, const ServerOptions& options);
 
@@ -100,6 +103,11 @@ class ServerDesk {
                  std::size_t endpoint,
                  const Failure& failure);
   void finish_look(std::size_t endpoint, const http::Response& response);
+  /// Asks a child whether it lives, on which the question's end depends.
+  void ask_health(const Group& group,
+                  ServerQuestion& question,
+                  std::size_t endpoint,
+                  const Failure& failure);
   void settle(const Group& group, ServerQuestion& question, worker::Answer&& answer);
   void note_missing(std::size_t endpoint, const std::string& why);
   void take_out(std::size_t endpoint, const Failure& failure);

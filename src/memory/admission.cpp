@@ -145,7 +145,9 @@ std::string advice(const Plan& plan, const Budget& budget, const std::vector<Cha
 
 }  // namespace
 
-Admission admit(const Plan& plan, const Budget& budget) {
+Admission admit(const Plan& plan,
+                const Budget& budget,
+                const std::vector<std::vector<Change>>& resized) {
   Admission result;
   result.required = plan.required();
   result.limit = budget.limit;
@@ -175,6 +177,14 @@ Admission admit(const Plan& plan, const Budget& budget) {
   propose_batch(plan, proposed, result.changes);
   propose_image_side(plan, proposed, result.changes);
   propose_max_tokens(plan, proposed, result.changes);
+  for (const std::vector<Change>& kind : resized) {
+    const auto good = std::find_if(kind.begin(), kind.end(), [&](const Change& change) {
+      return change.needs <= proposed.limit;
+    });
+    if (good != kind.end()) {
+      result.changes.push_back(*good);
+    }
+  }
   const Bytes enough = result.required + spare(result.required);
   if (over && (!budget.capacity || enough <= *budget.capacity)) {
     result.changes.push_back({"--memory " + size_flag(enough), result.required});

@@ -119,6 +119,7 @@ void Governor::before_load(const Reading& reading) {
 }
 
 void Governor::after_load(const Reading& reading, double load_seconds) {
+  sampler_.renew();  // an engine may have started processes of its own
   const Reading now = complete(reading);
   const Bytes planned = resting(plan_);
   MemoryEvent event;

@@ -12,4 +12,13 @@ std::optional<Bytes> ProcessMemory::sum(std::span<const pid_t> pids) const {
   return total;
 }
 
+std::vector<pid_t> ProcessMemory::descendants(pid_t pid) const {
+  std::vector<pid_t> all = children(pid);
+  for (std::size_t at = 0; at < all.size(); ++at) {
+    const std::vector<pid_t> next = children(all[at]);
+    all.insert(all.end(), next.begin(), next.end());
+  }
+  return all;
+}
+
 }  // namespace headroom::memory

@@ -32,6 +32,11 @@ void Peaks::see(const Reading& reading) {
 
 Sampler::~Sampler() { stop(); }
 
+void Sampler::renew() {
+  const std::scoped_lock one_reader(reading_);
+  source_.renew();
+}
+
 Reading Sampler::tick() {
   const std::scoped_lock one_reader(reading_);
   const Reading reading = source_.read();
@@ -118,7 +123,8 @@ Moment Sampler::moment() const {
 }
 
 void Sampler::see(const Reading& worker) {
-  // Its footprint is a part of the sum only, and the system's figures are read here.
+  // Its footprint is a part of the sum only, and the system's figures are read here; where they
+  // lack it, this process alone would pass for the sum.
   Reading own;
   own.time = worker.time;
   own.active = worker.active;
@@ -127,6 +133,13 @@ void Sampler::see(const Reading& worker) {
   own.device_free = worker.device_free;
   const std::scoped_lock lock(mutex_);
   series_.add(own, moment_);
+  if (worker.worker_footprint && latest_ && !latest_->worker_footprint) {
+    Reading sum = *latest_;
+    sum.worker_footprint = worker.worker_footprint;
+    raise(sum.worker_footprint, worker.worker_footprint_peak);
+    peaks_.see(sum);
+    window_.see(sum);
+  }
 }
 
 std::vector<ReadingSpan> Sampler::drain() {

@@ -18,6 +18,12 @@ void SystemMemorySource::watch(std::vector<pid_t> workers) {
 }
 
 void SystemMemorySource::renew() {
+  const std::scoped_lock lock(mutex_);
+  renewed_.reset();
+}
+
+void SystemMemorySource::look_for_all() {
+  children_ = processes_.children(::getpid());
   workers_ = watched_.empty() ? processes_.descendants(::getpid()) : watched_;
   // A zombie stays among the children until it is waited for; it holds nothing.
   std::erase_if(workers_, [this](pid_t pid) { return !processes_.footprint(pid); });
@@ -47,13 +53,14 @@ bool SystemMemorySource::read_workers(Reading& reading) const {
 
 Reading SystemMemorySource::read() {
   const std::scoped_lock lock(mutex_);
-  const bool old = !renewed_ || clock_.now() - *renewed_ >= kSlowSensors;
+  const bool old = !renewed_ || clock_.now() - *renewed_ >= kSlowSensors ||
+                   (watched_.empty() && processes_.children(::getpid()) != children_);
   if (old) {
-    renew();
+    look_for_all();
   }
   Reading reading = slow_;
   if (!read_workers(reading) && !old) {
-    renew();
+    look_for_all();
     reading = slow_;
     read_workers(reading);
   }

@@ -180,7 +180,7 @@ DescribeResults describe_results(const JournalReader& journal, std::uint32_t mod
   std::vector<scoring::Captioned> corpus;
   const auto see = [&](const ItemRecord& item, const AnswerRecord* record) {
     if (record != nullptr && record->answer.outcome == Outcome::kAnswered) {
-      results.generated_tokens += record->answer.token_ids.size();
+      results.generated_tokens += record->answer.generated_tokens();
       results.decode_seconds += record->answer.seconds.decode;
       add_flags(record->answer, results);
     }

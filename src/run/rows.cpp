@@ -203,6 +203,9 @@ Json extra_json(const worker::Answer& answer) {
   if (!answer.prompt.empty()) {
     extra["prompt"] = answer.prompt;
   }
+  if (answer.counted_tokens != 0) {
+    extra["counted_tokens"] = answer.counted_tokens;
+  }
   if (!answer.input_ids.empty()) {
     extra["input_ids"] = answer.input_ids;
   }
@@ -417,6 +420,7 @@ AnswerRecord read_answer(const Statement& row, int first, Database* database) {
   answer.log_probs = log_probs_from(json_at(row, first + 11, "log probabilities"));
   if (const Json extra = json_at(row, first + 12, "extra"); extra.is_object()) {
     answer.prompt = extra.value("prompt", std::string());
+    answer.counted_tokens = extra.value("counted_tokens", std::uint32_t{0});
     answer.input_ids = extra.value("input_ids", std::vector<std::int32_t>());
     answer.picture_hashes = extra.value("picture_hashes", std::vector<std::string>());
     answer.notices = extra.value("notices", std::vector<std::string>());

@@ -602,6 +602,8 @@ void Stretch::clean(const memory::CleanDecision& decision) {
 
 void Stretch::unload() {
   const memory::PhaseMark mark(parts_.sampler, memory::RunPhase::kUnload);
+  parts_.sampler.renew();
+  parts_.sampler.tick();  // the last look at the most that the engine has held
   const worker::Unloaded unloaded = backend_.unload();
   parts_.sampler.see(unloaded.before);
   parts_.sampler.see(unloaded.after);

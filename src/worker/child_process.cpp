@@ -76,15 +76,16 @@ std::string resolve_program(const std::string& program) {
   throw_start_error(program, "no such program in PATH");
 }
 
-std::vector<std::string> make_environment(
-    const std::vector<std::pair<std::string, std::string>>& added) {
+std::vector<std::string> make_environment(const WorkerCommand& command) {
+  const auto& added = command.env;
   std::vector<std::string> result;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
     const bool replaced = std::any_of(added.begin(), added.end(), [&](const auto& pair) {
       return text.starts_with(pair.first) && text.substr(pair.first.size()).starts_with('=');
     });
-    if (!replaced) {
+    const bool inherited = !command.inherits || command.inherits(text.substr(0, text.find('=')));
+    if (!replaced && inherited) {
       result.emplace_back(text);
     }
   }
@@ -204,7 +205,7 @@ ChildProcess::ChildProcess(const WorkerCommand& command) {
   const std::string program = resolve_program(command.program);
   std::vector<std::string> arguments = {command.program};
   arguments.insert(arguments.end(), command.args.begin(), command.args.end());
-  std::vector<std::string> environment = make_environment(command.env);
+  std::vector<std::string> environment = make_environment(command);
   const std::string members = command.group.empty() ? "" : command.group / "cgroup.procs";
   const std::vector<char*> argument_pointers = pointers(arguments);
   const std::vector<char*> environment_pointers = pointers(environment);

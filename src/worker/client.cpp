@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "base/printable.h"
 #include "line_buffer.h"
-#include "log_tail.h"
 #include "pipe_io.h"
 #include "remote_error.h"
 #include "rpc.h"

@@ -1,6 +1,6 @@
 #include "log_tail.h"
 
-#include "base/json_fields.h"
+#include "base/printable.h"
 
 namespace headroom::worker {
 
@@ -10,18 +10,6 @@ constexpr std::size_t kLines = 8;
 constexpr std::size_t kLineLength = 500;
 
 }  // namespace
-
-std::string printable(std::string_view text) {
-  const bool utf8 = is_utf8(text);
-  std::string result(text);
-  for (char& c : result) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7F || (!utf8 && byte >= 0x80)) {
-      c = c == '\t' ? ' ' : '?';
-    }
-  }
-  return result;
-}
 
 void LogTail::append(std::string_view bytes,
                      const std::function<void(const std::string&)>& on_line) {

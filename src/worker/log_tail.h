@@ -9,10 +9,6 @@
 
 namespace headroom::worker {
 
-/// A foreign text as one line that a terminal takes: control characters and what is not UTF-8
-/// become '?'.
-std::string printable(std::string_view text);
-
 /// The last lines of a log, whatever its length.
 class LogTail {
  public:

@@ -81,9 +81,33 @@ TEST_F(Gguf, IsAskedThroughItsServerAndPlannedFromItsHeaders) {
   EXPECT_EQ(model["name"], "model-gguf");
   EXPECT_EQ(model["dtype"], "F16");
   EXPECT_EQ(model["answered"], 30);
-  EXPECT_GT(model["measured_peak_bytes"], 10 << 20) << "the child's footprint counts";
   EXPECT_LE(model["measured_peak_bytes"], model["budget_bytes"]);
   EXPECT_EQ(starts().size(), 1U);
+}
+
+TEST_F(Gguf, AServerThatLivesForOneQuestionIsCounted) {
+  const Finished finished = ask({"--limit", "1", "--memory", "512MiB"}, {{"load_mib", 100}});
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  EXPECT_GT(model_of(finished)["measured_peak_bytes"], 100 << 20);
+}
+
+TEST_F(Gguf, WhatAServerHeldForAMomentIsCountedByTheKernelsMark) {
+  const Finished finished = ask({"--limit", "1", "--memory", "512MiB"}, {{"spike_mib", 100}});
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  EXPECT_GT(model_of(finished)["measured_peak_bytes"], 100 << 20);
+}
+
+TEST_F(Gguf, AServerBehindAWrapperIsCounted) {
+  const fs::path wrapper = folder_ / "wrapper";
+  std::ofstream(wrapper) << "#!/bin/sh\n"
+                         << HEADROOM_SOURCE_DIR "/tests/tools/fake_llama_server.py \"$@\"\n"
+                         << "exit $?\n";
+  fs::permissions(wrapper, fs::perms::owner_all);
+  const Finished finished =
+      ask({"--limit", "1", "--memory", "512MiB", "--llama-server", wrapper.string()},
+          {{"load_mib", 100}});
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  EXPECT_GT(model_of(finished)["measured_peak_bytes"], 100 << 20);
 }
 
 TEST_F(Gguf, ThePlanNamesItsPartsAndStartsNothing) {
@@ -102,6 +126,28 @@ TEST_F(Gguf, ABudgetThatIsTooSmallIsRefusedBeforeItIsStarted) {
   EXPECT_NE(finished.err.find("E-MEM-PLAN"), std::string::npos) << finished.err;
   EXPECT_NE(finished.err.find("> budget 20.0 MiB"), std::string::npos) << finished.err;
   EXPECT_TRUE(starts().empty());
+}
+
+TEST_F(Gguf, ARefusalNamesShorterAnswersThatFit) {
+  // A context that the model's figures make dear: 128 KiB for a token.
+  small_gguf_text()
+      .count("llama.attention.key_length", 8192)
+      .count("llama.attention.value_length", 8192)
+      .write(folder_ / "model.gguf");
+  const std::vector<std::string> words = {
+      "plan", "-m", "gguf:model.gguf+mmproj=none", "-d", "text.jsonl", "--memory", "400MiB"};
+  std::ofstream(folder_ / "text.jsonl") << R"({"id":"a","question":"What?","answer":"x"})" << "\n";
+  const auto plan = [&](const std::string& tokens) {
+    std::vector<std::string> all = words;
+    all.insert(all.end(), {"--max-tokens", tokens});
+    return headroom(std::move(all));
+  };
+  const Finished refused = plan("1800");
+  EXPECT_EQ(refused.status, 5) << refused.out << refused.err;
+  const std::size_t at = refused.out.find("--max-tokens ");
+  ASSERT_NE(at, std::string::npos) << refused.out << refused.err;
+  const std::string proposed = std::to_string(std::stoi(refused.out.substr(at + 13)));
+  EXPECT_EQ(plan(proposed).status, 0) << proposed;
 }
 
 TEST_F(Gguf, KilledInMidRunAllIsAnswered) {
@@ -176,6 +222,34 @@ TEST_F(Gguf, DoctorListsItOrTheCommandThatGetsIt) {
   EXPECT_NE(Json::parse(without.out)["missing"].dump().find("headroom setup llama"),
             std::string::npos)
       << without.out;
+}
+
+TEST_F(Gguf, ModelsListsWhatIsCachedByItsQuantisation) {
+  const fs::path repository = folder_ / "hub" / "models--org--small-GGUF";
+  const fs::path snapshot = repository / "snapshots" / "0123456789abcdef";
+  fs::create_directories(snapshot);
+  fs::create_directories(repository / "refs");
+  std::ofstream(repository / "refs" / "main") << "0123456789abcdef";
+  small_gguf_text().write(snapshot / "small-F16.gguf");
+  small_gguf_text().write(snapshot / "small-Q4_K_M.gguf");
+  small_gguf_vision().write(snapshot / "mmproj-small.gguf");
+  const Finished finished = run({{"models", "--json"},
+                                 folder_.path(),
+                                 {{"HF_HUB_CACHE", (folder_ / "hub").string()}},
+                                 {},
+                                 false});
+  ASSERT_EQ(finished.status, 0) << finished.err;
+  std::map<std::string, Json> rows;
+  for (const Json& row : Json::parse(finished.out)) {
+    rows[row["name"]] = row;
+  }
+  ASSERT_TRUE(rows.contains("gguf:org/small-GGUF:Q4_K_M")) << finished.out;
+  const Json& row = rows["gguf:org/small-GGUF:F16"];
+  EXPECT_EQ(row["family"], "llama");
+  EXPECT_EQ(row["dtype"], "F16");
+  EXPECT_GT(row["weights_bytes"], 10'000);
+  EXPECT_TRUE(row["problem"].is_null()) << row.dump();
+  EXPECT_FALSE(rows.contains("org/small-GGUF")) << "no engine takes it by that name";
 }
 
 TEST_F(Gguf, AModelThatChangedIsNotResumed) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <sstream>
+#include <streambuf>
 
 #include "base/errors.h"
 #include "support/gguf_file.h"
@@ -119,6 +120,77 @@ TEST(GgufHeader, LengthsThatTheFileCannotHoldAreRefusedBeforeAnythingIsMade) {
   EXPECT_NE(refusal(nested).find("no list is of"), std::string::npos);
   const std::string counts = "GGUF" + std::string("\x03\0\0\0", 4) + huge + huge;
   EXPECT_NE(refusal(counts).find("at most"), std::string::npos) << refusal(counts);
+}
+
+/// A file of so many bytes, read without being held: `beginning`, then `filling` again and again.
+class LongFile : public std::streambuf {
+ public:
+  LongFile(std::string beginning, std::string filling)
+      : beginning_(std::move(beginning)), filling_(std::move(filling)) {
+    while (filling_.size() < (1U << 20U)) {
+      filling_ += filling_;
+    }
+    setg(beginning_.data(), beginning_.data(), beginning_.data() + beginning_.size());
+  }
+
+ private:
+  int_type underflow() override {
+    setg(filling_.data(), filling_.data(), filling_.data() + filling_.size());
+    return traits_type::to_int_type(filling_.front());
+  }
+
+  std::string beginning_;
+  std::string filling_;
+};
+
+std::string refusal_of_long(const std::string& beginning, const std::string& filling) {
+  LongFile file(beginning, filling);
+  std::istream stream(&file);
+  try {
+    parse_gguf_header(stream, std::uint64_t{1} << 40U, "file");
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "taken";
+}
+
+std::string beginning_of(std::uint64_t tensors, std::uint64_t values) {
+  return "GGUF" + std::string("\x03\0\0\0", 4) + number(tensors) + number(values);
+}
+
+TEST(GgufHeader, AHeaderOfMoreBytesThanAnyModelHasIsNotReadToItsEnd) {
+  const std::string list = number(1) + "a" + std::string("\x09\0\0\0", 4);
+  const std::string texts = list + std::string("\x08\0\0\0", 4) + number(1U << 30U);
+  const std::string refused =
+      refusal_of_long(beginning_of(0, 1) + texts, number(1000) + std::string(1000, 'x'));
+  EXPECT_NE(refused.find("a header of more than 256.0 MiB"), std::string::npos) << refused;
+  const std::string counts = list + std::string("\x04\0\0\0", 4) + number(1ULL << 32U);
+  EXPECT_NE(refusal_of_long(beginning_of(0, 1) + counts, "x").find("more than 256.0 MiB"),
+            std::string::npos);
+}
+
+TEST(GgufHeader, WhatIsKeptOfAHeaderIsBounded) {
+  // Keys of 65,000 bytes, each with a number of one byte.
+  const std::string pair = number(65'000) + std::string(65'000, 'k') + std::string("\0\0\0\0\7", 5);
+  std::string keys;
+  for (int i = 0; i < 1100; ++i) {
+    std::string one = pair;
+    one.replace(8, 5, std::to_string(10'000 + i));
+    keys += one;
+  }
+  const std::string refused = refusal_of_long(beginning_of(0, 2000) + keys, "x");
+  EXPECT_NE(refused.find("holds more than 64.0 MiB of names and figures"), std::string::npos)
+      << refused;
+}
+
+TEST(GgufHeader, ItsWordsAreShownWithoutWhatATerminalWouldObey) {
+  GgufFile file;
+  file.text("general.architecture", "\x1b[2Jllama\n").count("\x1b]0;k\x07", 1);
+  EXPECT_EQ(parse(file.bytes()).text("general.architecture"), "?[2Jllama?");
+  const std::string twice = refusal(file.count("\x1b]0;k\x07", 2));
+  EXPECT_EQ(twice.find('\x1b'), std::string::npos);
+  EXPECT_NE(twice.find("key '?]0;k?' stands twice"), std::string::npos) << twice;
+  EXPECT_EQ(parse(GgufFile().text("a", std::string(5000, 'a')).bytes()).text("a")->size(), 200U);
 }
 
 TEST(GgufHeader, TensorsLieInTheDataBesideEachOther) {

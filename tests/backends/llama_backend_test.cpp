@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -12,6 +14,7 @@
 #include "backends/gguf_files.h"
 #include "base/errors.h"
 #include "base/json.h"
+#include "llama_child.h"
 #include "scripted_server.h"
 #include "support/gguf_file.h"
 #include "support/temporary_folder.h"
@@ -150,6 +153,27 @@ TEST_F(LlamaBackendTest, AnswersThroughItsChildAsItWasPlanned) {
   EXPECT_EQ(start["settings"]["LLAMA_ARG_CACHE_RAM"], "0");
 }
 
+TEST_F(LlamaBackendTest, OfItsSettingsInTheEnvironmentItGetsThreadsAlone) {
+  ::setenv("LLAMA_ARG_THREADS", "3", 1);
+  ::setenv("LLAMA_ARG_CTX_SIZE", "99", 1);
+  ::setenv("LLAMA_ARG_CACHE_RAM", "8192", 1);
+  make().load({.model = model()});
+  ::unsetenv("LLAMA_ARG_THREADS");
+  ::unsetenv("LLAMA_ARG_CTX_SIZE");
+  ::unsetenv("LLAMA_ARG_CACHE_RAM");
+  const Json settings = noted("start")[0]["settings"];
+  EXPECT_EQ(settings["LLAMA_ARG_THREADS"], "3");
+  EXPECT_EQ(settings["LLAMA_ARG_CACHE_RAM"], "0") << "ours";
+  EXPECT_FALSE(settings.contains("LLAMA_ARG_CTX_SIZE"));
+}
+
+TEST_F(LlamaBackendTest, AChosenDeviceBringsWhatGoesWithIt) {
+  EXPECT_TRUE(llama_inherits("LLAMA_ARG_N_GPU_LAYERS", true));
+  EXPECT_FALSE(llama_inherits("LLAMA_ARG_N_GPU_LAYERS", false));
+  EXPECT_FALSE(llama_inherits("LLAMA_ARG_DEVICE_DRAFT", true));
+  EXPECT_TRUE(llama_inherits("PATH", false));
+}
+
 TEST_F(LlamaBackendTest, KilledInMidRunEverythingIsAnsweredOnce) {
   behave({{"die_at", {3, 6}}});
   LlamaBackend& backend = make();
@@ -204,6 +228,48 @@ TEST_F(LlamaBackendTest, ConnectionsThatItClosesAreItsDeathToo) {
   EXPECT_EQ(answers_["q1"].outcome, Outcome::kModel);
   ASSERT_EQ(deaths_.size(), 3U);
   EXPECT_EQ(deaths_[0].kind, Death::Kind::kHang) << deaths_[0].evidence;
+}
+
+TEST_F(LlamaBackendTest, OneThatHangsIsKilledStartedAgainAndAsked) {
+  behave({{"hang_at", {2}}});
+  LlamaOptions options = quick_options();
+  options.server.look_timeout = 200ms;
+  options.slots = 1;
+  LlamaBackend& backend = make(std::move(options));
+  backend.load({.model = model()});
+  worker::AskRequest request = group_of("g", 3);
+  request.limits.deadline_seconds = 3 * 1.0;
+  const TimePoint began = clock_.now();
+  ask(request);
+  expect_all_answered_once(3);
+  EXPECT_LT(clock_.now() - began, 20s);
+  ASSERT_EQ(deaths_.size(), 1U);
+  EXPECT_EQ(deaths_[0].kind, Death::Kind::kHang);
+  EXPECT_NE(deaths_[0].evidence.find("does not answer for its health"), std::string::npos)
+      << deaths_[0].evidence;
+  EXPECT_EQ(noted("start").size(), 2U);
+}
+
+TEST_F(LlamaBackendTest, AQuestionAtWhichItAlwaysHangsEnds) {
+  behave({{"hang_at", {1, 2, 3, 4, 5, 6}}});
+  LlamaOptions options = quick_options();
+  options.server.look_timeout = 100ms;
+  make(std::move(options)).load({.model = model()});
+  worker::AskRequest request = group_of("g", 1);
+  request.limits.deadline_seconds = 0.3;
+  ask(request);
+  EXPECT_EQ(answers_["q1"].outcome, Outcome::kModel) << answers_["q1"].error;
+  EXPECT_EQ(deaths_.size(), 3U);
+}
+
+TEST_F(LlamaBackendTest, OneThatIsSlowAndSoundIsNotKilled) {
+  behave({{"slow_at", {1}}});
+  make().load({.model = model()});
+  worker::AskRequest request = group_of("g", 1);
+  request.limits.deadline_seconds = 0.5;
+  ask(request);
+  EXPECT_EQ(answers_["q1"].outcome, Outcome::kTimeout) << answers_["q1"].error;
+  EXPECT_TRUE(deaths_.empty());
 }
 
 TEST_F(LlamaBackendTest, SomebodyElseAtItsPortIsLeftAlone) {
@@ -348,6 +414,33 @@ TEST_F(LlamaBackendTest, UnloadingEndsTheChild) {
   EXPECT_GT(unloaded.before.worker_footprint.value_or(Bytes()), 1_MiB);
   EXPECT_EQ(unloaded.after.worker_footprint, Bytes());
   EXPECT_NE(::kill(pid, 0), 0);
+}
+
+TEST_F(LlamaBackendTest, FoldersThatKilledProcessesLeftAreRemovedAndNoOthers) {
+  namespace fs = std::filesystem;
+  const pid_t gone = ::fork();
+  if (gone == 0) {
+    ::_exit(0);
+  }
+  ::waitpid(gone, nullptr, 0);
+  const fs::path left = state_ / ("headroom-slots-" + std::to_string(gone) + "-aaaaaa");
+  const fs::path full = state_ / ("headroom-slots-" + std::to_string(gone) + "-bbbbbb");
+  const fs::path alive = state_ / ("headroom-slots-" + std::to_string(::getppid()) + "-aaaaaa");
+  for (const fs::path& folder : {left, full / "something", alive}) {
+    fs::create_directories(folder);
+  }
+  ::setenv("TMPDIR", state_.path().c_str(), 1);
+  make().load({.model = model()});
+  backend_.reset();
+  ::unsetenv("TMPDIR");
+  EXPECT_FALSE(fs::exists(left));
+  EXPECT_TRUE(fs::exists(full));
+  EXPECT_TRUE(fs::exists(alive));
+  std::size_t folders = 0;
+  for (const auto& entry : fs::directory_iterator(state_.path())) {
+    folders += entry.is_directory() ? 1 : 0;
+  }
+  EXPECT_EQ(folders, 2U) << "its own is gone too";
 }
 
 TEST_F(LlamaBackendTest, ACancelEndsLoading) {

@@ -55,6 +55,28 @@ TEST(Sampler, AnOldHighWaterMarkDoesNotCountInALaterWindow) {
   EXPECT_EQ(sampler.peaks().total, 310_MiB);
 }
 
+TEST(Sampler, AWorkerThatTheSourceDoesNotSeeCountsAsItTells) {
+  Reading alone;
+  alone.supervisor_footprint = 20_MiB;
+  ScriptedSource source({alone});
+  Sampler sampler(source);
+  sampler.tick();
+  Reading worker;
+  worker.worker_footprint = 60_MiB;
+  worker.worker_footprint_peak = 80_MiB;
+  sampler.see(worker);
+  EXPECT_EQ(sampler.peaks().total, 100_MiB);
+  EXPECT_EQ(sampler.window().total, 100_MiB);
+}
+
+TEST(Sampler, AWorkerThatTheSourceSeesIsNotCountedByItsOwnWord) {
+  ScriptedSource source({footprints(20_MiB, 50_MiB)});
+  Sampler sampler(source);
+  sampler.tick();
+  sampler.see(footprints(0_MiB, 90_MiB));
+  EXPECT_EQ(sampler.peaks().total, 70_MiB);
+}
+
 TEST(Sampler, TellsEachReadingToWhoListens) {
   ScriptedSource source({footprints(10_MiB, 100_MiB), footprints(10_MiB, 200_MiB)});
   Sampler sampler(source);

@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 
 #include "support/fake_clock.h"
+#include "support/temporary_folder.h"
 #include "table_test.h"
 
 namespace headroom::memory {
@@ -161,6 +163,37 @@ TEST(SystemMemorySource, SeesARealChildWithoutBeingTold) {
   ASSERT_TRUE(with.worker_footprint.has_value());
   EXPECT_GE(*with.worker_footprint, 64_MiB);
   EXPECT_LE(*with.worker_footprint, 64_MiB + *alone.supervisor_footprint + 8_MiB);
+}
+
+TEST(SystemMemorySource, AChildThatHasJustComeIsSeenAtOnce) {
+  const testing::FakeClock clock;  // time stands still
+  SystemMemorySource source(clock);
+  EXPECT_FALSE(source.read().worker_footprint.has_value());
+  const HoldingChild child(16_MiB);
+  EXPECT_GE(source.read().worker_footprint.value_or(Bytes()), 16_MiB);
+  const HoldingChild second(32_MiB);
+  EXPECT_GE(source.read().worker_footprint.value_or(Bytes()), 48_MiB);
+}
+
+TEST(SystemMemorySource, RenewedItSeesProcessesThatOnlyAChildKnows) {
+  const test::TemporaryFolder root;
+  const std::filesystem::path own = root / "proc" / std::to_string(::getpid()) / "task" / "1";
+  const auto process = [&](const std::string& pid, const std::string& children) {
+    std::filesystem::create_directories(root / "proc" / pid / "task" / pid);
+    std::ofstream(root / "proc" / pid / "status") << "VmRSS:\t2048 kB\n";
+    std::ofstream(root / "proc" / pid / "task" / pid / "children") << children;
+  };
+  std::filesystem::create_directories(own);
+  std::ofstream(own / "children") << "70001 ";
+  process("70001", "");
+  const testing::FakeClock clock;
+  SystemMemorySource source(clock, root.path());
+  EXPECT_EQ(source.read().worker_footprint, 2_MiB);
+  process("70001", "70002 ");
+  process("70002", "");
+  EXPECT_EQ(source.read().worker_footprint, 2_MiB) << "the list may be as old as kSlowSensors";
+  source.renew();
+  EXPECT_EQ(source.read().worker_footprint, 4_MiB);
 }
 
 TEST(SystemMemorySource, AWorkerThatIsGoneIsReplacedAtOnce) {

@@ -49,6 +49,7 @@ class Describer final : public FakeBackend {
  public:
   bool needs_picture = false;
   std::set<std::string> cut;
+  std::uint32_t counted = 0;  ///< as a server tells, without ids; 0: as it comes
 
   worker::AskDone ask(const worker::AskRequest& request,
                       const std::function<void(worker::Answer&&)>& sink) override {
@@ -59,6 +60,10 @@ class Describer final : public FakeBackend {
         answer.token_ids.clear();
         answer.error = "the family is not asked without a picture";
         answer.error_code = std::string(kPictureNeeded);
+      }
+      if (counted != 0) {
+        answer.token_ids.clear();
+        answer.counted_tokens = counted;
       }
       answer.stopped = !cut.contains(answer.id);
       sink(std::move(answer));
@@ -98,6 +103,13 @@ TEST(DescribeResults, CountWhatIsToldOfAllFacts) {
   ASSERT_TRUE(results.models[0].accuracy.has_value());
   EXPECT_DOUBLE_EQ(results.models[0].accuracy->mean, 0.75);
   EXPECT_EQ(results.models[0].accuracy->count, 2U) << "texts have no facts";
+}
+
+TEST(DescribeResults, AServersOwnCountStandsWhereItTellsNoTokenIds) {
+  Described described;
+  described.backend.counted = 7;
+  const RunResults results = described.run();
+  EXPECT_EQ(of_first(results).generated_tokens, 5U * 7U) << "two pictures and three texts";
 }
 
 TEST(DescribeResults, AnUndescribedPictureTellsNoneOfItsFacts) {

@@ -10,7 +10,10 @@ FAKE_LLAMA is a JSON object of how it misbehaves; FAKE_LLAMA_LOG a file that get
     exit             ends with this status instead of serving
     key              "any": takes any; "none": takes none
     name             of its model, instead of the one that it was given
+    hang_at          [n, …]: stops for ever when it is asked question n, counted like die_at
+    slow_at          [n, …]: takes 5 s for question n, and serves others meanwhile
     load_mib         held from the start on
+    spike_mib        taken and given back before each answer
     deaf             takes the connection of a question and closes it without an answer
 """
 
@@ -22,6 +25,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 
 behaviour = json.loads(os.environ.get("FAKE_LLAMA", "{}"))
 held = []
@@ -75,7 +79,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return kind == "any" or (kind == "own" and self.headers.get("Authorization") == wanted)
 
     def do_GET(self):
-        if not self.allowed():
+        if self.path == "/health":
+            self.reply(200, {"status": "ok"})
+        elif not self.allowed():
             self.reply(401, {"error": {"message": "Invalid API Key", "code": 401}})
         elif self.path == "/props":
             slots = int(argument("-np", "1"))
@@ -108,10 +114,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
         number = note_question(texts[-1])
         if number in behaviour.get("die_at", []) or behaviour.get("die_on", "\0") in " ".join(texts):
             os.kill(os.getpid(), signal.SIGKILL)
+        if number in behaviour.get("hang_at", []):
+            os.kill(os.getpid(), signal.SIGSTOP)
+            time.sleep(600)  # other threads may be stopped first
+        if number in behaviour.get("slow_at", []):
+            time.sleep(5)
         if behaviour.get("deaf"):
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
             return
+        if behaviour.get("spike_mib"):
+            hold(behaviour["spike_mib"])
+            held.pop()
         if behaviour.get("grow_mib"):
             hold(behaviour["grow_mib"])
         self.reply(200, {

@@ -16,18 +16,6 @@ std::filesystem::path folder_of(const std::filesystem::path& root, pid_t pid) {
   return root / "proc" / std::to_string(pid);
 }
 
-void append_children(const std::filesystem::path& root, pid_t pid, std::vector<pid_t>& all) {
-  std::error_code error;
-  const std::filesystem::path tasks = folder_of(root, pid) / "task";
-  for (std::filesystem::directory_iterator task(tasks, error), end; !error && task != end;
-       task.increment(error)) {
-    std::istringstream children(read_small_file(task->path() / "children").value_or(""));
-    for (pid_t child = 0; children >> child;) {
-      all.push_back(child);
-    }
-  }
-}
-
 }  // namespace
 
 std::optional<ProcessFootprint> ProcessMemory::footprint(pid_t pid) const {
@@ -60,11 +48,16 @@ std::optional<ProcessFootprint> ProcessMemory::exact_footprint(pid_t pid) const 
   return result;
 }
 
-std::vector<pid_t> ProcessMemory::descendants(pid_t pid) const {
+std::vector<pid_t> ProcessMemory::children(pid_t pid) const {
   std::vector<pid_t> all;
-  append_children(root_, pid, all);
-  for (std::size_t at = 0; at < all.size(); ++at) {
-    append_children(root_, all[at], all);
+  std::error_code error;
+  const std::filesystem::path tasks = folder_of(root_, pid) / "task";
+  for (std::filesystem::directory_iterator task(tasks, error), end; !error && task != end;
+       task.increment(error)) {
+    std::istringstream children(read_small_file(task->path() / "children").value_or(""));
+    for (pid_t child = 0; children >> child;) {
+      all.push_back(child);
+    }
   }
   return all;
 }

@@ -4,6 +4,8 @@
 #include <libproc.h>
 #include <sys/resource.h>
 
+#include <algorithm>
+
 namespace headroom::memory {
 
 std::optional<ProcessFootprint> ProcessMemory::footprint(pid_t pid) const {
@@ -21,21 +23,12 @@ std::optional<ProcessFootprint> ProcessMemory::exact_footprint(pid_t pid) const 
   return footprint(pid);
 }
 
-std::vector<pid_t> ProcessMemory::descendants(pid_t pid) const {
+std::vector<pid_t> ProcessMemory::children(pid_t pid) const {
   constexpr int kMostChildren = 256;
-  std::vector<pid_t> all;
-  std::vector<pid_t> open = {pid};
-  while (!open.empty()) {
-    const pid_t parent = open.back();
-    open.pop_back();
-    std::vector<pid_t> children(kMostChildren);
-    const int count = proc_listchildpids(
-        parent, children.data(), static_cast<int>(children.size() * sizeof(pid_t)));
-    for (int at = 0; at < count && at < kMostChildren; ++at) {
-      all.push_back(children[static_cast<std::size_t>(at)]);
-      open.push_back(children[static_cast<std::size_t>(at)]);
-    }
-  }
+  std::vector<pid_t> all(kMostChildren);
+  const int count =
+      proc_listchildpids(pid, all.data(), static_cast<int>(all.size() * sizeof(pid_t)));
+  all.resize(static_cast<std::size_t>(std::clamp(count, 0, kMostChildren)));
   return all;
 }
 

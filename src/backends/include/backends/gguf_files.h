@@ -27,6 +27,16 @@ GgufFiles parse_gguf_files(const std::string& address);
 /// the vision part. Whether they exist is not looked at.
 std::vector<std::filesystem::path> all_files(const GgufFiles& files);
 
+/// What of a repository in the Hugging Face cache is GGUF.
+struct CachedGguf {
+  std::vector<std::string> words;  ///< "gguf:org/name:Q4_K_M" for each model, the vision parts not
+  bool alone = true;               ///< the repository holds no other weights
+};
+
+/// `repository`: "org/name", its main revision. Where a file's name tells no quantisation, or that
+/// of another too, the word is its path. Empty: nothing of it is GGUF, or it is not cached.
+CachedGguf cached_gguf(const std::filesystem::path& hub, const std::string& repository);
+
 /// What its headers say, for lists of models. Never throws: what cannot be read is empty.
 struct GgufSummary {
   std::string architecture;  ///< "llama"

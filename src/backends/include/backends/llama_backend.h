@@ -48,8 +48,9 @@ struct LlamaOptions {
 /// somebody else, gets no question, and is left alone. It runs in a process group of its own within
 /// the outer wall, and is stopped by its own process number. A server that dies is started again,
 /// and what it was asked goes on with the unanswered items; one that ended at the wall gets half
-/// the slots. Memory: planned from the files' headers; all is taken by the child when it loads or
-/// at first use.
+/// the slots. One that hangs (no answer in a question's time, and none about its health) is killed
+/// and counts as dead. Memory: planned from the files' headers; all is taken by the child when it
+/// loads or at first use.
 ///         Slots and context of each are chosen by `size_for`.
 /// Clean-up: normal erases the slots, aggressive starts it again.
 /// Errors: UsageError "E-GGUF" (not such a file), "E-SERVER-NO-VISION"; BackendError

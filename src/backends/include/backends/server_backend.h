@@ -29,15 +29,19 @@ struct ServerOptions {
   int failures_without_answer = 24;  ///< in a row, after which the run stops
   std::uint64_t most_answer_bytes = 64ULL << 20U;
   /// The server is the caller's own process: a connection that breaks or is not taken ends the
-  /// asking at once with kServerLost, its questions open; the caller knows what became of it.
+  /// asking at once with kServerLost, its questions open; the caller knows what became of it. One
+  /// whose question took all its time is asked for its health: without an answer in look_timeout
+  /// the asking ends with kServerDeaf.
   bool child = false;
   Bytes most_ahead = 256_MiB;  ///< encoded pictures of groups that are asked ahead
 
   static constexpr std::uint32_t kDefaultSlots = 4;
 };
 
-/// Code of the BackendError that ends the asking of a server that is the caller's own process.
+/// Codes of the BackendError that ends the asking of a server that is the caller's own process: a
+/// connection broke or was not taken; a question's time was over and the server answers nothing.
 inline constexpr const char* kServerLost = "E-SERVER-LOST";
+inline constexpr const char* kServerDeaf = "E-SERVER-DEAF";
 
 /// What connections are made with: "libcurl/7.88.1 OpenSSL/3.0.17".
 /// Throws: BackendError("E-HTTP") where there is none.

@@ -140,7 +140,11 @@ struct Admission {
 };
 
 /// Compares required with the budget's limit (and the host's part with what the host can give).
-Admission admit(const Plan& plan, const Budget& budget);
+/// `resized`: of an engine that takes its memory when it loads, what it would need with other
+/// flags, each kind's dearest first; the first that fits of each is proposed.
+Admission admit(const Plan& plan,
+                const Budget& budget,
+                const std::vector<std::vector<Change>>& resized = {});
 /// Throws BudgetError("E-MEM-PLAN") with the admission's text unless it fits. Exit code 5.
 void require_fit(const Admission& admission);
 

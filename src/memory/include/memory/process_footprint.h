@@ -40,6 +40,8 @@ class ProcessMemory {
   /// Of those that still live; empty when none does.
   std::optional<Bytes> sum(std::span<const pid_t> pids) const;
 
+  /// Of now. Empty where the system does not tell.
+  std::vector<pid_t> children(pid_t pid) const;
   /// Children, their children and so on, of now. Empty where the system does not tell.
   std::vector<pid_t> descendants(pid_t pid) const;
 

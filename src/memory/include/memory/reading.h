@@ -46,6 +46,9 @@ class MemorySource {
   virtual ~MemorySource() = default;
   /// Never throws: a sensor that fails is left empty.
   virtual Reading read() = 0;
+
+  /// The next reading takes nothing from an earlier one, whatever that costs.
+  virtual void renew() {}
 };
 
 }  // namespace headroom::memory

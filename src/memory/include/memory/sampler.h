@@ -48,6 +48,9 @@ class Sampler {
 
   /// Looks once, now.
   Reading tick();
+  /// The next look takes nothing from an earlier one: processes that only a child of ours knows are
+  /// looked for again.
+  void renew();
 
   /// Looks every `period` in a thread of its own until `stop`. Once at most.
   void start(Duration period = kPeriod);
@@ -64,7 +67,8 @@ class Sampler {
   /// The same, group and item being what they were.
   void set_phase(RunPhase phase);
   Moment moment() const;
-  /// A worker's own reading, for the series: what its allocator and its device held then.
+  /// A worker's own reading, for the series: what its allocator and its device held then. Its
+  /// footprint counts for the peaks where the source sees no worker.
   void see(const Reading& worker);
   /// The readings over time since the last call.
   std::vector<ReadingSpan> drain();

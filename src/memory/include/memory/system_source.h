@@ -41,8 +41,9 @@ std::optional<CgroupFolders> cgroup_folders(int version, const std::filesystem::
 /// peak (the watched processes, or all descendants of this one), system_available, cgroup_used,
 /// cgroup_limit. Linux: /proc and cgroup v1 and v2; macOS: task figures.
 /// Footprints are of the moment. The machine's figures and the list of descendants cost more,
-/// change slowly, and may be as old as kSlowSensors; a known process that is gone renews them at
-/// once. Thread: all members may be called from any thread.
+/// change slowly, and may be as old as kSlowSensors; a child of this process that has come or gone
+/// renews them at once, so that no life of an engine is too short to be counted.
+/// Thread: all members may be called from any thread.
 class SystemMemorySource final : public MemorySource {
  public:
   static constexpr Duration kSlowSensors = std::chrono::milliseconds(500);
@@ -50,6 +51,7 @@ class SystemMemorySource final : public MemorySource {
   explicit SystemMemorySource(const Clock& clock, std::filesystem::path root = "/");
 
   Reading read() override;
+  void renew() override;
 
   /// From now on these processes are the workers; with none, all descendants are.
   void watch(std::vector<pid_t> workers);
@@ -57,15 +59,17 @@ class SystemMemorySource final : public MemorySource {
  private:
   /// Returns false when a worker that was known is gone.
   bool read_workers(Reading& reading) const;
-  void renew();
+  /// Looks for the workers and reads the slow sensors.
+  void look_for_all();
 
   const Clock& clock_;
   std::filesystem::path root_;
   ProcessMemory processes_;
-  std::mutex mutex_;            ///< of all below
-  std::vector<pid_t> watched_;  ///< empty: the descendants
-  std::vector<pid_t> workers_;  ///< whose footprints are read
-  Reading slow_;                ///< the machine's figures
+  std::mutex mutex_;             ///< of all below
+  std::vector<pid_t> watched_;   ///< empty: the descendants
+  std::vector<pid_t> children_;  ///< of this process, when the workers were looked for
+  std::vector<pid_t> workers_;   ///< whose footprints are read
+  Reading slow_;                 ///< the machine's figures
   std::optional<TimePoint> renewed_;
 };
 

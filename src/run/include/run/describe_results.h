@@ -54,7 +54,8 @@ struct DescribeResults {
   std::uint64_t text_prompts = 0;
   std::uint64_t text_answered = 0;
 
-  std::uint64_t generated_tokens = 0;  ///< of all answers, pictures and texts, stop tokens included
+  std::uint64_t generated_tokens = 0;  ///< of all answers, pictures and texts, stop tokens
+                                       ///< included; by a server's own count where it tells no ids
   double decode_seconds = 0;           ///< of the same
   MemoryMarks memory;                  ///< of the last stretch
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -23,6 +24,8 @@ struct WorkerCommand {
   std::vector<std::pair<std::string, std::string>> env;  ///< added to the inherited environment
   /// Control group that the process enters before the program runs; empty: it stays in ours.
   std::filesystem::path group = {};
+  /// Which variables of our environment it inherits, by their names; empty: all.
+  std::function<bool(std::string_view)> inherits = {};
 };
 
 /// How a process ended.

@@ -144,8 +144,9 @@ struct Answer {
   std::string error;       ///< otherwise: what happened, where, the numbers
   std::string error_code;  ///< "E-IMG-TRUNCATED"
   std::vector<std::int32_t>
-      token_ids;         ///< generated, the stop token included when one was produced
-  bool stopped = false;  ///< by a stop token (else cut at max_tokens)
+      token_ids;                     ///< generated, the stop token included when one was produced
+  std::uint32_t counted_tokens = 0;  ///< generated, by a server's count; not in the contract
+  bool stopped = false;              ///< by a stop token (else cut at max_tokens)
   std::uint32_t prompt_tokens = 0;
   std::uint32_t image_tokens = 0;
   std::uint32_t prefilled_tokens =
@@ -160,6 +161,11 @@ struct Answer {
   memory::Reading before;
   memory::Reading after;  ///< `peak` and `worker_footprint_peak` are the group's
   std::string rung;       ///< what was reduced, comma-separated; empty: nothing
+
+  /// How many were generated; 0: not told.
+  std::uint64_t generated_tokens() const {
+    return token_ids.empty() ? counted_tokens : token_ids.size();
+  }
 };
 
 struct AskDone {
