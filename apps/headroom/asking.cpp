@@ -8,6 +8,7 @@
 #include "backends/llama_backend.h"
 #include "backends/server_backend.h"
 #include "base/grouped.h"
+#include "base/percent.h"
 #include "memory/governor.h"
 #include "memory/sampler.h"
 #include "memory/system_source.h"
@@ -119,9 +120,9 @@ void say_what_is_below(Context& context, const run::RunResults& results, double 
                percent));
     } else if (model.accuracy->mean * 100 < percent) {
       note(context,
-           fmt::format("{}: {:.2f} % of {} is below --fail-under {:g} %",
+           fmt::format("{}: {} of {} is below --fail-under {:g} %",
                        name,
-                       model.accuracy->mean * 100,
+                       headroom::percent(model.accuracy->mean, 2),
                        counted(model.accuracy->count, "question"),
                        percent));
     }
@@ -223,6 +224,9 @@ void ask_one(Context& context,
   note(context, fitting.admission.text);
   if (spec.governor) {
     memory::require_fit(fitting.admission);
+  }
+  if (const std::string longer = longer_text(fitting); !longer.empty()) {
+    context.log.warning("run", longer);
   }
   if (const std::string refused = refused_text(fitting); spec.governor && !refused.empty()) {
     context.log.warning("memory", refused);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/grouped.h"
 #include "images/decode.h"
 #include "memory/device_cache.h"
 
@@ -82,7 +83,11 @@ backends::Sizing sizing_of(const run::Specification& spec,
   }
   const Bytes own = reading.supervisor_footprint.value_or(Bytes()) + pictures * 2;
   const Bytes planned = saturating_minus(budget.limit, memory::plan_reserve(budget.limit));
-  return {saturating_minus(planned, own), facts.text_tokens, spec.max_tokens, facts.picture_sets};
+  backends::Sizing sizing{saturating_minus(planned, own), {}, spec.max_tokens, facts.picture_sets};
+  for (const auto& [tokens, count] : facts.text_tokens) {
+    sizing.text_tokens.push_back(tokens);
+  }
+  return sizing;
 }
 
 /// What an engine that takes its memory when it loads would need for shorter answers and smaller
@@ -144,7 +149,8 @@ Fitting fit(const run::Specification& spec,
   if (spec.batch != 0) {
     workload.batch = std::min(workload.batch, spec.batch);
   }
-  workload.text_tokens = facts.text_tokens;
+  workload.text_tokens = facts.longest_text(geometry.context_tokens);
+  fitting.longer_texts = facts.longer_texts(geometry.context_tokens);
   workload.max_tokens = spec.max_tokens;
   workload.prefill_chunk = spec.prefill_chunk;
   workload.share_prefix = spec.share_prefix && facts.share_prefix && geometry.shares_prefix;
@@ -207,11 +213,23 @@ Json to_json(const Fitting& fitting) {
                {"plan", memory::to_json(fitting.plan)},
                {"admission", memory::to_json(fitting.admission)},
                {"picture_sets", fitting.picture_sets},
-               {"refused_picture_sets", fitting.refused_sets}};
+               {"refused_picture_sets", fitting.refused_sets},
+               {"longer_texts", fitting.longer_texts}};
   if (fitting.refused) {
     json["refused"] = memory::to_json(*fitting.refused);
   }
   return json;
+}
+
+std::string longer_text(const Fitting& fitting) {
+  if (fitting.longer_texts == 0) {
+    return {};
+  }
+  return fmt::format(
+      "{}: the text is by estimate longer than the model's context of {} tokens; not planned for, "
+      "and ends in E-CONTEXT where it is; shorten it",
+      counted(fitting.longer_texts, "question"),
+      grouped(fitting.plan.geometry.context_tokens));
 }
 
 std::string refused_text(const Fitting& fitting) {
@@ -254,8 +272,10 @@ std::string fitting_text(const Fitting& fitting) {
       "{:<8} {:>11}  {}\n", "budget", to_string(fitting.budget.limit), fitting.budget.source);
   text += fmt::format(
       "{}: {}\n", fitting.admission.fits ? "fits" : "does not fit", fitting.admission.text);
-  const std::string refused = refused_text(fitting);
-  return refused.empty() ? text : text + refused + "\n";
+  for (const std::string& line : {longer_text(fitting), refused_text(fitting)}) {
+    text += line.empty() ? "" : line + "\n";
+  }
+  return text;
 }
 
 std::string largest_text(const memory::Largest& largest) {

@@ -19,6 +19,8 @@ struct Fitting {
   std::size_t picture_sets = 0;
   std::size_t refused_sets = 0;              ///< that fit on no rung
   std::optional<memory::Admission> refused;  ///< of the hardest of those
+  std::uint64_t longer_texts = 0;            ///< questions whose text the model's context is less
+                                             ///< than, by estimate; no part of the plan
 };
 
 /// Asks the engine for the model's geometry (nothing is loaded) and tries each set of pictures of
@@ -39,6 +41,9 @@ memory::Largest largest_of(const run::Specification& spec,
 /// {"budget", "plan", "admission"} with "schema": "headroom.plan/1".
 Json to_json(const Fitting& fitting);
 
+/// What is not planned for because its text is longer than the context, with the numbers; empty:
+/// nothing.
+std::string longer_text(const Fitting& fitting);
 /// What will not be asked for want of memory, with the numbers; empty: nothing.
 std::string refused_text(const Fitting& fitting);
 /// The whole arithmetic, phase by phase, for people.

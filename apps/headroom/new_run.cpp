@@ -18,14 +18,47 @@ namespace headroom::cli {
 
 namespace {
 
-/// A model that was refused before its first answer leaves no run behind.
-void discard_unanswered(std::optional<run::Journal>& journal, const std::filesystem::path& folder) {
-  if (answers_of_all(*journal) > 0) {
-    return;
-  }
+void discard(std::optional<run::Journal>& journal, const std::filesystem::path& folder) {
   journal.reset();
   std::error_code ignored;
   std::filesystem::remove_all(folder, ignored);
+}
+
+/// A model that was refused before its first answer leaves no run behind.
+void discard_unanswered(std::optional<run::Journal>& journal, const std::filesystem::path& folder) {
+  if (answers_of_all(*journal) == 0) {
+    discard(journal, folder);
+  }
+}
+
+/// The run's folder with all its questions in the journal, or nothing: what has no questions could
+/// not be resumed.
+run::Journal begin_run(Context& context,
+                       const run::Specification& spec,
+                       const run::RunFolder& folder,
+                       const datasets::Dataset& dataset,
+                       const run::Selection& selection) {
+  std::optional<run::Journal> journal;
+  try {
+    journal.emplace(run::Journal::create(folder.path, folder.id, spec, context.clock));
+    run::register_items(*journal, dataset, selection);
+    return std::move(*journal);
+  } catch (const ResourceError& error) {
+    discard(journal, folder.path);
+    if (error.code() != "E-DISK-FULL") {
+      throw;
+    }
+    throw ResourceError(
+        "E-DISK-FULL",
+        fmt::format("{}: no space left on the disk for the journal of {}; nothing was asked and "
+                    "nothing is kept: free some space, or choose another place with --out, then "
+                    "start again",
+                    folder.path.string(),
+                    counted(selection.positions.size(), "question")));
+  } catch (...) {
+    discard(journal, folder.path);
+    throw;
+  }
 }
 
 /// Refuses what cannot fit before a run folder is made: throws for the only model, or when there is
@@ -72,9 +105,7 @@ ExitCode ask_new_run(Context& context, run::Specification spec, const datasets::
   require_fits(context, spec, asking);
 
   const run::RunFolder folder = run::create_run_folder(spec.out, spec, context.clock);
-  std::optional<run::Journal> journal =
-      run::Journal::create(folder.path, folder.id, spec, context.clock);
-  run::register_items(*journal, dataset, selection);
+  std::optional<run::Journal> journal = begin_run(context, spec, folder, dataset, selection);
   if (context.console.options().verbosity >= 0) {
     context.console.note(fmt::format("data {}: {} in {}; run {}",
                                      spec.data.word,

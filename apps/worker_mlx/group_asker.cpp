@@ -239,13 +239,17 @@ void GroupAsker::build(const worker::AskItem& item) {
     }
     const auto context = static_cast<std::uint32_t>(model_.model->context_tokens());
     if (answer.prompt_tokens >= context) {
+      const bool by_text =
+          answer.image_tokens == 0 || answer.prompt_tokens - answer.image_tokens >= context;
       throw InputError("E-CONTEXT",
                        fmt::format("the prompt has {} tokens, {} of them image tokens; the model "
-                                   "takes {}: ask less, or reduce the picture with "
-                                   "--max-image-side",
+                                   "takes {}: {}",
                                    answer.prompt_tokens,
                                    answer.image_tokens,
-                                   context));
+                                   context,
+                                   by_text ? "the text alone is too long: shorten the question"
+                                           : "shorten the question, or reduce the picture with "
+                                             "--max-image-side"));
     }
     open.sequence = {std::move(prompt.tokens),
                      std::min(std::max(item.max_tokens, 1U), context - answer.prompt_tokens),

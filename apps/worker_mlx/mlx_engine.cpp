@@ -58,7 +58,7 @@ worker::Hello MlxEngine::hello() {
 
 memory::Geometry MlxEngine::plan(const worker::PlanRequest& request) {
   const models::ModelFolder folder = models::ModelFolder::open(request.model);
-  models::check_text_files(request.model);
+  models::check_askable(request.model);
   const engine::mx::Dtype dtype = engine::parse_dtype(request.dtype);
   std::vector<models::PictureSides> sides;
   for (const worker::PictureSize& size : request.pictures) {

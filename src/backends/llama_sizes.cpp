@@ -10,8 +10,12 @@ namespace {
 constexpr std::uint64_t kTemplateTokens = 64;
 constexpr std::uint32_t kLeastContext = 512;
 
+std::uint64_t most_context(const GgufModel& model) {
+  return std::min(std::max(model.text.context_tokens, 1U), kMostContext);
+}
+
 std::uint32_t context_for(const GgufModel& model, std::uint64_t tokens) {
-  const std::uint64_t most = std::min(std::max(model.text.context_tokens, 1U), kMostContext);
+  const std::uint64_t most = most_context(model);
   const std::uint64_t rounded = (tokens + kContextStep - 1) / kContextStep * kContextStep;
   return static_cast<std::uint32_t>(
       std::min(most, std::max<std::uint64_t>(rounded, kLeastContext)));
@@ -37,7 +41,12 @@ std::uint64_t tokens_needed(const GgufModel& model,
     }
     most = std::max(most, tokens);
   }
-  return most + sizing.text_tokens + sizing.max_tokens + kTemplateTokens;
+  // A text that is longer than any context ends in E-CONTEXT whatever the size: it sets none.
+  std::uint32_t longest = 0;
+  for (const std::uint32_t tokens : sizing.text_tokens) {
+    longest = tokens < most_context(model) ? tokens : longest;
+  }
+  return most + longest + sizing.max_tokens + kTemplateTokens;
 }
 
 ServerSizes choose_sizes(const GgufModel& model,

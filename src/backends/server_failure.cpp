@@ -84,8 +84,8 @@ std::string context_text(const ServerFault& fault) {
     }
   }
   const std::string advice =
-      "ask less, reduce the picture with --max-image-side, or start the "
-      "server with a larger context";
+      "shorten the question, reduce its picture with --max-image-side if that is what is long, or "
+      "start the server with a larger context";
   return prompt && context
              ? fmt::format("the question needs {} tokens, the server's context has {}: {} (\"{}\")",
                            *prompt,

@@ -121,7 +121,10 @@ Bytes parse_bytes(std::string_view text) {
   }
   const double count = std::round(number * unit_factor(unit, whole));
   if (count >= 9.2e18) {
-    throw UsageError("E-BYTES", fmt::format("'{}' is larger than any memory", whole));
+    throw UsageError("E-BYTES",
+                     fmt::format("'{}' is larger than any memory; write for example 512MiB, "
+                                 "1.5GiB or 2GB",
+                                 whole));
   }
   return Bytes(static_cast<std::uint64_t>(count));
 }

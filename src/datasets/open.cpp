@@ -11,11 +11,13 @@
 
 #include "base/absolute_path.h"
 #include "base/errors.h"
+#include "base/folder_entries.h"
 #include "base/spelling.h"
 #include "dangling_link.h"
 #include "easy_vqa.h"
 #include "json_elements.h"
 #include "json_text.h"
+#include "picture_files.h"
 #include "row_reader.h"
 #include "vqav2.h"
 #include "vqav2_files.h"
@@ -144,6 +146,14 @@ Dataset open_json(const fs::path& path, const OpenOptions& options) {
   return open_json_list(path, options);
 }
 
+/// What somebody may have meant who gave pictures in place of questions.
+std::string with_describe(const fs::path& pictures) {
+  return fmt::format(
+      "; to have pictures described that nothing is asked about: headroom describe "
+      "-d {}",
+      pictures.string());
+}
+
 Dataset open_folder(const fs::path& folder, const OpenOptions& options) {
   const bool easy = (on_disk(folder / "questions.json") && is_folder(folder / "images")) ||
                     on_disk(folder / "test" / "questions.json");
@@ -153,9 +163,16 @@ Dataset open_folder(const fs::path& folder, const OpenOptions& options) {
   if (has_vqa_questions(folder)) {
     return open_vqav2(folder.string(), options);
   }
+  std::error_code error;
+  const auto entries = folder_entries(folder, error);
+  const bool pictures = std::any_of(entries.begin(), entries.end(), [](const auto& entry) {
+    return is_picture_name(entry.path());
+  });
   throw UsageError("E-DATA-FORMAT",
-                   fmt::format("{}: a folder without questions (*questions*.json); data may be: {}",
+                   fmt::format("{}: a folder without questions (*questions*.json){}; data may be: "
+                               "{}",
                                folder.string(),
+                               pictures ? with_describe(folder) : "",
                                kPossible));
 }
 
@@ -169,6 +186,13 @@ Dataset open_path(const fs::path& path, const OpenOptions& options) {
   }
   if (extension == ".json") {
     return open_json(path, options);
+  }
+  if (is_picture_name(path)) {
+    throw UsageError("E-DATA-FORMAT",
+                     fmt::format("{}: a picture without questions{}; data may be: {}",
+                                 path.string(),
+                                 with_describe(path),
+                                 kPossible));
   }
   throw UsageError("E-DATA-FORMAT",
                    fmt::format("{}: files {} are not read; convert it to one JSON object a line "

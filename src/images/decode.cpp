@@ -38,6 +38,18 @@ Probe probe(Format format, const Source& source) {
   throw InternalError("images: a format without a reader");
 }
 
+[[noreturn]] void refuse_file(const std::string& name,
+                              std::uint64_t size,
+                              const DecodeLimits& limits) {
+  throw InputError("E-IMG-TOO-LARGE",
+                   fmt::format("{}: a file of {} bytes exceeds the limit of {}, which is fixed; "
+                               "give a smaller copy of the picture, or one in a format that packs "
+                               "closer (JPEG, WebP)",
+                               name,
+                               grouped(size),
+                               grouped(limits.max_file_bytes)));
+}
+
 void check_size(const Probe& found, const Source& source, const DecodeLimits& limits) {
   if (found.width == 0 || found.height == 0) {
     fail_broken(source, fmt::format("a picture of {} x {} pixels", found.width, found.height));
@@ -45,8 +57,9 @@ void check_size(const Probe& found, const Source& source, const DecodeLimits& li
   const std::uint64_t pixels = std::uint64_t{found.width} * found.height;
   if (pixels > std::min(limits.max_pixels, kAddressablePixels)) {
     throw InputError("E-IMG-TOO-LARGE",
-                     fmt::format("{}: {} pixels ({} x {}) exceed the limit of {}; raise the limit "
-                                 "or make the picture smaller",
+                     fmt::format("{}: {} pixels ({} x {}) exceed the limit of {}, which is fixed "
+                                 "(Pillow refuses there, too); give a copy of the picture scaled "
+                                 "down below it",
                                  source.name,
                                  grouped(pixels),
                                  found.width,
@@ -58,11 +71,7 @@ void check_size(const Probe& found, const Source& source, const DecodeLimits& li
 /// Format and checked sizes, as stored.
 std::pair<Format, Probe> examine(const Source& source, const DecodeLimits& limits) {
   if (source.bytes.size() > limits.max_file_bytes) {
-    throw InputError("E-IMG-TOO-LARGE",
-                     fmt::format("{}: {} bytes exceed the limit of {}; raise the limit",
-                                 source.name,
-                                 grouped(source.bytes.size()),
-                                 grouped(limits.max_file_bytes)));
+    refuse_file(source.name, source.bytes.size(), limits);
   }
   const Format format = sniff(source.bytes, source.name);
   const Probe found = probe(format, source);
@@ -105,11 +114,7 @@ auto with_file(const std::filesystem::path& path, const DecodeLimits& limits, co
   std::error_code error;
   const auto size = std::filesystem::file_size(path, error);
   if (!error && size > limits.max_file_bytes) {
-    throw InputError("E-IMG-TOO-LARGE",
-                     fmt::format("{}: {} bytes exceed the limit of {}; raise the limit",
-                                 path.string(),
-                                 grouped(size),
-                                 grouped(limits.max_file_bytes)));
+    refuse_file(path.string(), size, limits);
   }
   try {
     return read();

@@ -121,7 +121,8 @@ void Governor::before_load(const Reading& reading) {
 void Governor::after_load(const Reading& reading, double load_seconds) {
   sampler_.renew();  // an engine may have started processes of its own
   const Reading now = complete(reading);
-  const Bytes planned = resting(plan_);
+  // The first forward pass, which makes the libraries grow, has run.
+  const Bytes planned = resting(plan_) + planned_growth();
   MemoryEvent event;
   event.kind = MemoryEvent::Kind::kLoad;
   event.before = last_;
@@ -129,10 +130,12 @@ void Governor::after_load(const Reading& reading, double load_seconds) {
   event.duration =
       std::chrono::duration_cast<Duration>(std::chrono::duration<double>(load_seconds));
   if (const auto in_use = usage(now, budget_.counter, budget_.limit)) {
-    // The first forward pass, which makes the libraries grow, has run.
-    beyond_plan_ = saturating_minus(in_use->held, planned + planned_growth());
-    event.reason =
-        fmt::format("loaded: {} held, {} planned", to_string(in_use->held), to_string(planned));
+    beyond_plan_ = saturating_minus(in_use->held, planned);
+    event.reason = fmt::format(
+        "loaded: {} held at rest by {}, {} planned for the same",
+        to_string(in_use->held),
+        budget_.counter == Counter::kDevice ? "the model on the device" : "supervisor and worker",
+        to_string(planned));
     event.numbers = {{"held_bytes", in_use->held.count()}, {"planned_bytes", planned.count()}};
   }
   last_ = now;

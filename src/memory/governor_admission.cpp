@@ -114,7 +114,8 @@ GroupDecision Governor::decide(const GroupFacts& facts, const Reading& now) {
   // guard holds the limit.
   const Rung lowest = ladder.lowest();
   const Plan plan = make_plan(plan_.geometry, lowest.workload, false);
-  return weigh(lowest, admissible(plan) && plan.required() <= current.limit, current, now);
+  const bool fits = admissible(plan) && plan.required() <= current.limit;
+  return weigh(lowest, fits || facts.beyond_context, current, now);
 }
 
 GroupDecision Governor::before_group(const GroupFacts& facts) {
@@ -180,9 +181,12 @@ bool Governor::may_clean_first() const {
   return history_.groups_since() >= (std::uint64_t{1} << doublings);
 }
 
+/// By the readings: the budget less what stands outside of the engine's allocator. These are of
+/// several moments and tell pages apart by sums (a released tower's pages, which a heap keeps,
+/// stand outside), so a group that fits by plan has the room of its plan all the same.
 std::optional<Bytes> Governor::guard_limit(const Reading& now, const Plan& group) const {
-  const Bytes cache = group.worst().of({PartKind::kCache});
-  const Bytes limit = saturating_minus(live_limit(budget_, now).bytes, cache);
+  const Bytes live = live_limit(budget_, now).bytes;
+  const Bytes limit = saturating_minus(live, group.worst().of({PartKind::kCache}));
   if (budget_.counter == Counter::kDevice) {
     return limit;
   }
@@ -192,7 +196,12 @@ std::optional<Bytes> Governor::guard_limit(const Reading& now, const Plan& group
   const Bytes in_allocator = *now.active + now.cache.value_or(Bytes());
   const Bytes outside = saturating_minus(*now.worker_footprint, in_allocator) +
                         now.supervisor_footprint.value_or(Bytes());
-  return saturating_minus(limit, outside);
+  const Bytes by_readings = saturating_minus(limit, outside);
+  if (group.planned_peak() > live) {
+    return by_readings;
+  }
+  const Bytes spare = std::min(group.reserve, live - group.planned_peak());
+  return std::max(by_readings, group.arrays_peak() + spare);
 }
 
 /// Half-way from what is held to the plan, or to the guard's limit where that is nearer. What

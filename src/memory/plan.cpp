@@ -492,6 +492,23 @@ Bytes Plan::host_peak() const {
   return peak;
 }
 
+Bytes Plan::arrays_peak() const {
+  Bytes peak;
+  for (const PhasePlan& phase : phases) {
+    const Bytes arrays = phase.of({PartKind::kWeights,
+                                   PartKind::kLoadStaging,
+                                   PartKind::kVision,
+                                   PartKind::kFeatures,
+                                   PartKind::kPrefixKv,
+                                   PartKind::kQuestionKv,
+                                   PartKind::kActivations,
+                                   PartKind::kScores,
+                                   PartKind::kLogits});
+    peak = phase.phase == Phase::kLoad ? peak : std::max(peak, arrays);
+  }
+  return peak;
+}
+
 const PlanPart& Plan::largest_part() const {
   const PhasePlan& phase = worst();
   const auto largest = std::max_element(

@@ -213,10 +213,12 @@ memory::Geometry Family::plan(const ModelFolder& folder,
   plan_text(geometry, model, computing);
   architecture->declare(geometry);
   if (!pictures.empty() && architecture->processor() == nullptr) {
-    throw UsageError("E-PROCESSOR",
-                     fmt::format("{}: holds neither preprocessor_config.json nor "
-                                 "processor_config.json, so pictures cannot be planned",
-                                 folder.folder.string()));
+    throw UsageError(
+        "E-PROCESSOR",
+        fmt::format("{}: holds neither preprocessor_config.json nor "
+                    "processor_config.json, so pictures cannot be planned; fetch the model "
+                    "again with its processor's files",
+                    folder.folder.string()));
   }
   for (const PictureSides& sides : pictures) {
     memory::PictureCost cost = architecture->picture_cost(sides, max_tiles, computing);

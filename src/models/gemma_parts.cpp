@@ -102,7 +102,7 @@ std::optional<SiglipProcessorConfig> load_siglip(const std::filesystem::path& fo
   try {
     config = SiglipProcessorConfig::from_json(files->pictures(), gemma3);
   } catch (const UsageError& error) {
-    throw UsageError(error.code(), fmt::format("{}/{}", folder.string(), error.what()));
+    files->rethrow(folder, error);
   }
   processor_table::check_tile_sides(config.width, config.height, vision.image_size, folder);
   check_length(files->pictures(), tile_features, folder.string());

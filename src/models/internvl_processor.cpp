@@ -122,7 +122,7 @@ std::optional<InternVlProcessorConfig> InternVlProcessorConfig::load(
   try {
     return from_json(files->pictures(), files->tokenizer);
   } catch (const UsageError& error) {
-    throw UsageError(error.code(), fmt::format("{}/{}", folder.string(), error.what()));
+    files->rethrow(folder, error);
   }
 }
 

@@ -225,7 +225,7 @@ std::optional<LlavaProcessorConfig> LlavaProcessorConfig::load(const std::filesy
   try {
     return from_json(files->pictures(), next, files->processor);
   } catch (const UsageError& error) {
-    throw UsageError(error.code(), fmt::format("{}/{}", folder.string(), error.what()));
+    files->rethrow(folder, error);
   }
 }
 

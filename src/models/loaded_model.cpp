@@ -44,14 +44,27 @@ text::ChatTemplate load_template(const ModelFolder& model,
       std::string(architecture.chat_template()), fmt::format("family {}", family.model_type), now);
 }
 
-}  // namespace
-
+/// What load() would refuse for want of the files that asking needs. A bare checkpoint passes.
 void check_text_files(const std::filesystem::path& folder) {
   if (!is_bare(folder) && !holds(folder, "tokenizer.json")) {
     throw UsageError("E-TOKENIZER",
                      fmt::format("{}: no such file; fetch the model again with its tokenizer",
                                  (folder / "tokenizer.json").string()));
   }
+}
+
+}  // namespace
+
+void check_askable(const std::filesystem::path& folder) {
+  if (is_bare(folder)) {
+    throw UsageError("E-TOKENIZER",
+                     fmt::format("{}: weights without a tokenizer (tokenizer.json) and without a "
+                                 "processor (preprocessor_config.json or processor_config.json): "
+                                 "it can be verified, not asked; fetch the model again with these "
+                                 "files",
+                                 folder.string()));
+  }
+  check_text_files(folder);
 }
 
 LoadedModel LoadedModel::load(const std::filesystem::path& path,
@@ -85,7 +98,8 @@ LoadedModel LoadedModel::load(const std::filesystem::path& path,
   if (loaded.model->processor() == nullptr) {
     throw UsageError("E-PROCESSOR",
                      fmt::format("{}: holds neither preprocessor_config.json nor "
-                                 "processor_config.json",
+                                 "processor_config.json; fetch the model again with its "
+                                 "processor's files",
                                  path.string()));
   }
   loaded.notices.insert(loaded.notices.end(), template_notices.begin(), template_notices.end());

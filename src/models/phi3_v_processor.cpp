@@ -112,7 +112,7 @@ std::optional<Phi3VProcessorConfig> Phi3VProcessorConfig::load(
   try {
     return from_json(files->pictures());
   } catch (const UsageError& error) {
-    throw UsageError(error.code(), fmt::format("{}/{}", folder.string(), error.what()));
+    files->rethrow(folder, error);
   }
 }
 

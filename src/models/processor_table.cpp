@@ -60,9 +60,7 @@ Json read_optional(const std::filesystem::path& path) {
 }  // namespace
 
 void refuse(std::string_view key, const Json& value, std::string_view accepted) {
-  throw UsageError(
-      "E-PROCESSOR",
-      fmt::format("preprocessor_config.json: \"{}\" is {}; {}", key, dump_json(value), accepted));
+  throw UsageError("E-PROCESSOR", fmt::format("\"{}\" is {}; {}", key, dump_json(value), accepted));
 }
 
 const Json* find(const Json& table, const char* key) {
@@ -142,6 +140,13 @@ void check_tile_sides(std::uint32_t width,
   }
 }
 
+void Files::rethrow(const std::filesystem::path& folder, const UsageError& refusal) const {
+  const bool nested = &pictures() != &preprocessor;
+  const char* const file =
+      nested ? "processor_config.json: in \"image_processor\":" : "preprocessor_config.json:";
+  throw UsageError(refusal.code(), fmt::format("{}/{} {}", folder.string(), file, refusal.what()));
+}
+
 const Json& Files::pictures() const {
   const Json* nested = find(processor, "image_processor");
   return nested != nullptr && nested->is_object() ? *nested : preprocessor;
@@ -159,7 +164,8 @@ std::optional<Files> Files::load(const std::filesystem::path& folder) {
   if (files.preprocessor.empty() && find(files.processor, "image_processor") == nullptr) {
     throw UsageError("E-PROCESSOR",
                      fmt::format("{}: no picture processor: neither preprocessor_config.json nor "
-                                 "\"image_processor\" in processor_config.json",
+                                 "\"image_processor\" in processor_config.json; fetch the model "
+                                 "again with its processor's files",
                                  folder.string()));
   }
   return files;

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/errors.h"
 #include "base/json.h"
 #include "images/resize.h"
 #include "models/pixel_levels.h"
@@ -18,6 +19,7 @@ namespace headroom::models::processor_table {
 
 inline constexpr std::uint32_t kLargestSide = 65535;
 
+/// Without the file, which Files::rethrow adds.
 [[noreturn]] void refuse(std::string_view key, const Json& value, std::string_view accepted);
 
 /// The value of `key`, or null where it is absent or null.
@@ -50,6 +52,9 @@ struct Files {
 
   /// What the picture processor's settings are read from.
   const Json& pictures() const;
+
+  /// A refusal of a setting of theirs, with the file that has it.
+  [[noreturn]] void rethrow(const std::filesystem::path& folder, const UsageError& refusal) const;
 
   /// Nothing where the folder has neither preprocessor_config.json nor processor_config.json.
   static std::optional<Files> load(const std::filesystem::path& folder);

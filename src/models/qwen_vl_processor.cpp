@@ -139,7 +139,7 @@ std::optional<QwenVlProcessorConfig> QwenVlProcessorConfig::load(
   try {
     return from_json(files->pictures(), files->processor, files->tokenizer);
   } catch (const UsageError& error) {
-    throw UsageError(error.code(), fmt::format("{}/{}", folder.string(), error.what()));
+    files->rethrow(folder, error);
   }
 }
 

@@ -128,7 +128,7 @@ std::optional<SmolVlmProcessorConfig> SmolVlmProcessorConfig::load(
   try {
     return from_json(files->preprocessor, files->processor, files->tokenizer);
   } catch (const UsageError& error) {
-    throw UsageError(error.code(), fmt::format("{}/{}", folder.string(), error.what()));
+    files->rethrow(folder, error);
   }
 }
 

@@ -45,16 +45,15 @@ std::string_view nearest_ascii(std::string_view character) {
 
 }  // namespace
 
-std::string percent(double share) { return fmt::format("{:.1f} %", share * 100.0); }
-
 std::string accuracy_text(const std::optional<scoring::Estimate>& estimate) {
   if (!estimate) {
     return "–";
   }
   std::string text = percent(estimate->mean);
   if (estimate->interval) {
-    text += fmt::format(
-        " [{:.1f}–{:.1f}]", estimate->interval->low * 100.0, estimate->interval->high * 100.0);
+    text += fmt::format(" [{}–{}]",
+                        percent_number(estimate->interval->low),
+                        percent_number(estimate->interval->high));
   }
   return text;
 }

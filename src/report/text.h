@@ -7,14 +7,13 @@
 #include <vector>
 
 #include "base/grouped.h"
+#include "base/percent.h"
 #include "report/terminal.h"
 #include "scoring/statistics.h"
 
 /// Words and figures as people read them.
 namespace headroom::report {
 
-/// "63.1 %", of a share 0..1.
-std::string percent(double share);
 /// "63.1 % [58.3–67.6]"; without an interval the mean alone; "–" for nothing.
 std::string accuracy_text(const std::optional<scoring::Estimate>& estimate);
 /// The same with the denominator: "63.1 % [58.3–67.6] of 20".

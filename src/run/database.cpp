@@ -245,7 +245,8 @@ void Database::fail(int code, std::string_view doing) const {
     words = sqlite3_errmsg(handle_);
   }
   const std::string where = path_.string();
-  const bool full = primary(code) == SQLITE_FULL ||
+  // Of the log's index in shared memory, which a file stands for, the system's word is not kept.
+  const bool full = primary(code) == SQLITE_FULL || extended == SQLITE_IOERR_SHMSIZE ||
                     (primary(code) == SQLITE_IOERR && (system == ENOSPC || system == EDQUOT));
   if (full) {
     throw ResourceError("E-DISK-FULL",

@@ -156,12 +156,27 @@ std::filesystem::path find_run(const std::string& word, const std::filesystem::p
     }
     throw UsageError("E-RUN-NAME", fmt::format("'{}' may be any of: {}", word, list));
   }
-  throw UsageError("E-RUN-NAME",
-                   fmt::format("no run '{}' in {} ({} runs there){}; `headroom runs` lists them",
-                               word,
-                               runs.string(),
-                               folders.size(),
-                               did_you_mean(word, names)));
+  if (std::filesystem::is_directory(word, error)) {
+    throw UsageError("E-RUN-NAME",
+                     fmt::format("{}: a folder, but not of a run: no {} in it; a folder that holds "
+                                 "runs is named with -o",
+                                 word,
+                                 kJournalName));
+  }
+  if (folders.empty()) {
+    throw UsageError("E-RUN-NAME",
+                     fmt::format("no run '{}': {} holds no runs; name the folder that does with -o",
+                                 word,
+                                 runs.string()));
+  }
+  throw UsageError(
+      "E-RUN-NAME",
+      fmt::format("no run '{}' in {} ({} runs there){}; `headroom runs -o {}` lists them",
+                  word,
+                  runs.string(),
+                  folders.size(),
+                  did_you_mean(word, names),
+                  runs.string()));
 }
 
 bool is_being_written(const std::filesystem::path& folder) { return has_live_writer(folder); }

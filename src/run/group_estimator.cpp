@@ -1,7 +1,10 @@
 #include "group_estimator.h"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
+#include <set>
+#include <string>
 
 #include "run/shared_beginning.h"
 
@@ -42,6 +45,26 @@ std::vector<memory::FewerTiles> GroupEstimator::with_fewer_tiles(
   return fewer;
 }
 
+std::optional<OpenGroup> GroupEstimator::take_longer(OpenGroup& group) const {
+  std::set<std::string> longer;
+  for (const worker::AskItem& item : group.request.items) {
+    if (beyond_context(estimate_text_tokens(item.conversation, max_tokens_), context_tokens_)) {
+      longer.insert(item.id);
+    }
+  }
+  if (longer.empty() || longer.size() == group.request.items.size()) {
+    return std::nullopt;
+  }
+  OpenGroup apart = group;
+  const auto is_longer = [&](const auto& item) { return longer.contains(item.id); };
+  std::erase_if(apart.request.items, std::not_fn(is_longer));
+  std::erase_if(group.request.items, is_longer);
+  const auto has_longer = [&](const ItemRecord& record) { return is_longer(record.item); };
+  std::erase_if(apart.items, std::not_fn(has_longer));
+  std::erase_if(group.items, has_longer);
+  return apart;
+}
+
 memory::GroupFacts GroupEstimator::of(const OpenGroup& group,
                                       const std::optional<OpenGroup>& next) {
   known_.erase(known_.begin(), known_.lower_bound(group.no));
@@ -55,6 +78,7 @@ memory::GroupFacts GroupEstimator::of(const OpenGroup& group,
     facts.text_tokens =
         std::max(facts.text_tokens, estimate_text_tokens(item.conversation, max_tokens_));
   }
+  facts.beyond_context = beyond_context(facts.text_tokens, context_tokens_);
   const SharedBeginning shared = shared_beginning(asked);
   facts.shared_text_tokens = shared.text_tokens;
   facts.share_prefix = shared.with_pictures;

@@ -122,6 +122,7 @@ Stretch::Stretch(const RunnerParts& parts,
                 {plan_.load.model, plan_.load.dtype, sizes, spec_.max_image_side, max_tiles});
           },
           spec_.max_tokens,
+          governor.plan().geometry.context_tokens,
           memory::parse_allowed(spec_.allow).fewer_tiles) {}
 
 ModelEnd Stretch::run() {
@@ -259,7 +260,14 @@ void Stretch::ask_all() {
     check_cancelled();
     begin_ahead(window);
     std::optional<OpenGroup> next = window.take();
-    ask_group(*group, next);
+    // What an engine works on already stays whole.
+    const bool ahead = backend_.groups_ahead() > 0;
+    std::optional<OpenGroup> longer = ahead ? std::nullopt : estimator_.take_longer(*group);
+    ask_group(*group, longer ? longer : next);
+    if (longer) {
+      check_cancelled();
+      ask_group(*longer, next);
+    }
     group = std::move(next);
   }
 }
@@ -363,7 +371,8 @@ std::optional<memory::Reading> Stretch::ask_down_the_ladder(OpenGroup& group,
     stopped_.clear();
     check_cancelled();
     facts.questions = static_cast<std::uint32_t>(group.request.items.size());
-    facts.decoded = false;  // they were taken
+    facts.decoded = false;         // they were taken
+    facts.beyond_context = false;  // it has allocated: they are not
     facts_ = facts;
     decision = governor_.after_stop(facts, why);
   }
@@ -526,7 +535,8 @@ backends::AfterDeath Stretch::after_death(const backends::Death& death,
   if (death.kind == backends::Death::Kind::kOutOfMemory && facts_) {
     memory::GroupFacts rest = *facts_;
     rest.questions = static_cast<std::uint32_t>(std::max<std::size_t>(waiting_.size(), 1));
-    rest.decoded = false;  // what was decoded died with the worker
+    rest.decoded = false;         // what was decoded died with the worker
+    rest.beyond_context = false;  // it has allocated: they are not
     const memory::GroupDecision decision = governor_.after_stop(rest, death.evidence);
     if (!decision.fits && spec_.governor) {
       governor_.refused(rest, decision);

@@ -33,8 +33,7 @@ class Survey {
     Group& known = groups_[group];
     const std::uint32_t size = ++known.size;
     facts_.largest_group = std::max(facts_.largest_group, size);
-    facts_.text_tokens =
-        std::max(facts_.text_tokens, estimate_text_tokens(item.conversation, answer_tokens_));
+    ++facts_.text_tokens[estimate_text_tokens(item.conversation, answer_tokens_)];
     if (!item.defect.empty()) {
       if (++facts_.defects == 1) {
         facts_.first_defect = item.defect;
@@ -99,6 +98,26 @@ class Survey {
 };
 
 }  // namespace
+
+bool beyond_context(std::uint32_t text_tokens, std::uint32_t context_tokens) {
+  return context_tokens != 0 && text_tokens >= context_tokens;
+}
+
+std::uint32_t WorkloadFacts::longest_text(std::uint32_t context_tokens) const {
+  std::uint32_t longest = 0;
+  for (const auto& [tokens, count] : text_tokens) {
+    longest = beyond_context(tokens, context_tokens) ? longest : tokens;
+  }
+  return longest;
+}
+
+std::uint64_t WorkloadFacts::longer_texts(std::uint32_t context_tokens) const {
+  std::uint64_t longer = 0;
+  for (const auto& [tokens, count] : text_tokens) {
+    longer += beyond_context(tokens, context_tokens) ? count : 0;
+  }
+  return longer;
+}
 
 worker::PictureSize picture_size(const datasets::Picture& picture, std::string* why) {
   try {

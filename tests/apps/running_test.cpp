@@ -379,5 +379,44 @@ TEST_F(RunningTest, AFullDiskStopsTheRunWhichGoesOnWhenThereIsSpace) {
   EXPECT_EQ(Json::parse(resumed.out)["models"][0]["answered"], 3000);
 }
 
+TEST_F(RunningTest, ADiskThatIsFullBeforeAnyAnswerKeepsNothingOrARunThatGoesOn) {
+  int kept = 0;
+  int nothing = 0;
+  for (const int kib : {4, 16, 32, 48, 64, 96, 128, 192}) {
+    const std::string size = "size=" + std::to_string(kib) + "k";
+    const SmallDisk disk(folder_ / ("disk" + std::to_string(kib)), size.c_str());
+    if (!disk.mounted()) {
+      GTEST_SKIP() << "needs the right to mount a tmpfs (root): " << std::strerror(errno);
+    }
+    const Finished full = run(command({"vqa", "--limit", "20", "-o", disk.folder().string()}));
+    EXPECT_EQ(full.status, 1) << kib << " KiB: " << full.err;
+    EXPECT_NE(full.err.find("E-DISK-FULL"), std::string::npos) << kib << " KiB: " << full.err;
+    ASSERT_TRUE(disk.resize("size=64m"));
+    if (fs::is_empty(disk.folder())) {
+      EXPECT_NE(full.err.find("nothing is kept"), std::string::npos) << kib << " KiB: " << full.err;
+      ++nothing;
+      continue;
+    }
+    const Finished resumed = run(command({"resume", "-o", disk.folder().string(), "--json", "-q"}));
+    ASSERT_EQ(resumed.status, 0) << kib << " KiB: " << full.err << resumed.err;
+    EXPECT_EQ(Json::parse(resumed.out)["models"][0]["answered"], 20) << kib << " KiB";
+    ++kept;
+  }
+  EXPECT_GT(nothing, 0);
+  EXPECT_GT(kept, 0);
+}
+
+TEST_F(RunningTest, AModelWithoutATokenizerIsRefusedBeforeAnythingBegins) {
+  for (const char* model : {"moondream2", "internvl_chat", "smolvlm"}) {
+    const std::string folder = HEADROOM_TEST_DATA "/tiny/" + std::string(model);
+    const Finished refused =
+        run(command({"vqa", "-m", folder, "--limit", "2", "-o", (folder_ / "bare").string()}));
+    EXPECT_EQ(refused.status, 2) << model << refused.err;
+    EXPECT_NE(refused.err.find("E-TOKENIZER"), std::string::npos) << refused.err;
+    EXPECT_NE(refused.err.find("tokenizer.json"), std::string::npos) << refused.err;
+    EXPECT_FALSE(fs::exists(folder_ / "bare")) << model;
+  }
+}
+
 }  // namespace
 }  // namespace headroom::test

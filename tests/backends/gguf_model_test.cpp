@@ -122,7 +122,7 @@ TEST(GgufModel, ServersMemoryIsWeightsCacheOfAllSlotsAndBuffers) {
   EXPECT_EQ(gguf_geometry(model, {1, 1024}, 20_MiB, {}).reserved.vision, Bytes());
 }
 
-Sizing sizing_of(Bytes memory) { return {memory, 100, 40, {{0}}}; }
+Sizing sizing_of(Bytes memory) { return {memory, {100}, 40, {{0}}}; }
 
 TEST(LlamaSizes, RoomMakesSlotsFirstAndSpareContextNext) {
   const GgufModel model = small_model();
@@ -142,6 +142,15 @@ TEST(LlamaSizes, RoomMakesSlotsFirstAndSpareContextNext) {
   EXPECT_EQ(choose_sizes(model, 20_MiB, pictures, sizing_of(1_MiB), 4), (ServerSizes{1, 1024}))
       << "the least that answers, for the numbers of a refusal";
   EXPECT_EQ(choose_sizes(model, 20_MiB, pictures, sizing_of(1_GiB), 2).slots, 2U);
+}
+
+TEST(LlamaSizes, ATextLongerThanAnyContextMakesNoContextLarger) {
+  const GgufModel model = small_model();
+  const std::vector<worker::PictureSize> pictures = {{640, 320, {}}};
+  Sizing sizing = sizing_of(1_GiB);
+  sizing.text_tokens = {60, 100, 4'000'000};
+  EXPECT_EQ(choose_sizes(model, 20_MiB, pictures, sizing, 4),
+            choose_sizes(model, 20_MiB, pictures, sizing_of(1_GiB), 4));
 }
 
 }  // namespace

@@ -132,7 +132,7 @@ TEST_F(LlamaBackendTest, AnswersThroughItsChildAsItWasPlanned) {
   LlamaBackend& backend = make();
   EXPECT_EQ(backend.hello().engine, "llama.cpp");
   EXPECT_EQ(backend.hello().engine_version, "fake 1");
-  backend.size_for(plan_request(), {1_GiB, 500, 40, {}});
+  backend.size_for(plan_request(), {1_GiB, {500}, 40, {}});
   const memory::Geometry geometry = backend.plan(plan_request());
   EXPECT_EQ(geometry.reserved.slots, 4U);
   EXPECT_EQ(geometry.context_tokens, 1280U) << "twice 604, rounded up";
@@ -196,7 +196,7 @@ TEST_F(LlamaBackendTest, GroupsThatWereBegunAheadAreAskedOnTheNextServer) {
   LlamaOptions options = quick_options();
   options.slots = 1;
   LlamaBackend& backend = make(std::move(options));
-  backend.size_for(plan_request(), {1_GiB, 50, 40, {}});
+  backend.size_for(plan_request(), {1_GiB, {50}, 40, {}});
   backend.load({.model = model()});
   worker::AskRequest second = group_of("second", 1);
   second.items[0].id = "q4";
@@ -338,7 +338,7 @@ TEST_F(LlamaBackendTest, AProgramThatIsNotThereIsNamed) {
 TEST_F(LlamaBackendTest, CleaningErasesTheSlotsAndThenStartsItAgain) {
   behave({{"grow_mib", 40}, {"erase_frees", true}});
   LlamaBackend& backend = make();
-  backend.size_for(plan_request(), {1_GiB, 50, 40, {}});
+  backend.size_for(plan_request(), {1_GiB, {50}, 40, {}});
   backend.load({.model = model()});
   ask(group_of("g", 1));
   const worker::Cleaned erased = backend.clean(worker::CleanLevel::kNormal);
@@ -360,7 +360,7 @@ TEST_F(LlamaBackendTest, OneThatGrowsPastTheWallIsStoppedAndTheRunGoesOnWithFewe
   wall.watch = true;
   wall.text = "a watch";
   LlamaBackend& backend = make(quick_options(), std::move(wall));
-  backend.size_for(plan_request(), {1_GiB, 50, 40, {}});
+  backend.size_for(plan_request(), {1_GiB, {50}, 40, {}});
   backend.set_wall(150_MiB);
   memory::Reading far;
   far.worker_footprint = 1_GiB;  // a look is worth a closer one

@@ -70,7 +70,23 @@ TEST(DecodeLimits, RefuseALargeFileUnread) {
     FAIL() << "read";
   } catch (const InputError& error) {
     EXPECT_EQ(error.code(), "E-IMG-TOO-LARGE");
-    EXPECT_NE(std::string(error.what()).find("exceed the limit of 100"), std::string::npos);
+    EXPECT_NE(std::string(error.what()).find("exceeds the limit of 100"), std::string::npos);
+  }
+}
+
+TEST(DecodeLimits, AreFixedSoARefusalSaysWhatToGive) {
+  const auto path = test_data("images/files/png_c2_b8.png");  // 21 x 13
+  DecodeLimits limits;
+  limits.max_pixels = 21 * 13 - 1;
+  try {
+    decode_file(path, limits);
+    FAIL() << "read";
+  } catch (const InputError& error) {
+    const std::string text = error.what();
+    EXPECT_NE(text.find("273 pixels (21 x 13) exceed the limit of 272, which is fixed"),
+              std::string::npos)
+        << text;
+    EXPECT_NE(text.find("give a copy of the picture scaled down"), std::string::npos) << text;
   }
 }
 

@@ -304,6 +304,9 @@ TEST(Asking, PromptBeyondTheContextFailsWithBothNumbers) {
       asked.ask(about_scene({question("long", words), question("good", "is there a circle?")}));
   EXPECT_EQ(answers.at("long").error_code, "E-CONTEXT");
   EXPECT_NE(answers.at("long").error.find("2048"), std::string::npos) << answers.at("long").error;
+  EXPECT_NE(answers.at("long").error.find("shorten the question"), std::string::npos);
+  EXPECT_EQ(answers.at("long").error.find("--max-image-side"), std::string::npos)
+      << "no picture is too large";
   EXPECT_EQ(answers.at("good").outcome, Outcome::kAnswered);
 }
 

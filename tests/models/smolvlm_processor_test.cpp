@@ -9,6 +9,7 @@
 #include "base/errors.h"
 #include "base/files.h"
 #include "images/decode.h"
+#include "models/qwen_vl_processor.h"
 #include "processor_golden.h"
 #include "support/sha256.h"
 #include "support/temporary_folder.h"
@@ -410,6 +411,24 @@ TEST(ProcessorConfig, ReadsTheDemosFolder) {
 
 TEST(ProcessorConfig, AFolderWithoutSettingsHasNone) {
   EXPECT_FALSE(SmolVlmProcessorConfig::load(test_data("images")).has_value());
+}
+
+TEST(ProcessorConfig, ARefusalNamesTheFileThatHasTheSettingTheKeyAndWhatIsAccepted) {
+  const auto refusal = [](const char* file, const char* settings) {
+    test::TemporaryFolder folder;
+    std::ofstream(folder / file) << settings;
+    try {
+      QwenVlProcessorConfig::load(folder.path());
+      return std::string("loaded");
+    } catch (const UsageError& error) {
+      return std::string(error.what()).substr(folder.path().string().size());
+    }
+  };
+  EXPECT_EQ(refusal("preprocessor_config.json", R"({"do_rescale": 3})"),
+            "/preprocessor_config.json: \"do_rescale\" is 3; true or false is accepted");
+  EXPECT_EQ(refusal("processor_config.json", R"({"image_processor": {"do_rescale": 3}})"),
+            "/processor_config.json: in \"image_processor\": \"do_rescale\" is 3; true or false is "
+            "accepted");
 }
 
 TEST(ProcessorConfig, NamesTheFilesLookedForWhenOneHoldsNoSettings) {

@@ -302,7 +302,7 @@ TEST(Dialogue, AnAnswerThatIsNotThereYetIsPlannedAsLongAsTheRunAllows) {
   EXPECT_EQ(estimate_text_tokens(third, 100), estimate_text_tokens(third, 0) + 200);
   RunWorld world;
   Journal journal = world.begin(dataset_of(items));
-  EXPECT_EQ(survey_workload(journal).text_tokens,
+  EXPECT_EQ(survey_workload(journal).longest_text(0),
             estimate_text_tokens(third, journal.run().spec.max_tokens));
 }
 

@@ -385,5 +385,32 @@ TEST(Runner, TwoModelsOfOneRunKeepTheirAnswersApart) {
   EXPECT_EQ(journal.find_answer(1, 0)->answer.text, "no");
 }
 
+TEST(Runner, AQuestionLongerThanTheContextIsAskedApartFromItsGroup) {
+  RunWorld world;
+  std::vector<datasets::Item> items = items_of(2, 3);
+  items[1].conversation[0].parts[1].text = std::string(9000, 'x');
+  run::Journal journal = world.begin(dataset_of(items));
+  FakeBackend backend;  // of 2,048 tokens
+  const ModelEnd end = world.ask(journal, backend);
+  EXPECT_EQ(end.answered, 6U);
+  const std::vector<std::vector<std::string>> asked = {
+      {"p0-q0", "p0-q2"}, {"p0-q1"}, {"p1-q0", "p1-q1", "p1-q2"}};
+  EXPECT_EQ(backend.groups, asked);
+}
+
+TEST(Runner, AQuestionLongerThanTheContextIsLeftToTheEngineWhereNoPlanOfItFits) {
+  RunWorld world;
+  std::vector<datasets::Item> items = items_of(1, 2);
+  items[1].conversation[0].parts[1].text = std::string(9000, 'x');
+  run::Journal journal = world.begin(dataset_of(items));
+  FakeBackend backend;
+  backend.geometry.prefill_per_token = 1_MiB;
+  backend.geometry.prefills_in_chunks = false;
+  backend.failures["p0-q1"] = Outcome::kModel;
+  world.ask(journal, backend);
+  EXPECT_EQ(journal.find_answer(0, 0)->answer.outcome, Outcome::kAnswered);
+  EXPECT_EQ(journal.find_answer(0, 1)->answer.outcome, Outcome::kModel) << "as the engine says";
+}
+
 }  // namespace
 }  // namespace headroom::run

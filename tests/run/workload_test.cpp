@@ -52,6 +52,18 @@ TEST_P(DecodeOfAPicture, CountsFromAboveWhatItsFileNeedsBesideThePixels) {
   EXPECT_LE(size.decode, scaled(Bytes(GetParam().least), 1.1));
 }
 
+TEST(WorkloadFacts, ATextLongerThanTheContextIsCountedAndNotPlannedFor) {
+  std::vector<datasets::Item> items = {item_of("short", "a.png"), item_of("long", "a.png")};
+  items[1].conversation[0].parts[1].text = std::string(9000, 'x');
+  const auto dataset = dataset_of(items);
+  const auto spec = spec_of();
+  const WorkloadFacts facts = survey_workload(dataset, select(dataset, spec));
+  EXPECT_GE(facts.longest_text(0), 3000U) << "no context is known";
+  EXPECT_LT(facts.longest_text(2048), 100U);
+  EXPECT_EQ(facts.longer_texts(2048), 1U);
+  EXPECT_EQ(facts.longer_texts(4096), 0U);
+}
+
 INSTANTIATE_TEST_SUITE_P(Files,
                          DecodeOfAPicture,
                          ::testing::Values(DecodeCase{"Baseline", jpeg('\xC0', false), 3 * kPixels},

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/percent.h"
 #include "policies/repeat.h"
 
 namespace headroom::memory {
@@ -11,10 +12,10 @@ namespace headroom::memory {
 namespace {
 
 std::string shares_text(const Usage& now) {
-  return fmt::format("{} of {} held ({:.1f} %), {} reclaimable",
+  return fmt::format("{} of {} held ({}), {} reclaimable",
                      to_string(now.held),
                      to_string(now.limit),
-                     100.0 * now.pressure(),
+                     percent(now.pressure()),
                      to_string(now.reclaimable));
 }
 

@@ -124,10 +124,16 @@ class Prompter:
             raise InputError("E-TEMPLATE-RENDER", "the prompt is empty")
         images = ids.count(self._image_token_id) if self._image_token_id is not None else 0
         if len(ids) >= self._context:
+            by_text = images == 0 or len(ids) - images >= self._context
+            advice = (
+                "the text alone is too long: shorten the question"
+                if by_text
+                else "shorten the question, or reduce the picture with --max-image-side"
+            )
             raise InputError(
                 "E-CONTEXT",
                 f"the prompt has {len(ids)} tokens, {images} of them image tokens; the model takes "
-                f"{self._context}: ask less, or reduce the picture with --max-image-side",
+                f"{self._context}: {advice}",
             )
         most = min(max(item.max_tokens, 1), self._context - len(ids))
         return Row(item, prompt, ids, images, most, inputs)

@@ -12,6 +12,7 @@ import transformers
 
 from . import geometry
 from .checkpoint import configuration, tensors, weight_files
+from .errors import UsageError
 from .messages import PlanRequest
 from .picture_facts import PictureMeasure
 from .picture_files import limited_sides
@@ -134,6 +135,12 @@ class TorchHost:
     def _looked_at(self, folder: str) -> tuple[Any, PictureMeasure]:
         """Configuration and processor; kept, since a folder is planned several times in a row."""
         configuration(folder)
+        if holds_weights_alone(folder):
+            raise UsageError(
+                "E-TOKENIZER",
+                f"{folder}: weights without a tokenizer and without a processor: it can be "
+                "verified, not asked; fetch the model again with these files",
+            )
         files = sorted(Path(folder).glob("*.json"))
         stamp = (folder, tuple((f.name, f.stat().st_mtime_ns) for f in files))
         if self._planned is None or self._planned[0] != stamp:

@@ -207,6 +207,8 @@ class CheckpointTest(EngineTest):
     def test_a_prompt_beyond_the_context_costs_its_item(self) -> None:
         answer = self.ask([item("a", "word " * 3000)])["a"]
         self.assertEqual((answer["outcome"], answer["error_code"]), ("model", "E-CONTEXT"))
+        self.assertIn("shorten the question", answer["error"])
+        self.assertNotIn("--max-image-side", answer["error"])
 
 
 OWN_CONFIG = """

@@ -47,9 +47,10 @@ struct AfterDeath {
 
 /// What a run needs at most of an engine that takes its memory when it loads.
 struct Sizing {
-  Bytes memory;                   ///< that its processes may hold together
-  std::uint32_t text_tokens = 0;  ///< of the longest prompt without its pictures, estimated
-  std::uint32_t max_tokens = 0;   ///< of the longest answer
+  Bytes memory;  ///< that its processes may hold together
+  /// Of the prompts without their pictures, estimated; ascending, each figure once.
+  std::vector<std::uint32_t> text_tokens;
+  std::uint32_t max_tokens = 0;  ///< of the longest answer
   /// Pictures of a question, by index into the plan's; empty: none has any.
   std::vector<std::vector<std::size_t>> picture_sets;
 };

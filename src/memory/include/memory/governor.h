@@ -73,6 +73,9 @@ struct GroupFacts {
   std::vector<FewerTiles> fewer_tiles;   ///< descending; empty unless allowed
   std::uint32_t shared_text_tokens = 0;  ///< of text_tokens, those that all prompts begin with
   bool share_prefix = true;              ///< all prompts begin with all of the pictures
+  /// By estimate its texts are longer than the model takes. The engine knows their tokens and
+  /// refuses them before it allocates for them: that is not anticipated for want of memory.
+  bool beyond_context = false;
 };
 
 /// How a group may be asked. Maps one to one to worker::AskLimits.

@@ -115,6 +115,7 @@ struct Plan {
   Bytes required() const { return planned_peak() + reserve; }
 
   Bytes host_peak() const;
+  Bytes arrays_peak() const;             ///< of the allocator's live arrays while a group is asked
   const PlanPart& largest_part() const;  ///< of the worst phase
 };
 

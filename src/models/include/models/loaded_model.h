@@ -13,10 +13,10 @@
 
 namespace headroom::models {
 
-/// What load() would refuse for want of the files that asking needs, seen without reading them. A
-/// bare checkpoint passes.
+/// Refuses what cannot be asked for want of files, seen without reading them: a folder without
+/// tokenizer.json, a bare checkpoint among them, which can be loaded and verified.
 /// Throws: UsageError("E-TOKENIZER").
-void check_text_files(const std::filesystem::path& folder);
+void check_askable(const std::filesystem::path& folder);
 
 /// A checkpoint in memory with all that asking it needs.
 /// Thread: loaded, used and destroyed on the MLX thread.

@@ -22,7 +22,8 @@ using PictureKey = std::tuple<std::uint32_t, std::uint32_t, Bytes>;
 /// What a plan needs to know of the groups of a run, found without a model.
 struct WorkloadFacts {
   std::uint32_t largest_group = 0;                     ///< questions
-  std::uint32_t text_tokens = 0;                       ///< of the longest conversation, estimated
+  std::map<std::uint32_t, std::uint64_t> text_tokens;  ///< of a conversation, estimated: how many
+                                                       ///< have so many
   std::vector<worker::PictureSize> sizes;              ///< each that occurs, once
   std::vector<std::vector<std::size_t>> picture_sets;  ///< indices into `sizes`; each set once
   bool share_prefix = true;      ///< in each group all prompts begin alike up to their last picture
@@ -33,7 +34,17 @@ struct WorkloadFacts {
   std::uint64_t without_picture = 0;
   std::uint64_t defects = 0;
   std::string first_defect;
+
+  /// The longest text that a model with such a context takes, estimated; 0: any length. A longer
+  /// one is no part of a run's plan: nearly all are refused before anything is allocated for them,
+  /// and the others are planned when their turn comes.
+  std::uint32_t longest_text(std::uint32_t context_tokens) const;
+  /// Of how many conversations the text is longer than that.
+  std::uint64_t longer_texts(std::uint32_t context_tokens) const;
 };
+
+/// Whether a text of so many tokens leaves no room in the context; none is beyond a context of 0.
+bool beyond_context(std::uint32_t text_tokens, std::uint32_t context_tokens);
 
 /// One pass over the selected items; looks at each picture file's header, decodes nothing.
 /// `answer_tokens`: of an earlier answer in a history, the run's most new tokens; only dialogues

@@ -53,6 +53,12 @@ Interval wilson(double share, std::size_t count, double confidence = 0.95);
 ///   (1-u) mean + u * [low, high]. Of shares that are all 1 (or 0) this is Wilson's interval of C
 ///   of C (0 of C). Compare Hanley and Lippman-Hand 1983, If Nothing Goes Wrong, Is Everything All
 ///   Right? (3 / C).
+/// The two do not meet: of 200 answers about 22 pictures all right is 85.1 to 100 %, and one wrong
+/// 98.5 to 100 %. The first has no spread to go by and takes each picture for one trial; the second
+/// has one wrong answer to go by, which says that answers about one picture vary by themselves, and
+/// from so few is known to be narrow (Korn and Graubard 1998, Confidence Intervals for Proportions
+/// With Small Expected Number of Positive Counts Estimated From Survey Data). Neither is bent
+/// towards the other, so that every interval with a spread is the t interval that others compute.
 class ClusteredMean {
  public:
   explicit ClusteredMean(Interval range = kShares) : range_(range) {}
