@@ -298,7 +298,7 @@ TEST(ShowMemory, DrawsAndCountsWhatHappened) {
                 "peak        60.0 MiB of 512.0 MiB (11.7 %): kept",
                 "plan        3 groups: measured against planned",
                 "prediction  3 groups: measured against predicted",
-                "readings    24 from 2026-01-02T03:04:05Z"});
+                "readings    25 from 2026-01-02T03:04:05Z"});
 }
 
 TEST(ShowMemory, IsAsciiWhereThatIsAsked) {
