@@ -379,9 +379,9 @@ mx::array Weights::settled(mx::array&& array) const {
 }
 
 mx::array Weights::take_raised(const std::string& name, const mx::Shape& shape, float by) {
-  const mx::array raised = mx::add(mx::astype(take(name, shape), mx::float32), mx::array(by));
+  mx::array raised = mx::add(mx::astype(take(name, shape), mx::float32), mx::array(by));
   bytes_ += Bytes(raised.size() * (sizeof(float) - mx::size_of(dtype_)));
-  return settled(mx::array(raised));
+  return settled(std::move(raised));
 }
 
 mx::array Weights::take_transposed(const std::string& name, const mx::Shape& shape) {

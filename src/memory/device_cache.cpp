@@ -12,14 +12,7 @@ constexpr Bytes kMostCache = 1_GiB;
 Bytes taken_by_passes(const Plan& plan) {
   Bytes most;
   for (const PhasePlan& phase : plan.phases) {
-    most = std::max(most,
-                    phase.of({PartKind::kVision,
-                              PartKind::kFeatures,
-                              PartKind::kPrefixKv,
-                              PartKind::kQuestionKv,
-                              PartKind::kActivations,
-                              PartKind::kScores,
-                              PartKind::kLogits}));
+    most = std::max(most, phase.taken_by_passes());
   }
   return most;
 }

@@ -467,6 +467,16 @@ Bytes PhasePlan::of(std::initializer_list<PartKind> kinds) const {
   return sum;
 }
 
+Bytes PhasePlan::taken_by_passes() const {
+  return of({PartKind::kVision,
+             PartKind::kFeatures,
+             PartKind::kPrefixKv,
+             PartKind::kQuestionKv,
+             PartKind::kActivations,
+             PartKind::kScores,
+             PartKind::kLogits});
+}
+
 Bytes PhasePlan::host() const {
   Bytes sum;
   for (const PlanPart& part : parts) {
@@ -495,15 +505,8 @@ Bytes Plan::host_peak() const {
 Bytes Plan::arrays_peak() const {
   Bytes peak;
   for (const PhasePlan& phase : phases) {
-    const Bytes arrays = phase.of({PartKind::kWeights,
-                                   PartKind::kLoadStaging,
-                                   PartKind::kVision,
-                                   PartKind::kFeatures,
-                                   PartKind::kPrefixKv,
-                                   PartKind::kQuestionKv,
-                                   PartKind::kActivations,
-                                   PartKind::kScores,
-                                   PartKind::kLogits});
+    const Bytes arrays =
+        phase.of({PartKind::kWeights, PartKind::kLoadStaging}) + phase.taken_by_passes();
     peak = phase.phase == Phase::kLoad ? peak : std::max(peak, arrays);
   }
   return peak;

@@ -96,6 +96,9 @@ struct PhasePlan {
   Bytes total() const;  ///< of the memory that the budget holds down
   /// Of that, the parts of these kinds.
   Bytes of(std::initializer_list<PartKind> kinds) const;
+  /// The arrays that forward passes make and give back: vision, features, KV caches, activations,
+  /// scores, logits.
+  Bytes taken_by_passes() const;
   Bytes host() const;  ///< of the host's, where the budget is a device's; else 0
 };
 
